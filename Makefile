@@ -1,0 +1,40 @@
+# The one door. Every target works on a fresh machine: it makes .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lab clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## .venv with the package and everything that tests and checks need
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "uv>=0.5.20"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[test,check,demo]"
+	touch $(STAMP)
+
+demo: $(STAMP)  ## a fresh machine → the example notebook's environment as a verified image
+	tests/rig/with-engine $(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## a fresh machine → everything installed, an engine started, all tests
+	tests/rig/with-engine --all $(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)  ## lint, types, and the floors of the house
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## every figure that README quotes, into benchmarks/RESULTS.md
+	tests/rig/with-engine $(BIN)/python -m benchmarks $(ARGS)
+
+lab: $(STAMP)  ## JupyterLab on the example notebook, with the magics installed
+	tests/rig/with-engine $(BIN)/jupyter lab --notebook-dir examples penguins.ipynb
+
+clean:  ## stops the rig's engines; --purge in tests/rig/README.md removes their data too
+	tests/rig/down
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,17 @@
+"""The environment that is running now, as an image that is proven to equal it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """``%load_ext jupyter_dockerize``: registers the magics."""
+    from .magics import DockerizeMagics
+
+    shell.register_magics(DockerizeMagics)

@@ -1,0 +1,222 @@
+"""The verbs, one function each: arguments in, result out.
+
+Every face calls these and nothing below. Long ones take ``report``, called with each event,
+and ``cancel``; what they raise is in `errors`. Nothing is printed here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .environment.model import Snapshot
+from .environment.observe import Where
+from .environment.plan import Plan, Wishes
+from .errors import UsageError
+from .events import Cancel, Finding, Report, ignore
+
+if TYPE_CHECKING:
+    from .engines.base import Container, Engine, Image, Status
+    from .environment.compare import Comparison
+    from .export.build import Built
+
+TARGETS = ("dockerfile",)
+ENGINES = ("auto", "docker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A bundle that was written to ``folder``; ``files`` are the names in it, sorted."""
+
+    folder: Path
+    files: tuple[str, ...]
+    plan: Plan
+    base: str
+    secrets: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """Every engine with its diagnosis, and the one that would be used ("" for none)."""
+
+    chosen: str
+    statuses: tuple[Status, ...]
+
+
+def snapshot(
+    where: Where, *, hashes: bool = False, report: Report = ignore, cancel: Cancel | None = None
+) -> Snapshot:
+    """What is running. ``hashes`` also looks for files that were edited after install."""
+    from .export.prepare import FULL, look
+
+    options = FULL | {"hashes"} if hashes else FULL
+    return look(where, options=options, report=report, cancel=cancel or Cancel())
+
+
+def recipe(
+    where: Where,
+    wishes: Wishes,
+    folder: Path,
+    *,
+    to: str = "dockerfile",
+    hashes: bool = False,
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Recipe:
+    """Writes the Dockerfile and its files to ``folder``, which is made, or must be empty."""
+    from .export.prepare import prepare
+    from .recipe.steps import BUILDKIT
+    from .recipe.writing import check_folder
+
+    if to not in TARGETS:
+        raise UsageError(f"no target is called {to!r}", fix=f"there is: {', '.join(TARGETS)}")
+    check_folder(folder)
+    prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel or Cancel())
+    bundle = prepared.bundle(BUILDKIT)
+    bundle.write(folder)
+    return Recipe(
+        folder=folder,
+        files=tuple(name for name, _ in bundle),
+        plan=prepared.plan,
+        base=prepared.resolution.base.ref,
+        secrets=bundle.secrets,
+        findings=prepared.findings,
+    )
+
+
+def build(
+    where: Where,
+    wishes: Wishes,
+    ref: str | None = None,
+    *,
+    engine: str = "auto",
+    verify: bool = True,
+    hashes: bool = False,
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Built:
+    """The environment that ``where`` names becomes the image ``ref``, verified.
+
+    Without ``ref`` the image is named after the notebook, and takes no name that another
+    notebook's image has. Raises `NoEngineError` before any work where there is no engine.
+    """
+    from .engines.reference import Reference
+    from .export.build import build as build_image
+    from .export.naming import image_name
+    from .export.prepare import prepare
+
+    started = time.monotonic()
+    cancel = cancel or Cancel()
+    if ref is None:
+        if where.notebook is None:
+            raise UsageError("the image has no name", fix="give one with -t NAME")
+        target = image_name(where.notebook)
+    else:
+        target = str(Reference.parse(ref))
+    chosen = _engine(engine)
+    prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel)
+    return build_image(
+        prepared,
+        chosen,
+        target,
+        overwrite=ref is not None,
+        check=verify,
+        started=started,
+        report=report,
+        cancel=cancel,
+    )
+
+
+def verify(
+    ref: str,
+    source: str | None = None,
+    *,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Comparison:
+    """Does the image hold what it was planned to hold, or what ``source`` holds now?"""
+    from .export.source import snapshot_of, where_of
+    from .export.verify import verify as verify_image
+
+    chosen = _engine(engine)
+    cancel = cancel or Cancel()
+    subject: Where | Snapshot | None = None
+    if source is not None:
+        live = source.partition(":")[0] in ("kernel", "python", "live")
+        subject = (
+            where_of(source) if live else snapshot_of(source, lambda: chosen, report=report, cancel=cancel)
+        )
+    return verify_image(chosen, ref, subject, report=report, cancel=cancel)
+
+
+def diff(
+    a: str, b: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None
+) -> Comparison:
+    """What ``b`` has otherwise than ``a``."""
+    from .environment.compare import compare_snapshots
+    from .export.source import snapshot_of
+
+    cancel = cancel or Cancel()
+    first, second = (
+        snapshot_of(source, lambda: _engine(engine), report=report, cancel=cancel) for source in (a, b)
+    )
+    return compare_snapshots(first, second)
+
+
+def run(
+    ref: str,
+    *,
+    port: int | None = None,
+    mount: Path | None = None,
+    gpus: str | None = None,
+    engine: str = "auto",
+) -> Container:
+    """Opens the image: its JupyterLab on a free port of this machine, with a token."""
+    return _engine(engine).start(ref, port=port, mount=mount, gpus=gpus)
+
+
+def ps(*, engine: str = "auto") -> list[Container]:
+    """What `run` started and nobody stopped yet."""
+    return _engine(engine).containers()
+
+
+def stop(name: str, *, engine: str = "auto") -> None:
+    """Stops and removes what `run` started."""
+    _engine(engine).stop(name)
+
+
+def logs(name: str, *, tail: int = 200, engine: str = "auto") -> list[str]:
+    """The last lines of what `run` started."""
+    return _engine(engine).logs(name, tail=tail)
+
+
+def images(*, engine: str = "auto") -> list[Image]:
+    """The images that this product made, newest first."""
+    return _engine(engine).images()
+
+
+def engines() -> Engines:
+    """Who could build here, and why not where not."""
+    from .engines import engines as every
+
+    statuses = tuple(engine.status() for engine in every())
+    chosen = next((status.name for status in statuses if status.available), "")
+    return Engines(chosen=chosen, statuses=statuses)
+
+
+def _engine(name: str) -> Engine:
+    from .engines import choose
+
+    if name not in ENGINES:
+        raise UsageError(f"no engine is called {name!r}", fix=f"there is: {', '.join(ENGINES)}")
+    return choose(name)
+
+
+__all__ = [
+    "Engines", "Recipe", "Where", "Wishes",
+    "build", "diff", "engines", "images", "logs", "ps", "recipe", "run", "snapshot", "stop", "verify",
+]  # fmt: skip

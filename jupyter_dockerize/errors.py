@@ -1,0 +1,138 @@
+"""Everything that can go wrong on purpose.
+
+    DockerizeError                    exit status
+    ├── UsageError                    2    the input is not what it should be
+    │   ├── NotebookError                  not a notebook, or not readable
+    │   ├── KernelError                    no such kernelspec, or it does not start or answer
+    │   ├── InterpreterError               not a Python interpreter
+    │   ├── ReferenceError                 not an image reference
+    │   └── OutputError                    the output folder cannot be written or is not empty
+    ├── FindingsError                 1    findings of severity error that nobody allowed
+    ├── VerificationError             1    the image could not be probed at all
+    ├── NoEngineError                 3    no engine can do what was asked
+    ├── EngineError                   4    the engine failed
+    │   ├── BuildError                     a step of the build failed
+    │   └── RegistryError                  a registry or index refused or did not answer
+    └── CancelledError                130  the user changed their mind
+
+Whatever else is raised is a fault of ours (exit status 70). Adapters of third-party
+libraries raise these and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .events import Finding
+
+
+class DockerizeError(Exception):
+    """What happened, why, and what to do next: the three parts that every error has.
+
+    ``what`` is one sentence without a full stop, ``why`` the cause where it is known,
+    ``fix`` the next thing to do. ``str()`` gives all that is there, a line each.
+    """
+
+    exit_status = 70
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what, self.why, self.fix = what, why, fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(f"why: {self.why}")
+        if self.fix:
+            lines.append(f"fix: {self.fix}")
+        return "\n".join(lines)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the cause is the user's, not in our code."""
+        return [
+            f"{type(self).__name__}: {line}" if n == 0 else line
+            for n, line in enumerate(str(self).splitlines())
+        ]
+
+
+class UsageError(DockerizeError):
+    """The input is not what it should be; nothing was done."""
+
+    exit_status = 2
+
+
+class NotebookError(UsageError):
+    """The notebook cannot be read or is not a notebook."""
+
+
+class KernelError(UsageError):
+    """There is no such kernel, or it does not start or answer."""
+
+
+class InterpreterError(UsageError):
+    """What was named is not a Python interpreter that the probe can run in."""
+
+
+class ReferenceError(UsageError):  # noqa: A001 - the field's word; always imported from here by name
+    """Not an image reference."""
+
+
+class OutputError(UsageError):
+    """The output folder or file cannot be written, or would overwrite something."""
+
+
+class FindingsError(DockerizeError):
+    """Findings of severity error stopped the work; ``--allow CODE`` lets them through."""
+
+    exit_status = 1
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        codes = " ".join(f"--allow {code}" for code in sorted({f.code for f in findings}))
+        super().__init__(
+            f"{first.message}{more}",
+            fix=f"{first.fix.rstrip('.')}; or accept it with {codes}" if first.fix else codes,
+        )
+        self.findings = tuple(findings)
+
+
+class VerificationError(DockerizeError):
+    """The image could not be probed, so nothing can be said about it."""
+
+    exit_status = 1
+
+
+class NoEngineError(DockerizeError):
+    """No engine here can do what was asked; ``why`` is the diagnosis."""
+
+    exit_status = 3
+
+
+class EngineError(DockerizeError):
+    """The engine was there and failed."""
+
+    exit_status = 4
+
+
+class BuildError(EngineError):
+    """A step of the build failed; ``log`` holds the last lines that the step printed."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", log: Sequence[str] = ()) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.log = tuple(log)
+
+
+class RegistryError(EngineError):
+    """A registry or package index refused, or did not answer."""
+
+
+class CancelledError(DockerizeError):
+    """The user cancelled; everything is as it was before."""
+
+    exit_status = 130
+
+    def __init__(self, what: str = "cancelled") -> None:
+        super().__init__(what)

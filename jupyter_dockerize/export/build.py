@@ -1,0 +1,149 @@
+"""Render → build → verify: a prepared environment becomes an image that is looked into."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ..engines.base import Engine, Image
+from ..environment.compare import Comparison, Difference
+from ..errors import EngineError, UsageError, VerificationError
+from ..events import Cancel, Event, Finding, Report, Step
+from ..recipe.bundle import Bundle
+from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
+from ..resolve.credentials import secrets_for
+from .prepare import BUILDING, STEPS, VERIFYING, Prepared
+from .verify import verify_against_plan
+
+Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """An image, and what is known of it. ``size`` in bytes, ``seconds`` from looking to verdict."""
+
+    ref: str
+    digest: str | None
+    image_id: str
+    engine: str
+    method: Literal["rebuild", "copy"]
+    verdict: Verdict
+    summary: str  # the verdict in a sentence
+    fingerprint: str
+    packages: int
+    differences: tuple[Difference, ...]
+    findings: tuple[Finding, ...]
+    size: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict in ("identical", "equivalent", "skipped")
+
+
+def build(
+    prepared: Prepared,
+    engine: Engine,
+    ref: str,
+    *,
+    overwrite: bool = False,
+    check: bool = True,
+    started: float | None = None,
+    report: Report,
+    cancel: Cancel,
+) -> Built:
+    """Builds ``ref`` from what was prepared, and looks whether it holds what was planned.
+
+    ``overwrite`` lets it take the name of another notebook's image; ``check`` False skips the
+    verification. ``started`` is the `time.monotonic` of the moment that the user asked.
+    """
+    started = time.monotonic() if started is None else started
+    if not overwrite:
+        _refuse_to_overwrite(engine, ref, prepared.plan.notebook)
+    prepared = _pinned(prepared, engine, report=report, cancel=cancel)
+    report(Step(3, len(STEPS), BUILDING))
+    bundle = prepared.bundle(engine.features())
+    image = engine.build(
+        bundle,
+        ref,
+        secrets=_secrets(prepared, bundle),
+        report=_within(BUILDING, report),
+        cancel=cancel,
+    )
+    report(Step(4, len(STEPS), VERIFYING))
+    verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
+    for finding in extra:
+        report(finding)
+    return Built(
+        ref=ref,
+        digest=image.digest,
+        image_id=image.id,
+        engine=engine.name,
+        method="rebuild",
+        verdict=verdict,
+        summary=comparison.summary() if comparison else extra[0].message if extra else "not verified",
+        fingerprint=prepared.plan.fingerprint,
+        packages=len(prepared.plan.packages.pip) + len(prepared.plan.packages.conda),
+        differences=comparison.differences if comparison else (),
+        findings=(*prepared.findings, *extra),
+        size=image.size,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:
+    there = engine.inspect(ref)
+    if there is None:
+        return
+    owner = there.labels.get(LABEL_NOTEBOOK) if LABEL_FINGERPRINT in there.labels else None
+    if owner is None or owner != (notebook or ""):
+        whose = f"of another notebook ({owner})" if owner else "not ours"
+        raise UsageError(
+            f"there is an image {ref} already, and it is {whose}",
+            fix="choose another name with -t NAME; -t with this one replaces it",
+        )
+
+
+def _pinned(prepared: Prepared, engine: Engine, *, report: Report, cancel: Cancel) -> Prepared:
+    """The base by digest, asked of the engine where no registry answered us (mirrors, offline)."""
+    base = prepared.resolution.base
+    if base.digest or prepared.plan.foreign:
+        return prepared
+    image = engine.inspect(base.ref) or engine.pull(base.ref, report=report, cancel=cancel)
+    if image.digest is None:
+        return prepared
+    findings = tuple(f for f in prepared.resolution.findings if f.code != "base-not-pinned")
+    resolution = dataclasses.replace(
+        prepared.resolution, base=dataclasses.replace(base, digest=image.digest), findings=findings
+    )
+    return dataclasses.replace(prepared, resolution=resolution)
+
+
+def _secrets(prepared: Prepared, bundle: Bundle) -> dict[str, bytes]:
+    known = secrets_for(prepared.resolution, prepared.snapshot)
+    return {name: known[name] for name in bundle.secrets if name in known}
+
+
+def _within(step: str, report: Report) -> Callable[[Event], None]:
+    """Tells the builder's own steps from ours."""
+
+    def pass_on(event: Event) -> None:
+        report(dataclasses.replace(event, within=step) if isinstance(event, Step) else event)
+
+    return pass_on
+
+
+def _verdict(
+    prepared: Prepared, engine: Engine, image: Image, *, check: bool, cancel: Cancel
+) -> tuple[Verdict, Comparison | None, tuple[Finding, ...]]:
+    if not check:
+        return "skipped", None, ()
+    try:
+        comparison = verify_against_plan(engine, image, prepared.plan, cancel=cancel)
+    except (VerificationError, EngineError) as error:
+        cancel.check()
+        return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)
+    return comparison.verdict, comparison, ()

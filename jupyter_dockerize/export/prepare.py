@@ -1,0 +1,97 @@
+"""Observe → plan → resolve: all that can be known before an engine is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..environment.interpret import interpret
+from ..environment.model import Snapshot
+from ..environment.notebook import read_notebook
+from ..environment.observe import Where, observe
+from ..environment.plan import Plan, Wishes, make_plan, refuse
+from ..environment.project import Project, project_of
+from ..events import Cancel, Finding, Report, Step
+from ..recipe import render
+from ..recipe.base import choose_base
+from ..recipe.bundle import Bundle
+from ..recipe.resolution import Resolution
+from ..recipe.steps import Feature
+from ..resolve import resolve
+
+FAST: frozenset[str] = frozenset()
+FULL = frozenset({"libraries", "modules", "requires"})
+
+READING = "Reading the environment"
+LOCKING = "Locking packages"
+BUILDING = "Building the image"
+VERIFYING = "Same environment?"
+STEPS = (READING, LOCKING, BUILDING, VERIFYING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What the image is meant to be, and everything that its recipe needs."""
+
+    snapshot: Snapshot
+    plan: Plan
+    resolution: Resolution
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the snapshot, the plan and the resolution, each once, in that order."""
+        every = (*self.snapshot.findings, *self.plan.findings, *self.resolution.findings)
+        return tuple(dict.fromkeys(every))
+
+    def bundle(self, features: frozenset[Feature]) -> Bundle:
+        """The build context for a builder that has ``features``."""
+        return render(self.plan, self.resolution, features)
+
+
+def look(where: Where, *, options: frozenset[str] = FULL, report: Report, cancel: Cancel) -> Snapshot:
+    """The snapshot of the environment that ``where`` names."""
+    observed = observe(where, options, cancel=cancel, report=report)
+    return interpret(observed.facts, kernel=observed.kernel)
+
+
+def prepare(
+    where: Where,
+    wishes: Wishes,
+    *,
+    offline: bool = False,
+    hashes: bool = False,
+    report: Report,
+    cancel: Cancel,
+) -> Prepared:
+    """Looks at the environment, plans its image and locks what goes in.
+
+    Raises `FindingsError` for findings of severity error that ``wishes.allow`` does not name,
+    after all findings were reported.
+    """
+    report(Step(1, len(STEPS), READING))
+    project = _project(where, wishes)
+    options = FULL | {"hashes"} if hashes else FULL
+    snapshot = look(where, options=options, report=report, cancel=cancel)
+    plan = make_plan(snapshot, wishes, project)
+    for finding in (*snapshot.findings, *plan.findings):
+        report(finding)
+    refuse((*snapshot.findings, *plan.findings), wishes.allow)
+    cancel.check()
+
+    report(Step(2, len(STEPS), LOCKING))
+    plan, resolution = resolve(
+        plan, snapshot, choose_base(plan), offline=offline, report=report, cancel=cancel
+    )
+    for finding in resolution.findings:
+        report(finding)
+    refuse(resolution.findings, wishes.allow)
+    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
+
+
+def _project(where: Where, wishes: Wishes) -> Project | None:
+    if where.notebook is None:
+        return None
+    notebook = read_notebook(where.notebook)
+    return project_of(notebook, wishes.include)
+
+
+__all__ = ["FAST", "FULL", "Prepared", "look", "prepare"]

@@ -1,0 +1,101 @@
+"""The JSON objects that scripts rely on: each with ``schema``, keys added but never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .environment.model import SCHEMA, Snapshot, to_json
+from .events import Finding
+
+if TYPE_CHECKING:
+    from .api import Engines, Recipe
+    from .engines.base import Container, Image
+    from .environment.compare import Comparison, Difference
+    from .export.build import Built
+
+Json = dict[str, Any]
+
+
+def snapshot(value: Snapshot) -> Json:
+    """``{fingerprint, system, python, packages, findings, …}``"""
+    return to_json(value)
+
+
+def build(value: Built) -> Json:
+    """``{ref, digest, image_id, engine, method, verdict, differences, findings, size, seconds}``"""
+    return {
+        "schema": SCHEMA,
+        "ref": value.ref,
+        "digest": value.digest,
+        "image_id": value.image_id,
+        "engine": value.engine,
+        "method": value.method,
+        "fingerprint": value.fingerprint,
+        "packages": value.packages,
+        "verdict": value.verdict,
+        "summary": value.summary,
+        "differences": [difference(d) for d in value.differences],
+        "findings": findings(value.findings),
+        "size": value.size,
+        "seconds": value.seconds,
+    }
+
+
+def recipe(value: Recipe) -> Json:
+    """``{folder, files, fingerprint, platform, base, secrets, choices, findings}``"""
+    return {
+        "schema": SCHEMA,
+        "folder": str(value.folder),
+        "files": list(value.files),
+        "fingerprint": value.plan.fingerprint,
+        "platform": value.plan.platform,
+        "base": value.base,
+        "secrets": list(value.secrets),
+        "choices": [to_json(choice) for choice in value.plan.choices],
+        "findings": findings(value.findings),
+    }
+
+
+def comparison(value: Comparison, **more: Any) -> Json:
+    """``{verdict, summary, differences}`` and what is given by name (``ref``)."""
+    return {
+        "schema": SCHEMA,
+        **more,
+        "verdict": value.verdict,
+        "summary": value.summary(),
+        "differences": [difference(d) for d in value.differences],
+    }
+
+
+def difference(value: Difference) -> Json:
+    """``{manager, name, field, expected, found, class}``"""
+    plain = asdict(value)
+    plain["class"] = plain.pop("class_")
+    return plain
+
+
+def engines(value: Engines) -> Json:
+    """``{chosen, engines: [{name, available, version, reason, …}]}``"""
+    return {
+        "schema": SCHEMA,
+        "chosen": value.chosen,
+        "engines": [asdict(status) for status in value.statuses],
+    }
+
+
+def images(values: Sequence[Image]) -> Json:
+    """``{images: [{refs, id, size, created, platform, labels}]}``"""
+    keys = ("refs", "id", "digest", "size", "created", "platform", "labels")
+    return {"schema": SCHEMA, "images": [{key: getattr(i, key) for key in keys} for i in values]}
+
+
+def containers(values: Sequence[Container]) -> Json:
+    """``{containers: [{name, ref, status, url, …}]}``"""
+    return {"schema": SCHEMA, "containers": [asdict(value) for value in values]}
+
+
+def findings(values: Sequence[Finding]) -> list[Json]:
+    """``[{code, severity, message, fix}]``"""
+    return [asdict(value) for value in values]

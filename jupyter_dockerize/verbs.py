@@ -1,0 +1,122 @@
+"""Typed words → verbs of `api` → what is shown: the part that every face has in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import api, surface
+from .arguments import where_of, wishes_of
+from .display import text
+from .display.untrusted import plain
+from .events import Cancel, Report
+
+DONE, DIFFERENT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verb gives to show: as text, as JSON, its exit status, and the value itself."""
+
+    text: str
+    json: dict[str, Any]
+    status: int = DONE
+    value: Any = None
+
+
+def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    """Does what the parsed arguments say. Raises what `api` raises."""
+    return VERBS[args.verb](args, report, cancel)
+
+
+def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    built = api.build(
+        where_of(args),
+        wishes_of(args),
+        args.tag,
+        engine=args.engine,
+        verify=not args.no_verify,
+        hashes=args.hashes,
+        report=report,
+        cancel=cancel,
+    )
+    return Outcome(text.build(built), surface.build(built), DONE if built.ok else DIFFERENT, built)
+
+
+def _snapshot(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.snapshot(where_of(args), hashes=args.hashes, report=report, cancel=cancel)
+    bad = any(finding.severity == "error" for finding in found.findings)
+    return Outcome(text.snapshot(found), surface.snapshot(found), DIFFERENT if bad else DONE)
+
+
+def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    written = api.recipe(
+        where_of(args),
+        wishes_of(args),
+        args.output,
+        to=args.to,
+        hashes=args.hashes,
+        report=report,
+        cancel=cancel,
+    )
+    return Outcome(text.recipe(written), surface.recipe(written))
+
+
+def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.verify(args.ref, args.source, engine=args.engine, report=report, cancel=cancel)
+    status = DIFFERENT if found.verdict == "different" else DONE
+    return Outcome(text.comparison(found), surface.comparison(found, ref=args.ref), status)
+
+
+def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.diff(args.a, args.b, engine=args.engine, report=report, cancel=cancel)
+    status = DIFFERENT if found.verdict == "different" else DONE
+    return Outcome(text.comparison(found), surface.comparison(found, a=args.a, b=args.b), status)
+
+
+def _open(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    started = api.run(args.ref, port=args.port, mount=args.mount, gpus=args.gpus, engine=args.engine)
+    lines = f"{started.name} is open at {started.url}\n`jupyter dockerize stop {started.name}` closes it"
+    return Outcome(lines, surface.containers([started]))
+
+
+def _ps(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.ps(engine=args.engine)
+    return Outcome(text.containers(found), surface.containers(found))
+
+
+def _stop(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    api.stop(args.name, engine=args.engine)
+    return Outcome(f"{args.name} is stopped and removed", {"schema": 1, "stopped": args.name})
+
+
+def _logs(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    lines = api.logs(args.name, tail=args.tail, engine=args.engine)
+    return Outcome("\n".join(map(plain, lines)), {"schema": 1, "lines": lines})
+
+
+def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.images(engine=args.engine)
+    return Outcome(text.images(found), surface.images(found))
+
+
+def _engines(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.engines()
+    return Outcome(text.engines(found), surface.engines(found))
+
+
+VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
+    "build": _build,
+    "snapshot": _snapshot,
+    "recipe": _recipe,
+    "verify": _verify,
+    "diff": _diff,
+    "run": _open,
+    "ps": _ps,
+    "stop": _stop,
+    "logs": _logs,
+    "images": _images,
+    "engines": _engines,
+}

@@ -52,6 +52,7 @@ class PipPackage:
     dist_info: str | None = None  # the metadata folder, absolute; None in what is stored in images
     location: str | None = None  # an editable's source, absolute; None in what is stored in images
     used: bool | None = None  # this kernel has imported from it; None: not looked at
+    requested: bool | None = None  # pip was asked for it by name; None where the installer does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,76 @@
+"""What Python code says by itself: the names it imports and the texts it holds.
+
+Read, not run: syntax trees of cells and modules, line by line where one is no plain Python (magics,
+half-written code). Used for what a kernel cannot tell that has not run the notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_LINE = re.compile(
+    r"^[ \t]*(?:import[ \t]+(?P<names>[\w., \t]+)|from[ \t]+(?P<origin>\w[\w.]*)[ \t]+import\b)", re.M
+)
+_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.M)
+_AS = re.compile(r"\s+as\s+\w+")
+_OTHER_LANGUAGE = re.compile(
+    r"\A\s*%%(?:bash|sh|script|html|javascript|js|latex|markdown|svg|perl|ruby|sql|R|cython|writefile|file)\b"
+)
+LONGEST = 1 << 20  # characters of one cell or module that are parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """``imports``: dotted names, ".b" for relative ones; ``texts``: string literals. Sorted, each once."""
+
+    imports: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+def read(sources: Iterable[str]) -> Code:
+    """What the code in ``sources`` (cells, modules) imports and mentions; never raises."""
+    imports: set[str] = set()
+    texts: set[str] = set()
+    for source in sources:
+        if len(source) > LONGEST or _OTHER_LANGUAGE.match(source):
+            continue
+        tree = _tree(source) or _tree(_MAGIC.sub(r"\1pass", source))
+        if tree is None:
+            imports.update(_by_line(source))
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                imports.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                imports.update(_from(node))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+    return Code(tuple(sorted(imports)), tuple(sorted(texts)))
+
+
+def _tree(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _from(node: ast.ImportFrom) -> list[str]:
+    """``from a import b``: a and a.b, because b may be a module; ``from . import b``: ``.b``."""
+    origin = "." * node.level + (node.module or "")
+    inner = origin if origin.endswith(".") else f"{origin}."
+    own = [origin] if node.module else []
+    return own + [inner + alias.name for alias in node.names if alias.name != "*"]
+
+
+def _by_line(source: str) -> Iterable[str]:
+    for match in _LINE.finditer(source):
+        if match["origin"]:
+            yield match["origin"]
+        else:
+            for name in _AS.sub("", match["names"]).split(","):
+                if name.strip():
+                    yield name.strip()

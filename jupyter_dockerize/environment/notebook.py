@@ -1,0 +1,194 @@
+"""A notebook file: its kernel, its code, and the cells that install something.
+
+The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"); read with
+json, because importing nbformat takes longer than everything else that a kernel does here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import NotebookError
+from .model import Kernel
+
+LIMIT = 256 << 20  # bytes: outputs with pictures and tables count too
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCell:
+    """``index`` counts all cells from 0, as the file does."""
+
+    index: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """``path`` is absolute. ``kernel`` is None where the notebook names none."""
+
+    path: Path
+    kernel: Kernel | None
+    language: str
+    cells: tuple[CodeCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """A cell that installs something: ``command`` is "pip install pandas", without options and URLs."""
+
+    cell: int
+    command: str
+
+
+def current_notebook() -> Path | None:
+    """The notebook that this kernel was started for, where the file (still) exists.
+
+    ``JPY_SESSION_NAME`` is set when a server starts the kernel for a session; it is absent elsewhere
+    (nbclient, a console), and stale when the notebook was renamed since.
+    """
+    name = os.environ.get("JPY_SESSION_NAME", "")
+    path = Path(name)
+    return path.absolute() if path.suffix == ".ipynb" and path.is_file() else None
+
+
+def read_notebook(path: Path) -> Notebook:
+    """The notebook in ``path``. Raises `NotebookError` where it is none, or older than nbformat 4."""
+    content = _content(path)
+    major = content.get("nbformat")
+    if isinstance(major, bool) or not isinstance(major, int) or not isinstance(content.get("metadata"), dict):
+        raise NotebookError(f"{path} is not a notebook", why="it has no nbformat and metadata")
+    if major < 4:
+        raise NotebookError(
+            f"{path} is a notebook of format {major}",
+            why="format 4 came in 2015, and older ones are read no more",
+            fix=f"convert it: jupyter nbconvert --to notebook --inplace {path}",
+        )
+    if major > 4:
+        raise NotebookError(f"{path} is a notebook of format {major}", fix="upgrade jupyter-dockerize")
+    cells = content.get("cells")
+    if not isinstance(cells, list):
+        raise NotebookError(f"{path} is not a notebook", why="it has no list of cells")
+    kernel, language = _kernel(content["metadata"])
+    code = tuple(
+        CodeCell(index, _text(path, index, cell.get("source", "")))
+        for index, cell in enumerate(cells)
+        if isinstance(cell, dict) and cell.get("cell_type") == "code"
+    )
+    return Notebook(path.absolute(), kernel, language, code)
+
+
+def installs(notebook: Notebook) -> list[Install]:
+    """What its cells install when they run, in their order: the image has that already.
+
+    Only package names come out: options and URLs may hold tokens.
+    """
+    return [
+        Install(cell.index, command)
+        for cell in notebook.cells
+        for line in _command_lines(cell.source)
+        for part in re.split(r"&&|\|\||[;|]", line)
+        if (command := _install(part))
+    ]
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        raise NotebookError(f"{path} is a folder, not a notebook", fix="name the .ipynb file")
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LIMIT + 1)
+    except FileNotFoundError as error:
+        raise NotebookError(f"{path} does not exist", fix="check the path of the notebook") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise NotebookError(f"{path} cannot be read", why=why) from error
+    if len(data) > LIMIT:
+        raise NotebookError(
+            f"{path} is larger than {LIMIT >> 20} MiB",
+            why="its outputs are too large",
+            fix="clear its outputs",
+        )
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        why = "it is empty" if not data.strip() else f"it is not JSON: {error}"
+        raise NotebookError(f"{path} is not a notebook", why=why) from error
+    if not isinstance(content, dict):
+        raise NotebookError(f"{path} is not a notebook", why="its JSON is not an object")
+    return content
+
+
+def _kernel(metadata: dict[str, Any]) -> tuple[Kernel | None, str]:
+    """The kernelspec and the language, which is Python where nothing is said."""
+    spec, info = metadata.get("kernelspec"), metadata.get("language_info")
+    spec, info = (value if isinstance(value, dict) else {} for value in (spec, info))
+    language = _string(info.get("name")) or _string(spec.get("language")) or "python"
+    name = _string(spec.get("name"))
+    if not name:
+        return None, language
+    return Kernel(name=name, display_name=_string(spec.get("display_name")), language=language), language
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _text(path: Path, index: int, source: object) -> str:
+    """> multi-line string: str or list of str (nbformat 4 schema, misc.multiline_string)"""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        return "".join(source)
+    raise NotebookError(f"{path} is not a notebook", why=f"the source of cell {index} is not text")
+
+
+_SHELL_CELL = re.compile(r"%%(?:bash|sh|script|!)")
+_MANAGER = re.compile(
+    r"(?:sudo\s+(?:-\S+\s+)*)?"
+    r"(?:(?:\S*python[\d.]*|\{\s*sys\.executable\s*\})\s+(?:-\w\s+)*-m\s+)?"
+    r"(?:(?:uv\s+)?(?P<pip>pip)[\d.]*|(?P<conda>conda|mamba|micromamba)|(?P<apt>apt|apt-get|aptitude))"
+    r"\s+(?:-\S+\s+)*install\s+(?P<rest>.*)",
+    re.DOTALL,
+)
+_NAME = re.compile(  # a requirement without a URL, also as conda and apt write it: x=1.2, x/bookworm
+    r"[A-Za-z0-9][A-Za-z0-9._+-]*(?:\[[A-Za-z0-9._,-]*\])?(?:(?:[=<>!~]=?|===)[A-Za-z0-9.*+!:~-]+,?)*"
+)
+_WITH_VALUE = re.compile(  # what follows these is no package, and may be a secret
+    r"-[cfinoprt]|--(?:index-url|extra-index-url|find-links|requirement|constraint|channel|target|proxy|cert"
+    r"|client-cert|trusted-host|name|prefix|file|option|timeout|retries|cache-dir|log|src|root|platform"
+    r"|python-version|abi|implementation|keyring-provider|index|default-index|index-strategy|python)"
+)
+
+
+def _command_lines(source: str) -> list[str]:
+    """The lines that IPython hands to a shell or to a package manager's magic, without their marks.
+
+    A bare ``pip install x`` counts: automagic makes it a magic.
+    """
+    lines = re.sub(r"\\\n", " ", source).splitlines()
+    if lines and _SHELL_CELL.match(lines[0].strip()):
+        return [line.strip() for line in lines[1:]]
+    marks = ("!", "%", "pip install", "conda install")
+    return [line.lstrip("!%").strip() for raw in lines if (line := raw.strip()).startswith(marks)]
+
+
+def _install(command: str) -> str | None:
+    found = _MANAGER.fullmatch(command.strip())
+    if not found:
+        return None
+    manager = "pip" if found["pip"] else "conda" if found["conda"] else "apt"
+    names: list[str] = []
+    words = iter(found["rest"].replace('"', "").replace("'", "").split())
+    for word in words:
+        if _WITH_VALUE.fullmatch(word):
+            next(words, None)
+        elif word.startswith("#"):
+            break
+        elif _NAME.fullmatch(word):
+            names.append(word)
+    return f"{manager} install {' '.join(names) or '…'}"

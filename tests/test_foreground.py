@@ -1,0 +1,71 @@
+"""An interrupt ends work tidily: it undoes what it began before anybody hears of it."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from jupyter_dockerize.errors import CancelledError, UsageError
+from jupyter_dockerize.events import Cancel
+from jupyter_dockerize.foreground import Task, wait_for
+
+
+def interrupt_soon(number: int = signal.SIGINT) -> None:
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), number)).start()
+
+
+def test_it_gives_what_the_work_returns() -> None:
+    assert wait_for(lambda cancel: 42) == 42
+
+
+def test_it_raises_what_the_work_raises() -> None:
+    def work(cancel: Cancel) -> None:
+        raise UsageError("no such notebook")
+
+    with pytest.raises(UsageError, match="no such notebook"):
+        wait_for(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_lets_the_work_clean_up_first(number: int) -> None:
+    cleaned: list[bool] = []
+
+    def work(cancel: Cancel) -> None:
+        try:
+            while True:
+                cancel.check()
+                time.sleep(0.01)
+        finally:
+            time.sleep(0.2)
+            cleaned.append(True)
+
+    interrupt_soon(number)
+    with pytest.raises(CancelledError):
+        wait_for(work)
+    assert cleaned == [True]
+
+
+def test_work_that_ignores_the_token_is_left_after_five_seconds() -> None:
+    over = threading.Event()
+    interrupt_soon()
+    began = time.monotonic()
+    with pytest.raises(CancelledError, match="background"):
+        wait_for(lambda cancel: over.wait(60))
+    assert time.monotonic() - began < 6.5
+    over.set()
+
+
+def test_a_task_in_the_background_can_be_cancelled() -> None:
+    def work(cancel: Cancel) -> None:
+        woken = threading.Event()
+        cancel.on_cancel(woken.set)
+        woken.wait()
+        cancel.check()
+
+    task = Task(work)
+    assert task.running
+    task.cancel()
+    with pytest.raises(CancelledError):
+        task.result()

@@ -69,7 +69,9 @@ def _ca() -> str | None:
 
 
 def _build(folder: Path) -> None:
-    subprocess.run(["docker", "builder", "prune", "--all", "--force"], check=True, stdout=subprocess.DEVNULL)
+    # Cold: --no-cache says so for the layers, and what earlier builds downloaded is thrown away.
+    prune = ["docker", "builder", "prune", "--all", "--force", "--filter", "type=exec.cachemount"]
+    subprocess.run(prune, check=True, stdout=subprocess.DEVNULL)
     secret = ["--secret", f"id=ca,src={_ca()}"] if _ca() else []
     subprocess.run(
         ["docker", "build", "--quiet", "--no-cache", "--provenance=false", *secret, "-t", "jd-bench", str(folder)],

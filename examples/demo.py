@@ -1,7 +1,8 @@
 """The main job, end to end, as `make demo` runs it: a notebook's environment becomes an image.
 
-A fresh virtual environment grows by hand, the penguins notebook runs in it, `%dockerize` is typed
-in a cell, and every line of what happens is asserted and printed with its real figures.
+A virtual environment grows by hand, the penguins notebook runs in it, `%dockerize` is typed in its
+last cell, and the image is opened. Each step is asserted and printed with its real figures. The
+container is removed at the end; the image stays, to be played with.
 """
 
 from __future__ import annotations
@@ -15,33 +16,68 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from textwrap import indent
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
 from jupyter_dockerize import api
+from jupyter_dockerize.errors import DockerizeError
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
 PLACE = PROJECT / ".demo"
 PYTHON = PLACE / "venv" / "bin" / "python"
 PACKAGES = ("jupyterlab", "pandas", "matplotlib", "scikit-learn")
-NAME = "penguins-demo"
+FILES = ("penguins.ipynb", "penguins.csv", "penguin_style.py")
+TYPED = "built = %dockerize --include penguins.csv --json"
+NAME = "penguins"  # what %dockerize calls the image: like its notebook
+CODE_CELLS = 14
+NO_ENGINE = 3
 
 
-def say(text: str) -> None:
-    print(f"\n▸ {text}", flush=True)
+class Watched(NotebookClient):
+    """Runs a notebook, and prints the steps of a progress display as each one ends."""
+
+    printed = 0
+    last = ""
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        content = msg.get("content", {})
+        if msg.get("msg_type") == "update_display_data":
+            self._progress(content["data"].get("text/plain", ""))
+        return super().process_message(msg, cell, cell_index)
+
+    def _progress(self, text: str) -> None:
+        _, *steps = text.splitlines()
+        if text.startswith("Building "):
+            ended, self.last = steps[self.printed : -1], steps[-1] if steps else ""
+            self.printed += len(ended)
+        else:
+            ended, self.last = [self.last] if self.last else [], ""
+        for step in ended:
+            print(f"  {step}", flush=True)
+
+
+def say(number: int, text: str) -> None:
+    print(f"\n{number}  {text}", flush=True)
+
+
+def tell(*lines: str) -> None:
+    print(indent("\n".join(lines), "   "), flush=True)
 
 
 def uv(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "uv", *words, "--quiet"], check=True)
 
 
-def grow_environment() -> None:
-    """What a data scientist has after a week: some packages, and this one."""
+def grow_environment() -> int:
+    """What a data scientist has after a week: some packages, and this one. Returns how many that makes."""
     if not PYTHON.exists():
         uv("venv", "--seed", str(PYTHON.parent.parent))
     uv("pip", "install", "--python", str(PYTHON), *PACKAGES, "--editable", str(PROJECT))
+    return len(list(PYTHON.parents[1].glob("lib/python*/site-packages/*.dist-info")))
 
 
 def kernel() -> None:
@@ -49,7 +85,7 @@ def kernel() -> None:
     folder = PLACE / "jupyter" / "kernels" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
-        "argv": [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"],
         "display_name": "demo",
         "language": "python",
     }
@@ -62,66 +98,106 @@ def work_folder() -> Path:
     folder = PLACE / "work"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in ("penguins.ipynb", "penguins.csv", "penguin_style.py"):
+    for name in FILES:
         shutil.copy(HERE / name, folder)
     return folder
 
 
-def typed_in_a_notebook(folder: Path) -> dict:
-    """Runs the notebook, then types %dockerize below it; returns what the magic returned."""
-    notebook = nbformat.read(folder / "penguins.ipynb", as_version=4)
-    cells = len(notebook.cells)
-    for source in (
-        "%load_ext jupyter_dockerize",
-        f"result = %dockerize penguins.ipynb -t {NAME} --include penguins.csv --json",
-        "import json; print(json.dumps(result))",
-    ):
+def typed_in_a_notebook(folder: Path) -> dict[str, Any]:
+    """Runs the notebook, then %dockerize in a cell below it; returns what that was worth."""
+    path = folder / "penguins.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    below = len(notebook.cells)
+    for source in ("%load_ext jupyter_dockerize", TYPED, "import json; print(json.dumps(built))"):
         notebook.cells.append(nbformat.v4.new_code_cell(source))
-    client = NotebookClient(notebook, kernel_name="demo", timeout=1200, resources={"metadata": {"path": str(folder)}})
+    os.environ["JPY_SESSION_NAME"] = str(path)  # as a Jupyter server tells its kernels
+    client = Watched(notebook, kernel_name="demo", timeout=1800, resources={"metadata": {"path": str(folder)}})
     client.execute()
-    card = notebook.cells[cells + 1].outputs[-1]["data"]
+    (card,) = (o["data"] for o in notebook.cells[below + 1].outputs if o["output_type"] == "display_data")
     assert "Same environment" in card["text/html"], card["text/plain"]
-    print(card["text/plain"])
-    return json.loads(notebook.cells[cells + 2].outputs[0]["text"])
+    print()
+    tell(card["text/plain"])
+    return json.loads(notebook.cells[below + 2].outputs[0]["text"])
 
 
-def answers(url: str) -> dict:
-    """The notebook as the JupyterLab at ``url`` serves it."""
-    host, token = re.fullmatch(r"(http://[^/]+)/.*[?&]token=(\w[\w-]*)", url).groups()
-    request = urllib.request.Request(f"{host}/api/contents/penguins.ipynb?token={token}")
-    with urllib.request.urlopen(request, timeout=20) as answer:
+def left_out(built: dict[str, Any]) -> dict[str, str]:
+    """The packages that the image was planned to lack, with the reason. (Index folders stand there too.)"""
+    planned = [d for d in built["differences"] if (d["field"], d["class"]) == ("left-out", "planned")]
+    return {
+        d["name"]: d["note"] for d in planned if d["manager"] == "pip" and re.fullmatch(r"[a-z0-9.-]+", d["name"])
+    }
+
+
+def served(url: str, name: str) -> dict[str, Any]:
+    """A file as the JupyterLab at ``url`` serves it."""
+    found = re.fullmatch(r"(http://[^/]+)/.*[?&]token=(\w[\w-]*)", url)
+    assert found, url
+    with urllib.request.urlopen(f"{found[1]}/api/contents/{name}?token={found[2]}", timeout=20) as answer:
         return json.load(answer)
 
 
-def main() -> None:
-    began = time.monotonic()
-    say("an environment that grew by hand: " + ", ".join(PACKAGES))
-    grow_environment()
-    kernel()
-    folder = work_folder()
-
-    say("%dockerize, typed under the penguins notebook")
-    built = typed_in_a_notebook(folder)
-    assert built["verdict"] in ("identical", "equivalent"), built
-    assert built["packages"] > 90, built["packages"]
-
-    say(f"jupyter dockerize run {NAME}")
+def opened() -> None:
+    """The image answers as a JupyterLab that has the notebook, its data and its module."""
     container = api.run(NAME)
     try:
-        print(container.url)
-        served = answers(container.url)
-        code = [cell for cell in served["content"]["cells"] if cell["cell_type"] == "code"]
-        assert len(code) == 14, len(code)
-        print(f"JupyterLab answers, with the notebook in it: {len(code)} code cells")
+        tell(str(container.url))
+        notebook = served(str(container.url), "penguins.ipynb")
+        code = [cell for cell in notebook["content"]["cells"] if cell["cell_type"] == "code"]
+        assert len(code) == CODE_CELLS, len(code)
+        for name in FILES[1:]:
+            assert served(str(container.url), name)["size"] > 0, name
+        tell(f"JupyterLab answers: the notebook ({len(code)} code cells), its data and its module are there")
     finally:
         api.stop(container.name)
 
-    say(
-        f"{built['packages']} packages, {built['size'] / 1e9:.2f} GB, {built['verdict']}, "
-        f"built and verified in {built['seconds']:.0f} s; the whole demo {time.monotonic() - began:.0f} s"
+
+def main() -> int:
+    began = time.monotonic()
+    engine = api.engines()
+    if engine.chosen is None:
+        for status in engine.engines:
+            print(f"no engine here: {status.reason}\n  → {status.fix}", file=sys.stderr)
+        print("then `make demo` again; everything else is in place", file=sys.stderr)
+        return NO_ENGINE
+    print("jupyter-dockerize: the environment that is running now becomes an image, and is proven to equal it.")
+    print("engine:", next(s.reason for s in engine.engines if s.name == engine.chosen).split(" at ")[0])
+
+    say(1, f"An environment that grew by hand: {', '.join(PACKAGES)}, and this checkout as an editable install")
+    count = grow_environment()
+    tell(f"{count} packages in .demo/venv")
+    assert count > 90, count
+    kernel()
+    folder = work_folder()
+
+    say(2, f"The penguins notebook is run; then its author types: {TYPED}")
+    built = typed_in_a_notebook(folder)
+    assert built["verdict"] in ("identical", "equivalent"), built["summary"]
+
+    say(3, "Nothing is dropped silently. Left out of the image, by name:")
+    reasons = left_out(built)
+    assert "jupyter-dockerize" in reasons, reasons
+    assert built["packages"] + len(reasons) == count, (built["packages"], len(reasons), count)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        tell(f"{', '.join(names)}", f"    {reason}")
+
+    say(4, f"jupyter dockerize run {NAME}")
+    opened()
+
+    say(5, "The figures, and the one line that opens it anywhere")
+    tell(
+        f"{count} packages seen, {built['packages']} in the image, {built['size'] / 1e9:.2f} GB, {built['verdict']}",
+        f"{built['seconds']:.0f} s from %dockerize to the verdict; {time.monotonic() - began:.0f} s for this demo",
     )
-    print(f"\n  docker run --rm -p 8888:8888 {NAME}\n")
+    print(f"\n   docker run --rm -p 8888:8888 {NAME}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except DockerizeError as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(error.exit_status)

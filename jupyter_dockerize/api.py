@@ -7,23 +7,30 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .environment.model import Snapshot
+from .environment.notebook import read_notebook
 from .environment.observe import Where
 from .environment.plan import Plan, Wishes
 from .errors import UsageError
-from .events import Cancel, Finding, Report, ignore
+from .events import Cancel, Finding, Report, Step, ignore
 
 if TYPE_CHECKING:
-    from .engines.base import Container, Engine, Image, Status
+    from .engines import Survey
+    from .engines.base import Container, Engine, Image
     from .environment.compare import Comparison
     from .export.build import Built
 
 TARGETS = ("dockerfile",)
-ENGINES = ("auto", "docker")
+NO_NOTEBOOK = Finding(
+    "no-notebook",
+    "info",
+    "the image holds the environment and no notebook: this kernel does not know which one it belongs to",
+    "name it: %dockerize NOTEBOOK.ipynb",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +43,6 @@ class Recipe:
     base: str
     secrets: tuple[str, ...]
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engines:
-    """Every engine with its diagnosis, and the one that would be used ("" for none)."""
-
-    chosen: str
-    statuses: tuple[Status, ...]
 
 
 def snapshot(
@@ -73,6 +72,7 @@ def recipe(
 
     if to not in TARGETS:
         raise UsageError(f"no target is called {to!r}", fix=f"there is: {', '.join(TARGETS)}")
+    _check(where, wishes)
     check_folder(folder)
     prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel or Cancel())
     bundle = prepared.bundle(BUILDKIT)
@@ -110,15 +110,21 @@ def build(
 
     started = time.monotonic()
     cancel = cancel or Cancel()
+    _check(where, wishes)
     if ref is None:
         if where.notebook is None:
-            raise UsageError("the image has no name", fix="give one with -t NAME")
+            raise UsageError(
+                "the image has no name",
+                why="no notebook is known that it could be called after",
+                fix="name the notebook, or the image with -t NAME",
+            )
         target = image_name(where.notebook)
     else:
-        target = str(Reference.parse(ref))
+        Reference.parse(ref)
+        target = ref
     chosen = _engine(engine)
     prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel)
-    return build_image(
+    built = build_image(
         prepared,
         chosen,
         target,
@@ -128,6 +134,9 @@ def build(
         report=report,
         cancel=cancel,
     )
+    if where.here and where.notebook is None:
+        return replace(built, findings=(*built.findings, NO_NOTEBOOK))
+    return built
 
 
 def verify(
@@ -174,9 +183,17 @@ def run(
     mount: Path | None = None,
     gpus: str | None = None,
     engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
 ) -> Container:
-    """Opens the image: its JupyterLab on a free port of this machine, with a token."""
-    return _engine(engine).start(ref, port=port, mount=mount, gpus=gpus)
+    """Opens the image: its JupyterLab on a free port of this machine, with a token.
+
+    Returns when it answers. Raises `UsageError` where there is no such image, folder or port.
+    """
+    report(Step(1, 1, f"Opening {ref}"))
+    return _engine(engine).start(
+        ref, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel()
+    )
 
 
 def ps(*, engine: str = "auto") -> list[Container]:
@@ -199,24 +216,32 @@ def images(*, engine: str = "auto") -> list[Image]:
     return _engine(engine).images()
 
 
-def engines() -> Engines:
-    """Who could build here, and why not where not."""
-    from .engines import engines as every
+def engines() -> Survey:
+    """Who could build here, and why not where not; within 2 s."""
+    from .engines import survey
 
-    statuses = tuple(engine.status() for engine in every())
-    chosen = next((status.name for status in statuses if status.available), "")
-    return Engines(chosen=chosen, statuses=statuses)
+    return survey()
+
+
+def _check(where: Where, wishes: Wishes) -> None:
+    """What can be told from the arguments alone, before an engine is asked."""
+    if where.notebook is not None:
+        read_notebook(where.notebook)
+    if wishes.include and where.notebook is None:
+        raise UsageError(
+            f"{wishes.include[0]} cannot be included",
+            why="files are taken from beside the notebook, and none is known",
+            fix="name the notebook",
+        )
 
 
 def _engine(name: str) -> Engine:
     from .engines import choose
 
-    if name not in ENGINES:
-        raise UsageError(f"no engine is called {name!r}", fix=f"there is: {', '.join(ENGINES)}")
     return choose(name)
 
 
 __all__ = [
-    "Engines", "Recipe", "Where", "Wishes",
+    "Recipe", "Where", "Wishes",
     "build", "diff", "engines", "images", "logs", "ps", "recipe", "run", "snapshot", "stop", "verify",
 ]  # fmt: skip

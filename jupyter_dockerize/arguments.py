@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NoReturn
 
-from . import __version__
+from . import __version__, completers
+from .completers import Completer
+from .config import NAME, PROGRESS
 from .environment.observe import Where
 from .environment.plan import Wishes
 from .errors import UsageError
@@ -20,50 +23,63 @@ VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
     "run", "ps", "stop", "logs", "images", "engines",
 )  # fmt: skip
-PROGRESS = ("rich", "plain", "jsonl", "none")
-
-Completer = Callable[..., list[str]]
+WIDTH = 88  # characters of a line of help
+SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
+HERE = "the notebook's own kernelspec, else the interpreter that runs this; or the one of"
+STATUS = """\
+exit status:
+  0 done   1 different, or a finding that stops the work   2 not typed right
+  3 no engine   4 the engine or a registry failed   70 a fault of ours   130 cancelled"""
 
 
 class Parser(argparse.ArgumentParser):
     """Raises `UsageError` where argparse would print and leave the process."""
 
-    verbs: dict[str, argparse.ArgumentParser]
+    verbs: dict[str, Parser]
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}", fix=f"`{self.prog} -h` shows how it is typed")
 
 
-def parser(prog: str, *, magic: bool = False, images: Completer | None = None) -> Parser:
-    """The parser of all verbs. ``magic``: for a line in a notebook, whose kernel is meant where nothing else is named.
+def parser(prog: str, *, magic: bool = False, defaults: Mapping[str, object] | None = None) -> Parser:
+    """The parser of all verbs. ``magic``: for a line in a notebook, whose kernel is meant by default.
 
-    ``images`` completes image names in a shell (argcomplete's protocol).
+    ``defaults`` are the values of options that are not typed (`config.Dockerize.options`).
     """
     top = Parser(
         prog=prog,
-        description="Turns the environment that is running now into an image, and proves that it equals it.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_examples(
-            f"{prog} build penguins.ipynb        # → image penguins, verified",
-            f"{prog} run penguins                # open it",
-            f"{prog} recipe penguins.ipynb -o d  # only the Dockerfile and its files",
-            f"{prog} VERB -h                     # how a verb is typed",
+        usage=f"%(prog)s {'[VERB]' if magic else 'VERB'} [options]",
+        description=fill(
+            "The environment that is running now becomes an image, and is proven to equal it."
+            + (" Without a verb: build." if magic else ""),
+            WIDTH,
         ),
+        formatter_class=_Help,
+        allow_abbrev=False,
+        epilog=_epilog(prog, magic),
     )
-    top.add_argument("--version", action="version", version=__version__)
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    top.add_argument("--version", action="version", version=__version__, help="the version, and nothing else")
+    verbs = top.add_subparsers(
+        title="verbs", prog=prog, dest="verb", metavar="VERB", required=True, parser_class=Parser
+    )  # fmt: skip
     for verb in VERBS:
-        _DEFINE[verb](_Verbs(verbs, prog, magic, images))
+        _DEFINE[verb](_Verbs(verbs, prog, magic))
     top.verbs = dict(verbs.choices)
+    for made in top.verbs.values():
+        known = {action.dest for action in made._actions}
+        made.set_defaults(**{name: value for name, value in (defaults or {}).items() if name in known})
     return top
 
 
 def where_of(args: argparse.Namespace) -> Where:
     """Which environment the arguments name."""
-    named = [name for name in ("kernel", "live", "python") if getattr(args, name, None)]
+    named = [name for name in ("kernel", "live", "python") if getattr(args, name) is not None]
     if len(named) > 1:
         both = " and ".join(f"--{name}" for name in named)
         raise UsageError(f"{both} name different environments", fix="give one of them")
+    for name in named:
+        if not getattr(args, name):
+            raise UsageError(f"--{name} names nothing", fix=f"`-h` shows what --{name} takes")
     return Where(
         here=args.magic and not named,
         notebook=args.notebook,
@@ -85,115 +101,148 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
     )
 
 
-def completions(words: Sequence[str], start: str) -> list[str]:
-    """What may follow ``words`` and begins with ``start``: verbs, options, names of images."""
-    made = parser("%dockerize", magic=True)
-    verbs = made.verbs
-    if not words:
-        return [word for word in (*VERBS, *_options(verbs["build"])) if word.startswith(start)]
-    verb = words[0] if words[0] in verbs else "build"
-    found = [word for word in _options(verbs[verb]) if word.startswith(start)]
-    if not start.startswith("-") and verb in ("run", "verify"):
-        from .api import images
-
-        found += [ref for image in images() for ref in image.refs if ref.startswith(start)]
-    return found
-
-
-def _options(verb: argparse.ArgumentParser) -> list[str]:
-    return sorted(word for action in verb._actions for word in action.option_strings if word.startswith("--"))
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=WIDTH)
 
 
 class _Verbs:
     """Adds verbs with the options that several share."""
 
-    def __init__(self, verbs: Any, prog: str, magic: bool, images: Completer | None) -> None:
-        self.verbs, self.prog, self.magic, self.images = verbs, prog, magic, images
+    def __init__(self, verbs: Any, prog: str, magic: bool) -> None:
+        self.verbs, self.prog, self.magic = verbs, prog, magic
 
-    def add(self, name: str, summary: str, text: str = "", examples: Sequence[str] = ()) -> Parser:
+    def add(
+        self, name: str, typed: str, summary: str, text: str = "", examples: Sequence[tuple[str, str]] = ()
+    ) -> Parser:
+        """A verb that is typed as ``typed`` says; ``examples`` are what is typed, and what it gives."""
+        prog = f"{self.prog} {name}"
         made: Parser = self.verbs.add_parser(
             name,
             help=summary,
-            description=f"{summary[0].upper()}{summary[1:]}. {text}".strip(),
-            epilog=_examples(*(f"{self.prog} {example}" for example in examples)),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            usage=f"%(prog)s {typed}".rstrip(),
+            description=fill(f"{summary[0].upper()}{summary[1:]}. {text}".strip(), WIDTH),
+            epilog=_examples([(f"{prog} {line}".rstrip(), gives) for line, gives in examples]),
+            formatter_class=_Help,
+            allow_abbrev=False,
         )
-        made.add_argument("--json", action="store_true", help="one JSON object on stdout, nothing else")
-        made.add_argument(
-            "--progress",
-            choices=PROGRESS,
-            help="how progress is shown on stderr (rich in a terminal, else plain)",
-        )
+        made.add_argument("--json", action="store_true", help=self._json())
+        if not self.magic:
+            made.add_argument(
+                "--progress",
+                choices=PROGRESS,
+                help="how progress is shown on stderr (rich in a terminal, plain elsewhere)",
+            )
         return made
 
+    def _json(self) -> str:
+        if self.magic:
+            return "the result as a dict, the value of the cell"
+        return "the result as one JSON object on stdout, and nothing else there"
+
     def environment(self, to: Parser) -> None:
-        group = to.add_argument_group("which environment", "the notebook's kernelspec, where nothing is said")
-        group.add_argument("notebook", nargs="?", type=Path, metavar="NB", help="the notebook")
-        group.add_argument("--kernel", metavar="NAME", help="a kernelspec")
+        """NB and the options that name an environment."""
+        text = "this kernel's; or the one of" if self.magic else HERE
+        group = to.add_argument_group("which environment", text)
+        group.add_argument("notebook", nargs="?", type=Path, metavar="NB", help="the notebook (.ipynb)")
+        kernel = group.add_argument(
+            "--kernel", metavar="NAME", help="this kernelspec (see `jupyter kernelspec list`)"
+        )
+        kernel.completer = completers.kernels  # type: ignore[attr-defined]  # argcomplete's convention
         group.add_argument("--live", metavar="ID", help="a running kernel: its id or connection file")
-        group.add_argument("--python", metavar="PATH", help="an interpreter")
-        to.set_defaults(magic=self.magic)
+        group.add_argument("--python", metavar="PATH", help="this interpreter, such as .venv/bin/python")
         group.add_argument("--hashes", action="store_true", help="also look for files edited after install")
+        to.set_defaults(magic=self.magic)
 
     def image(self, to: Parser) -> None:
+        """The options that say what the image is to be."""
         group = to.add_argument_group("what the image is to be")
         group.add_argument("--base", metavar="IMAGE", help="start from this image")
         group.add_argument("--minimal", action="store_true", help="only what the notebook really uses")
-        group.add_argument(
-            "--include",
-            action="append",
-            default=[],
-            metavar="PATH",
-            help="a file or folder beside the notebook",
-        )
-        group.add_argument(
-            "--apt", action="append", default=[], metavar="NAME", help="one more Debian package"
-        )
+        for option, metavar, text in (
+            ("--include", "PATH", "take this file or folder beside the notebook along"),
+            ("--apt", "NAME", "take this Debian package along"),
+            ("--allow", "CODE", "go on in spite of findings of this code"),
+        ):
+            again = f"{text}; may be given again"
+            group.add_argument(option, action="append", default=[], metavar=metavar, help=again)
         group.add_argument("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64")
-        group.add_argument(
-            "--allow", action="append", default=[], metavar="CODE", help="accept findings of this code"
-        )
 
     def engine(self, to: Parser) -> None:
-        to.add_argument("--engine", default="auto", metavar="NAME", help="auto or docker (default: auto)")
+        action = to.add_argument(
+            "--engine", default="auto", metavar="NAME", help="auto or docker (default: %(default)s)"
+        )
+        action.completer = completers.engines  # type: ignore[attr-defined]
 
-    def ref(self, to: Parser, name: str, text: str) -> None:
-        action = to.add_argument(name, metavar="REF", help=text)
-        if self.images is not None:
-            action.completer = self.images  # type: ignore[attr-defined]  # argcomplete's convention
+    def named(self, to: Parser, name: str, metavar: str, text: str, known: Completer, **more: Any) -> None:
+        """A positional that is completed by ``known``."""
+        action = to.add_argument(name, metavar=metavar, help=text, **more)
+        action.completer = known  # type: ignore[attr-defined]
 
 
-def _examples(*lines: str) -> str:
-    return "examples:\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
+def _examples(lines: Sequence[tuple[str, str]]) -> str:
+    if not lines:
+        return ""
+    width = max(len(line) for line, gives in lines if gives) if any(gives for _, gives in lines) else 0
+    rows = (f"  {line.ljust(width)}  {'# ' + gives if gives else ''}".rstrip() for line, gives in lines)
+    return "\n".join(("examples:", *rows))
+
+
+def _epilog(prog: str, magic: bool) -> str:
+    first = (
+        ("", "this notebook → an image of its name")
+        if magic
+        else ("build penguins.ipynb", "→ image penguins, verified")
+    )
+    examples = _examples([
+        (f"{prog} {first[0]}".rstrip(), first[1]),
+        (f"{prog} run penguins", "open it in JupyterLab"),
+        (f"{prog} verify penguins", "does it hold what it should?"),
+        (f"{prog} recipe penguins.ipynb -o image/", "only the Dockerfile and its files"),
+        (f"{prog} VERB -h", "how a verb is typed"),
+    ])  # fmt: skip
+    where = fill(
+        f"Defaults of options stand in {NAME}.py, in a configuration folder of `jupyter --paths`.", WIDTH
+    )
+    return "\n\n".join((examples, where) if magic else (examples, where, STATUS))
 
 
 def _build(verbs: _Verbs) -> None:
     verb = verbs.add(
         "build",
+        "[NB] [-t REF] [options]",
         "the environment becomes an image, and is compared with it",
-        "The image is named after the notebook; -t gives another name.",
+        "The image is named after the notebook, or by -t, and opens in JupyterLab with the notebook there.",
         [
-            "build penguins.ipynb",
-            "build penguins.ipynb -t penguins:2026 --include data/",
-            "build --python .venv/bin/python -t lab",
+            ("" if verbs.magic else "penguins.ipynb", "→ image penguins"),
+            ("penguins.ipynb -t penguins:2026 --include data/", "with files beside the notebook"),
+            ("--python .venv/bin/python -t lab", "no notebook, only an environment"),
+            *([("--background", "give the cell back at once")] if verbs.magic else []),
         ],
     )
-    verbs.environment(verb)
-    verbs.image(verb)
-    verb.add_argument("-t", "--tag", metavar="REF", help="the image's name")
+    verb.add_argument("-t", "--tag", metavar="REF", help="the image's name; replaces an image of that name")
     verb.add_argument(
-        "--no-verify", action="store_true", help="do not look whether the image equals the environment"
+        "--no-verify", action="store_true", help="do not compare the image with the environment"
     )
     if verbs.magic:
-        verb.add_argument("--background", action="store_true", help="give the cell back; the card keeps up")
+        verb.add_argument(
+            "--background", action="store_true", help="give the cell back; the value has wait() and cancel()"
+        )
     verbs.engine(verb)
+    verbs.environment(verb)
+    verbs.image(verb)
 
 
 def _snapshot(verbs: _Verbs) -> None:
     verb = verbs.add(
         "snapshot",
-        "what is running: packages, where they came from, and what is wrong with them",
-        examples=["snapshot penguins.ipynb", "snapshot --live 5f0c --json"],
+        "[NB] [options]",
+        "what is running: packages, where they came from, what is wrong with them",
+        examples=[
+            ("penguins.ipynb", "of the notebook's kernel"),
+            ("--live 5f0c9c3e", "of a kernel that is running"),
+            ("--python .venv/bin/python --json > then.json", "for `diff file:then.json …`"),
+        ],
     )
     verbs.environment(verb)
 
@@ -201,78 +250,93 @@ def _snapshot(verbs: _Verbs) -> None:
 def _recipe(verbs: _Verbs) -> None:
     verb = verbs.add(
         "recipe",
+        "[NB] -o DIR [options]",
         "writes the Dockerfile and its files, without building",
-        examples=[
-            "recipe penguins.ipynb -o image/",
-            "recipe --kernel python3 -o image/ --platform linux/arm64",
+        "Everything is pinned, so that it builds the same image elsewhere and later.",
+        [
+            ("penguins.ipynb -o image/", ""),
+            ("--kernel python3 -o image/ --platform linux/arm64", ""),
         ],
+    )
+    verb.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    verb.add_argument(
+        "--to", default="dockerfile", metavar="TARGET", help="dockerfile (default: %(default)s)"
     )
     verbs.environment(verb)
     verbs.image(verb)
-    verb.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="a new or empty folder")
-    verb.add_argument("--to", default="dockerfile", metavar="TARGET", help="dockerfile (default)")
 
 
 def _verify(verbs: _Verbs) -> None:
     verb = verbs.add(
         "verify",
+        "REF [SOURCE]",
         "does the image hold the planned environment",
-        "Without SOURCE: the environment that it was made from. SOURCE is file:PATH, image:REF, kernel:NAME, python:PATH or live[:ID].",
-        ["verify penguins", "verify penguins kernel:python3"],
+        f"Without SOURCE: what it was meant to hold when it was made. SOURCE is {SOURCES}.",
+        [
+            ("penguins", "is it what it was meant to be?"),
+            ("penguins kernel:python3", "and still what I have?"),
+        ],
     )
-    verbs.ref(verb, "ref", "the image")
-    verb.add_argument("source", nargs="?", metavar="SOURCE", help="compare with what this has now")
+    verbs.named(verb, "ref", "REF", "the image; also one that others made", completers.images)
+    verbs.named(verb, "source", "SOURCE", "compare with what this has now", completers.sources, nargs="?")
     verbs.engine(verb)
 
 
 def _diff(verbs: _Verbs) -> None:
     verb = verbs.add(
         "diff",
+        "A B",
         "what two environments have otherwise",
-        "A and B are file:PATH, image:REF, kernel:NAME, python:PATH or live[:ID].",
-        ["diff image:penguins kernel:python3", "diff file:then.json live"],
+        f"A and B are {SOURCES}.",
+        [("image:penguins kernel:python3", ""), ("file:then.json live", "")],
     )
-    verb.add_argument("a", metavar="A")
-    verb.add_argument("b", metavar="B")
+    verbs.named(verb, "a", "A", "what is expected", completers.sources)
+    verbs.named(verb, "b", "B", "what there is", completers.sources)
     verbs.engine(verb)
 
 
 def _run(verbs: _Verbs) -> None:
     verb = verbs.add(
         "run",
+        "REF [options]",
         "opens the image: its JupyterLab on a free port, with a token",
-        examples=["run penguins", "run penguins --port 8888 --mount ."],
+        "The address is printed; it answers on this machine only.",
+        [("penguins", ""), ("penguins --port 8888 --mount .", "with the files of this folder")],
     )
-    verbs.ref(verb, "ref", "the image")
+    verbs.named(verb, "ref", "REF", "the image", completers.images)
     verb.add_argument("--port", type=int, metavar="N", help="this port instead of a free one")
-    verb.add_argument("--mount", type=Path, metavar="DIR", help="this folder as the work folder in the image")
-    verb.add_argument("--gpus", metavar="all", help="give it the GPUs of this machine")
+    verb.add_argument(
+        "--mount", type=Path, metavar="DIR", help="this folder is seen, and written, in the image"
+    )
+    verb.add_argument("--gpus", metavar="all", help="give it GPUs of this machine: all, 2 or device=0,1")
     verbs.engine(verb)
 
 
 def _ps(verbs: _Verbs) -> None:
-    verbs.engine(verbs.add("ps", "the images that are open", examples=["ps"]))
+    verbs.engine(verbs.add("ps", "", "the images that are open, with their addresses", examples=[("", "")]))
 
 
 def _stop(verbs: _Verbs) -> None:
-    verb = verbs.add("stop", "stops and removes what `run` opened", examples=["stop penguins-1"])
-    verb.add_argument("name", metavar="NAME", help="as `ps` lists it")
+    verb = verbs.add("stop", "NAME", "stops and removes what `run` opened", examples=[("penguins", "")])
+    verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
     verbs.engine(verb)
 
 
 def _logs(verbs: _Verbs) -> None:
-    verb = verbs.add("logs", "what the opened image printed", examples=["logs penguins-1 --tail 50"])
-    verb.add_argument("name", metavar="NAME", help="as `ps` lists it")
-    verb.add_argument("--tail", type=int, default=200, metavar="N", help="so many lines (default: 200)")
+    verb = verbs.add("logs", "NAME", "what the opened image printed", examples=[("penguins --tail 50", "")])
+    verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
+    verb.add_argument(
+        "--tail", type=int, default=200, metavar="N", help="so many of the last lines (default: %(default)s)"
+    )
     verbs.engine(verb)
 
 
 def _images(verbs: _Verbs) -> None:
-    verbs.engine(verbs.add("images", "the images that were made here", examples=["images", "images --json"]))
+    verbs.engine(verbs.add("images", "", "the images that were made here", examples=[("", "")]))
 
 
 def _engines(verbs: _Verbs) -> None:
-    verbs.add("engines", "who could build here, and why not where not", examples=["engines"])
+    verbs.add("engines", "", "who could build here, and why not where not", examples=[("", "")])
 
 
 _DEFINE: dict[str, Callable[[_Verbs], None]] = {

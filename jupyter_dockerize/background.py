@@ -1,104 +1,105 @@
-"""A build whose card keeps up while it goes on, in a notebook or a terminal."""
+"""A verb in a thread of its own, and what is seen of it: a live card in a notebook, else lines."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
-from .display import card, text
-from .display.live import Live
-from .display.progress import PlainPrinter
+from .display.card import of as card_of
+from .display.cell import Cell, in_notebook
+from .display.progress import reporter
 from .errors import CancelledError, DockerizeError, VerificationError
-from .events import Cancel, Report
+from .events import Cancel
 from .foreground import PATIENCE, Task, wait_for
 from .verbs import DIFFERENT, Outcome, perform
 
+TITLES = {
+    "build": "Building {}",
+    "recipe": "Writing the recipe of {}",
+    "snapshot": "Looking at {}",
+    "verify": "Same environment? {}",
+    "diff": "Comparing {}",
+    "run": "Opening {}",
+}
+
 
 class Background:
-    """A build in its own thread. ``wait()`` gives its outcome, ``cancel()`` ends it."""
+    """``wait()`` for its end, ``cancel()`` it, ask whether it is ``running``.
 
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._args = args
-        self._title = f"Building {args.tag or (args.notebook.stem if args.notebook else 'the image')}"
-        self._card = _Card(self._title) if _in_notebook() else None
+    ``result`` is the JSON object of the surface once it has ended well, else None.
+    """
+
+    def __init__(self, args: argparse.Namespace, *, alone: bool = True) -> None:
+        """``alone``: nobody waits who would be told of a failure, so the display says it."""
+        self._args, self._alone = args, alone
+        self._title = TITLES[args.verb].format(_subject(args))
+        self._cell = Cell(self._title) if in_notebook() else None
         self._task: Task[Outcome] = Task(self._work)
 
     def __repr__(self) -> str:
         if self._task.running:
-            return f"{self._title} in the background: .wait() waits for it, .cancel() ends it"
-        return f"{self._title}: ended"
+            return f"{self._title}, in the background: .wait() waits for it, .cancel() ends it"
+        return f"{self._title}: {'failed' if self._task.failed else 'done'}"
 
     @property
     def running(self) -> bool:
         return self._task.running
 
+    @property
+    def result(self) -> dict[str, Any] | None:
+        return None if self._task.running or self._task.failed else self._task.result().json
+
     def cancel(self) -> None:
-        """Ends the build; nothing of it stays. Returns when it has ended, at most 5 s later."""
+        """Ends the work; nothing of it stays. Returns when it has ended, at most 5 s later."""
         self._task.cancel()
         self._task.wait(PATIENCE)
 
-    def wait(self) -> Outcome:
-        """The build's outcome. Raises what the build raised; an interrupt cancels it."""
-        return wait_for(lambda cancel: self._joined(cancel), token=self._task.token)
+    def wait(self) -> None:
+        """Waits for the end. Raises what the work raised; an interrupt cancels it.
 
-    def _joined(self, cancel: Cancel) -> Outcome:
-        outcome = self._task.result()
-        if outcome.status == DIFFERENT:
+        An image that is not the same environment raises `VerificationError`; it is kept.
+        """
+        outcome = wait_for(lambda cancel: self._task.result(), token=self._task.token)
+        if self._args.verb in ("build", "verify") and outcome.status == DIFFERENT:
+            built = self._args.verb == "build"
             raise VerificationError(
-                f"{outcome.value.ref} is not the same environment",
-                why=outcome.value.summary,
-                fix="the differences are listed with the image; it was kept, so that you can look into it",
+                f"{outcome.json['ref']} is not the same environment",
+                why=outcome.json["summary"],
+                fix="the image was kept, so that you can look into it" if built else "",
             )
-        return outcome
 
     def _work(self, cancel: Cancel) -> Outcome:
-        report: Report = self._card.live.report if self._card else PlainPrinter(sys.stderr).report
-        try:
-            outcome = perform(self._args, report, cancel)
-        except CancelledError:
-            self._end("cancelled; nothing was left behind")
-            raise
-        except DockerizeError as error:
-            self._end(str(error))
-            raise
-        except BaseException as error:
-            self._end(f"a fault of jupyter-dockerize: {error!r}")
-            raise
-        if self._card:
-            self._card.result(outcome)
-        else:
+        if self._cell is None:
+            # In the background nothing may write between the lines that are being typed.
+            with reporter("none" if self._alone else None) as printer:
+                outcome = perform(self._args, printer.report, cancel)
             print(outcome.text)
+            return outcome
+        with self._cell.clock() as live:
+            try:
+                outcome = perform(self._args, live.report, cancel)
+            except CancelledError as error:
+                live.finish("cancelled", error.what if self._alone else "")
+                raise
+            except DockerizeError as error:
+                live.finish("failed", str(error) if self._alone else "")
+                raise
+            except BaseException as error:
+                live.finish("failed", f"a fault of jupyter-dockerize: {error!r}" if self._alone else "")
+                raise
+            live.finish()
+        self._cell.show(card_of(outcome.value, self._title), outcome.text)
         return outcome
 
-    def _end(self, failed: str) -> None:
-        if self._card:
-            self._card.live.finish(failed)
 
-
-class _Card:
-    """The display under the cell: one, redrawn."""
-
-    def __init__(self, title: str) -> None:
-        from IPython.display import display
-
-        self.live = Live(title, self._draw)
-        self._handle: Any = display(_bundle(card.progress(self.live), title), raw=True, display_id=True)
-
-    def _draw(self, live: Live) -> None:
-        self._handle.update(_bundle(card.progress(live), live.as_text()), raw=True)
-
-    def result(self, outcome: Outcome) -> None:
-        self._handle.update(_bundle(card.built(outcome.value), text.build(outcome.value)), raw=True)
-
-
-def _bundle(html: str, plain: str) -> dict[str, str]:
-    return {"text/html": html, "text/plain": plain}
-
-
-def _in_notebook() -> bool:
-    """A frontend that redraws displays is listening, not a terminal."""
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()  # type: ignore[no-untyped-call]
-    return shell is not None and getattr(shell, "kernel", None) is not None
+def _subject(args: argparse.Namespace) -> str:
+    """What the work is about, for its title."""
+    if args.verb == "diff":
+        return f"{args.a} and {args.b}"
+    if args.verb in ("verify", "run"):
+        return str(args.ref)
+    if getattr(args, "tag", None):
+        return str(args.tag)
+    if args.notebook:
+        return str(args.notebook.stem)
+    return "this environment" if not (args.kernel or args.live or args.python) else "the environment"

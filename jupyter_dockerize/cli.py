@@ -1,39 +1,43 @@
-"""``jupyter dockerize VERB …``: parse, call, show."""
+"""``jupyter dockerize VERB …``: parse, call, show.
+
+Everything that takes long to import is imported inside `main`, where an interrupt is already answered.
+"""
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from . import api
-from .arguments import parser
-from .display.progress import JsonPrinter, reporter
-from .display.untrusted import plain
-from .errors import CancelledError, DockerizeError
-from .events import Result
-from .foreground import wait_for
-from .verbs import Outcome, perform
+from .errors import CancelledError, DockerizeError, OutputError
+from .foreground import Terminated, terminable
 
+if TYPE_CHECKING:
+    from .verbs import Outcome
+
+PROGRAM = "jupyter dockerize"
 DONE, FAULT = 0, 70
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb and returns the exit status of DESIGN: 0, 1, 2, 3, 4, 70 or 130."""
-    made = parser("jupyter dockerize", images=_image_names)
-    _complete(made)
+    words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # ✓ in a terminal that has no such letter
     try:
-        args = made.parse_args(argv)
-        outcome = _run(args)
+        with terminable():
+            return _main(words)
     except DockerizeError as error:
-        return _failed(error)
-    except BrokenPipeError:
-        # Whoever read us has gone; the interpreter's own flush at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return _failed(error, words)
+    except (KeyboardInterrupt, Terminated):
+        return _failed(CancelledError(), words)
     except Exception:
         traceback.print_exc()
         print(
@@ -41,31 +45,55 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return FAULT
+
+
+def _main(words: Sequence[str]) -> int:
+    from .arguments import parser
+
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser(PROGRAM))
+    from .config import load
+
+    outcome = _run(parser(PROGRAM, defaults=load().options()).parse_args(words))
     return outcome.status
 
 
 def _run(args: argparse.Namespace) -> Outcome:
+    from .display.progress import JsonPrinter, reporter
+    from .events import Result
+    from .foreground import wait_for
+    from .verbs import perform
+
     with reporter(args.progress) as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         if isinstance(printer, JsonPrinter):
             printer.report(Result(outcome.json))
-    print(json.dumps(outcome.json, ensure_ascii=False) if args.json else outcome.text, flush=True)
+    _show(json.dumps(outcome.json) if args.json else outcome.text)
     return outcome
 
 
-def _failed(error: DockerizeError) -> int:
+def _show(text: str) -> None:
+    """The result on stdout. Raises `OutputError` where it cannot be written; but a reader may go."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # The interpreter's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError("the result cannot be written", why=error.strerror or str(error)) from error
+
+
+def _failed(error: DockerizeError, words: Sequence[str]) -> int:
+    """The error on stderr: as text, or as one more JSON line where those were asked for."""
+    from .display.progress import in_json
+    from .display.untrusted import plain
+
+    if "--progress=jsonl" in words or ("--progress", "jsonl") in pairwise(words):
+        print(in_json(error), file=sys.stderr)
+        return error.exit_status
     prefix = "" if isinstance(error, CancelledError) else "error: "
     for number, line in enumerate(str(error).splitlines()):
         print(f"{prefix if number == 0 else '  '}{plain(line)}", file=sys.stderr)
     return error.exit_status
-
-
-def _image_names(**_: object) -> list[str]:
-    return [ref for image in api.images() for ref in image.refs]
-
-
-def _complete(made: argparse.ArgumentParser) -> None:
-    if "_ARGCOMPLETE" in os.environ:
-        import argcomplete
-
-        argcomplete.autocomplete(made)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -31,20 +32,28 @@ class Task(Generic[T]):
         self._value: T | None = None
         self._error: BaseException | None = None
         self._work = work
+        # Not the thread's own join: interrupted, it takes a running thread for ended (bpo-45274).
+        self._ended = threading.Event()
         # Displays of a notebook find their cell through the context.
         self._context = contextvars.copy_context()
-        self._thread = threading.Thread(target=self._run, name="jupyter-dockerize", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="jupyter-dockerize", daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._value = self._context.run(self._work, self.token)
         except BaseException as error:
             self._error = error
+        finally:
+            self._ended.set()
 
     @property
     def running(self) -> bool:
-        return self._thread.is_alive()
+        return not self._ended.is_set()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended, and by raising something."""
+        return self._error is not None
 
     def cancel(self) -> None:
         """Asks the work to end; returns at once."""
@@ -53,49 +62,61 @@ class Task(Generic[T]):
 
     def wait(self, seconds: float | None = None) -> bool:
         """Whether the work has ended, after at most so many seconds."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._ended.wait(seconds)
 
     def result(self) -> T:
         """What the work returned; waits for it, and raises what it raised."""
-        self._thread.join()
+        self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]  # set, as nothing was raised
 
 
 def wait_for(work: Callable[[Cancel], T], *, token: Cancel | None = None) -> T:
-    """What ``work`` returns. An interrupt of the caller's thread cancels it.
+    """What ``work`` returns. An interrupt (SIGINT, in the main thread SIGTERM too) cancels it.
 
-    Raises what the work raises; `CancelledError` after an interrupt, at the latest `PATIENCE`
-    seconds later even where the work does not end.
+    Raises what the work raises; `CancelledError` after an interrupt, when the work has cleaned up, at the
+    latest `PATIENCE` seconds later. Work that was finished before the interrupt reached it counts as done.
     """
     task = Task(work, token)
     try:
-        with _terminable():
+        with terminable():
             while not task.wait(TICK):
                 pass
-    except (KeyboardInterrupt, _Terminated):
+    except (KeyboardInterrupt, Terminated):
         task.cancel()
-        if not task.wait(PATIENCE):
+        if not _ended(task):
             raise CancelledError("cancelled; something of it is still ending in the background") from None
-        raise CancelledError from None
+        if task.failed:
+            raise CancelledError from None
     return task.result()
 
 
-class _Terminated(BaseException):
+def _ended(task: Task[T]) -> bool:
+    """Whether the work ended within `PATIENCE`; a second interrupt does not tear it apart either."""
+    end = time.monotonic() + PATIENCE
+    while not task.wait(0) and time.monotonic() < end:
+        try:
+            with terminable():
+                task.wait(end - time.monotonic())
+        except (KeyboardInterrupt, Terminated):  # noqa: PERF203 - once per interrupt
+            continue
+    return not task.running
+
+
+class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """In the main thread SIGTERM ends the wait like Ctrl-C does, so that nothing is left behind."""
+def terminable() -> Iterator[None]:
+    """In the main thread SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def terminate(signum: int, frame: object) -> None:
-        raise _Terminated
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, terminate)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "%dockerize"
 ALONE = ("-h", "--help", "--version")
+QUICK = ("ps", "stop", "logs", "images", "engines")  # over before a card could be seen
 
 
 @magics_class
@@ -30,46 +32,75 @@ class DockerizeMagics(Magics):
 
         ::
 
-            %dockerize                          this notebook's environment → an image named after it
+            %dockerize                          this notebook's environment → an image of its name
             %dockerize -t penguins:2026         the same under another name
+            %dockerize penguins.ipynb           where the kernel does not know its notebook
             %dockerize --include data/          with files beside the notebook
             %dockerize --minimal                only what this notebook really uses
             %dockerize --background             gives the cell back; the card keeps up
 
-            %dockerize run penguins             opens the image
+            %dockerize run penguins             opens the image: its address
+            %dockerize ps                       what is open; `%dockerize stop penguins` closes it
             %dockerize verify penguins live     does it still hold this environment?
             %dockerize snapshot                 what is running
             %dockerize recipe -o image/         only the Dockerfile and its files
+            %dockerize engines                  who could build here, and why not where not
 
-        ``%dockerize -h`` lists every verb, ``%dockerize VERB -h`` its options.
+        ``%dockerize -h`` lists every verb, ``%dockerize VERB -h`` its options. An interrupt of the kernel
+        cancels: nothing is left behind. With ``--background`` the value of the cell has ``wait()``,
+        ``cancel()``, ``running`` and ``result``; with ``--json`` it is the result as a dict.
         """
-        args = _parse(line)
+        args = self._parse(line)
         if args is None:
             return None
-        if args.verb == "build":
-            return _build(args)
-        return _show(args)
+        if args.verb in QUICK:
+            return _show(args)
+        from .background import Background
 
+        work = Background(args, alone=getattr(args, "background", False))
+        if getattr(args, "background", False):
+            return work
+        work.wait()
+        return work.result if args.json else None
 
-def _parse(line: str) -> argparse.Namespace | None:
-    """The arguments, or None where the help was asked for and has been printed."""
-    from .arguments import VERBS, parser
-    from .environment.notebook import current_notebook
-    from .errors import UsageError
+    def _parse(self, line: str) -> argparse.Namespace | None:
+        """The arguments, or None where the help was asked for and has been printed."""
+        from .arguments import VERBS, parser
+        from .config import load
+        from .errors import UsageError
 
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise UsageError(f"the line cannot be split into words: {error}") from error
-    if not words or (words[0] not in VERBS and words[0] not in ALONE):
-        words = ["build", *words]
-    try:
-        args = parser(PROGRAM, magic=True).parse_args(words)
-    except SystemExit:
-        return None
-    if "notebook" in args and args.notebook is None:
-        args.notebook = current_notebook()
-    return args
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise UsageError(
+                f"the line cannot be split into words: {str(error).lower()}",
+                fix="close the quotes; a quote that is meant as such is written \\'",
+            ) from error
+        first = words[0] if words else ""
+        if not first or first.endswith(".ipynb") or (first.startswith("-") and first not in ALONE):
+            words = ["build", *words]
+        elif first not in (*VERBS, *ALONE):
+            raise UsageError(
+                f"no verb is called {first!r}",
+                why=f"there is: {', '.join(VERBS)}",
+                fix="`%dockerize -h` shows what each does; a notebook's name ends in .ipynb",
+            )
+        try:
+            args = parser(PROGRAM, magic=True, defaults=load().options()).parse_args(words)
+        except SystemExit:
+            return None
+        if "notebook" in args and args.notebook is None:
+            args.notebook = self._notebook()
+        return args
+
+    def _notebook(self) -> Path | None:
+        """The notebook of this kernel: as the server says, or as VS Code does."""
+        from .environment.notebook import current_notebook
+
+        named = self.shell.user_ns.get("__vsc_ipynb_file__") if self.shell else None
+        if isinstance(named, str) and Path(named).is_file():
+            return Path(named)
+        return current_notebook()
 
 
 def _show(args: argparse.Namespace) -> Any:
@@ -84,19 +115,13 @@ def _show(args: argparse.Namespace) -> Any:
     return None
 
 
-def _build(args: argparse.Namespace) -> Any:
-    from .background import Background
-
-    job = Background(args)
-    if args.background:
-        return job
-    outcome = job.wait()
-    return outcome.json if args.json else None
-
-
 def _complete(shell: Any, event: Any) -> list[str]:
-    """Words that can follow: verbs, then the verb's options and the images' names."""
-    from .arguments import completions
+    """Words that can follow: verbs, then the verb's options, files, and names of images."""
+    from .completion import completions
 
-    before = event.line[: event.line.rfind(event.symbol)] if event.symbol else event.line
-    return completions(before.split()[1:], event.symbol)
+    line: str = event.text_until_cursor
+    words = line.split()[1:]
+    start = words.pop() if words and not line[-1:].isspace() else ""
+    # IPython ends a word at ":" or "=", and inserts in place of what is behind that.
+    behind = len(start) - len(event.symbol)
+    return [word[behind:] for word in completions(words, start)]

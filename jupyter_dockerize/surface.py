@@ -10,7 +10,8 @@ from .environment.model import SCHEMA, Snapshot, to_json
 from .events import Finding
 
 if TYPE_CHECKING:
-    from .api import Engines, Recipe
+    from .api import Recipe
+    from .engines import Survey
     from .engines.base import Container, Image
     from .environment.compare import Comparison, Difference
     from .export.build import Built
@@ -76,12 +77,12 @@ def difference(value: Difference) -> Json:
     return plain
 
 
-def engines(value: Engines) -> Json:
+def engines(value: Survey) -> Json:
     """``{chosen, engines: [{name, available, version, reason, …}]}``"""
     return {
         "schema": SCHEMA,
         "chosen": value.chosen,
-        "engines": [asdict(status) for status in value.statuses],
+        "engines": [asdict(status) for status in value.engines],
     }
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import api, surface
 from .arguments import where_of, wishes_of
 from .display import text
 from .display.untrusted import plain
 from .events import Cancel, Report
+
+if TYPE_CHECKING:
+    from .environment.compare import Comparison
 
 DONE, DIFFERENT = 0, 1
 
@@ -48,7 +51,7 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
 def _snapshot(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.snapshot(where_of(args), hashes=args.hashes, report=report, cancel=cancel)
     bad = any(finding.severity == "error" for finding in found.findings)
-    return Outcome(text.snapshot(found), surface.snapshot(found), DIFFERENT if bad else DONE)
+    return Outcome(text.snapshot(found), surface.snapshot(found), DIFFERENT if bad else DONE, found)
 
 
 def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -61,25 +64,35 @@ def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
         report=report,
         cancel=cancel,
     )
-    return Outcome(text.recipe(written), surface.recipe(written))
+    return Outcome(text.recipe(written), surface.recipe(written), DONE, written)
 
 
 def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.verify(args.ref, args.source, engine=args.engine, report=report, cancel=cancel)
-    status = DIFFERENT if found.verdict == "different" else DONE
-    return Outcome(text.comparison(found), surface.comparison(found, ref=args.ref), status)
+    return _compared(found, ref=args.ref)
 
 
 def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.diff(args.a, args.b, engine=args.engine, report=report, cancel=cancel)
-    status = DIFFERENT if found.verdict == "different" else DONE
-    return Outcome(text.comparison(found), surface.comparison(found, a=args.a, b=args.b), status)
+    return _compared(found, a=args.a, b=args.b)
+
+
+def _compared(found: Comparison, **names: str) -> Outcome:
+    status = DONE if found.verdict in ("identical", "equivalent") else DIFFERENT
+    return Outcome(text.comparison(found), surface.comparison(found, **names), status, found)
 
 
 def _open(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    started = api.run(args.ref, port=args.port, mount=args.mount, gpus=args.gpus, engine=args.engine)
-    lines = f"{started.name} is open at {started.url}\n`jupyter dockerize stop {started.name}` closes it"
-    return Outcome(lines, surface.containers([started]))
+    started = api.run(
+        args.ref,
+        port=args.port,
+        mount=args.mount,
+        gpus=args.gpus,
+        engine=args.engine,
+        report=report,
+        cancel=cancel,
+    )
+    return Outcome(text.opened(started), surface.containers([started]), DONE, started)
 
 
 def _ps(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:

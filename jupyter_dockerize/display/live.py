@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ..events import Event, Finding, Log, Progress, Result, Step
-from . import text
-from .progress import as_line
+from .progress import as_line, brief, note
 from .untrusted import last_frame, plain
 
 INTERVAL = 0.25  # seconds between two drawings: more would only load the browser
@@ -17,7 +16,10 @@ LOG_LINES = 200
 
 
 class Live:
-    """Takes events from any thread and calls ``draw`` at most four times a second."""
+    """Takes events from any thread and calls ``draw`` at most four times a second.
+
+    ``heartbeat`` redraws while nothing is reported, so that the clock of a long step goes on.
+    """
 
     def __init__(self, title: str, draw: Callable[[Live], None]) -> None:
         self.title = title
@@ -27,7 +29,7 @@ class Live:
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self.note, self.count, self.total = "", 0, 0
         self.failed = ""
-        self.done = False
+        self.state = "running"  # then done, failed or cancelled
         self._draw, self._drawn = draw, 0.0
         self._ended: float | None = None
         self._lock = threading.Lock()
@@ -36,16 +38,22 @@ class Live:
         """The ``report`` of a verb."""
         with self._lock:
             outer = self._take(event)
-            if outer or time.monotonic() - self._drawn > INTERVAL:
-                self._drawn = time.monotonic()
-                self._draw(self)
+            if self.state == "running" and (outer or time.monotonic() - self._drawn > INTERVAL):
+                self._redraw()
 
-    def finish(self, failed: str = "") -> None:
-        """The last drawing."""
+    def heartbeat(self) -> bool:
+        """Draws again, and says whether the work still goes on."""
         with self._lock:
-            self.failed, self.done = failed, not failed
+            if self.state == "running":
+                self._redraw()
+            return self.state == "running"
+
+    def finish(self, state: str = "done", failed: str = "") -> None:
+        """The last drawing: ``state`` is done, failed or cancelled, ``failed`` says why."""
+        with self._lock:
+            self.state, self.failed = state, failed
             self._ended = time.monotonic()
-            self._draw(self)
+            self._redraw()
 
     def seconds(self, number: int) -> float:
         """How long step ``number`` (from 0) took, or has taken so far."""
@@ -58,26 +66,31 @@ class Live:
         lines = [self.title]
         lines += [f"  {as_line(step)} {self.seconds(n):.0f} s" for n, step in enumerate(self.steps)]
         if self.failed:
-            lines.append(self.failed)
+            lines += map(plain, self.failed.splitlines())
         return "\n".join(lines)
 
+    def _redraw(self) -> None:
+        self._drawn = time.monotonic()
+        self._draw(self)
+
     def _take(self, event: Event) -> bool:
-        if isinstance(event, Step):
-            if not event.within:
-                self.steps.append(event)
-                self.starts.append(time.monotonic())
-                self.note, self.count, self.total = "", 0, 0
-                return True
-            self.note = event.name
-            self.count, self.total = event.number - 1, event.total
-        elif isinstance(event, Finding):
+        """Whether it is worth a drawing of its own."""
+        if isinstance(event, Step) and not event.within:
+            self.steps.append(event)
+            self.starts.append(time.monotonic())
+            self.note, self.count, self.total = "", 0, 0
+            return True
+        if isinstance(event, Finding):
             if event not in self.findings:
                 self.findings.append(event)
         elif isinstance(event, Log):
             self.log.append(plain(last_frame(event.text)))
+            if not self.total:  # else the inner step's name says more
+                self.note = self.log[-1].strip()
+        elif isinstance(event, Step):
+            self.note, self.count, self.total = brief(event.name), event.number - 1, event.total
         elif isinstance(event, Progress):
-            amount = text.size(event.done) if event.unit == "bytes" else str(event.done)
-            self.note = f"{event.what}: {amount}"
+            self.note = note(event) or self.note
         elif isinstance(event, Result):
             return False
         return False

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ..environment.model import PipPackage, Snapshot
 from ..environment.plan import Choice
 from ..events import Finding
+from .differences import LINES, Group, counted, in_words, of_choices, of_planned, sorted_out
 from .untrusted import plain
 
 if TYPE_CHECKING:
-    from ..api import Engines, Recipe
+    from ..api import Recipe
+    from ..engines import Survey
     from ..engines.base import Container, Image
     from ..environment.compare import Comparison, Difference
     from ..export.build import Built
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
 PORT = 8888
+WIDTH = 100  # characters of a line of package names
 
 
 def run_line(ref: str) -> str:
@@ -58,46 +63,90 @@ def findings(values: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
-def choices(values: Sequence[Choice], *, most: int = 8) -> str:
-    """What the image is meant to have otherwise, grouped by reason."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for value in values:
-        groups.setdefault((value.kind, value.reason), []).append(value.name)
-    lines = []
-    for (kind, reason), names in groups.items():
-        shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-        lines.append(f"{kind}: {plain(shown)} ({plain(reason)})")
-    return "\n".join(lines)
+def choices(values: Sequence[Choice]) -> str:
+    """What the image is meant to have otherwise: a line per reason, not per package."""
+    return _planned(of_choices(values))
 
 
 def differences(values: Sequence[Difference]) -> str:
-    """One line per difference that nobody planned, and a count of the planned ones."""
-    planned = sum(d.class_ == "planned" for d in values)
-    rows = [
-        (d.class_, d.manager, d.name, d.field, d.expected or "–", "→", d.found or "–")
-        for d in values
-        if d.class_ != "planned"
-    ]
-    lines = [table(rows)] if rows else []
-    if planned:
-        lines.append(f"({planned} planned: `--json` lists them)")
+    """A line for each that nobody planned, with what to do; a line per reason for the planned ones."""
+    unexpected, tolerated = sorted_out(values)
+    lines = []
+    for sign, some in (("✗", unexpected), ("~", tolerated)):
+        for one in some[:LINES]:
+            lines.append(f"{sign} {in_words(one)}")
+            if one.note:
+                lines.append(f"    → {plain(one.note)}")
+        if len(some) > LINES:
+            lines.append(f"{sign} and {len(some) - LINES} more: `--json` lists them")
+    return "\n".join(lines)
+
+
+def planned(values: Sequence[Difference]) -> str:
+    """One line for all that was meant."""
+    groups = of_planned(values)
+    kinds: dict[str, dict[str, int]] = {}
+    for group in groups:
+        managers = kinds.setdefault(group.kind, {})
+        managers[group.manager] = managers.get(group.manager, 0) + group.count
+    parts = "; ".join(
+        f"{kind} {', '.join(counted(manager, count) for manager, count in managers.items())}"
+        for kind, managers in kinds.items()
+    )
+    return f"as planned: {parts} (`--json` lists them)" if parts else ""
+
+
+def _planned(groups: Sequence[Group]) -> str:
+    lines = []
+    for group in groups:
+        lines.append(f"{group.kind}: {group.counted}{': ' if group.names else ''}{group.shown}")
+        lines.append(f"    {group.reason}")
     return "\n".join(lines)
 
 
 def snapshot(value: Snapshot) -> str:
-    """What is running, the packages as a table."""
-    packages = value.packages
+    """What is running: in a few lines, the packages that stand out as a table, what is wrong with them."""
+    held = value.packages
     head = [
         f"Python {plain(value.python.version)} in {plain(value.python.prefix)}",
-        f"{plain(value.system.os)} {plain(value.system.version)} {value.system.arch}"
-        + (f", {plain(value.system.libc)}" if value.system.libc else ""),
-        f"{len(packages.pip)} pip, {len(packages.conda)} conda, {len(packages.apt)} apt packages",
+        system(value),
+        f"{len(held.pip)} pip, {len(held.conda)} conda, {len(held.apt)} Debian packages",
         f"fingerprint {value.fingerprint}",
     ]
-    rows: list[tuple[str, str, str, str]] = [(p.name, p.version, p.scope, origin(p)) for p in packages.pip]
-    rows += [(c.name, c.version, "conda", f"{c.channel} {c.build}") for c in packages.conda]
-    parts = ["\n".join(head), table(rows, head=("package", "version", "scope", "origin"))]
-    return "\n\n".join(part for part in (*parts, findings(value.findings)) if part)
+    special, usual = packages(value)
+    parts = [
+        "\n".join(head),
+        table(special, head=("not from an index", "version", "scope", "origin")) if special else "",
+        _paragraph(usual),
+        findings(value.findings),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _paragraph(names: Iterable[str]) -> str:
+    """Names with commas between; a line never ends between a name and its version."""
+    kept = ", ".join(plain(name).replace(" ", "\xa0") for name in names)
+    return fill(kept, WIDTH, break_on_hyphens=False, break_long_words=False).replace("\xa0", " ")
+
+
+def system(value: Snapshot) -> str:
+    """The machine in a few words: "debian 12 amd64, glibc 2.36"."""
+    of = value.system
+    return plain(f"{of.os} {of.version} {of.arch}" + (f", {of.libc}" if of.libc else ""))
+
+
+def packages(value: Snapshot) -> tuple[list[tuple[str, str, str, str]], list[str]]:
+    """What would not come back by name and version alone (name, version, scope, origin); and the others."""
+    pip, conda = value.packages.pip, value.packages.conda
+    special = [(p.name, p.version, str(p.scope), origin(p)) for p in pip if _special(p)]
+    usual = [f"{p.name} {p.version}" for p in pip if not _special(p)]
+    return special, usual + [f"{c.name} {c.version}" for c in conda]
+
+
+def _special(package: PipPackage) -> bool:
+    """Worth a line of its own: it would not come back by its name and version alone."""
+    own = package.source.kind not in ("index", "conda") or package.scope != "env"
+    return own or package.built_locally or bool(package.shadows)
 
 
 def origin(package: PipPackage) -> str:
@@ -117,32 +166,46 @@ def build(value: Built) -> str:
         f"  {value.digest or value.image_id}",
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
-    parts.append(f"open it:  {run_line(value.ref)}")
+    parts += [planned(value.differences), f"open it:  {run_line(value.ref)}"]
     return "\n\n".join(part for part in parts if part)
 
 
 def recipe(value: Recipe) -> str:
     """Where the recipe is, what it leaves out, how to build it."""
-    secrets = "".join(f" --secret id={name},src=FILE" for name in value.secrets)
     head = [
-        f"{len(value.files)} files in {plain(str(value.folder))}",
+        f"{len(value.files)} files in {plain(str(value.folder))}: {plain(', '.join(value.files))}",
         f"base {plain(value.base)}, {value.plan.platform}",
     ]
     parts = ["\n".join(head), choices(value.plan.choices), findings(value.findings)]
-    parts.append(f"build it:  docker build{secrets} -t NAME {plain(str(value.folder))}")
+    parts.append(f"build it:  {build_line(value)}")
     return "\n\n".join(part for part in parts if part)
+
+
+def build_line(value: Recipe) -> str:
+    """The line that builds the recipe's image."""
+    secrets = "".join(f" --secret id={name},src=FILE" for name in value.secrets)
+    return f"docker build{secrets} -t NAME {shlex.quote(plain(str(value.folder)))}"
 
 
 def comparison(value: Comparison) -> str:
     """The verdict, then the differences."""
     head = f"{MARKS[value.verdict]} {plain(value.summary())}"
-    return "\n\n".join(part for part in (head, differences(value.differences)) if part)
+    parts = (head, differences(value.differences), planned(value.differences))
+    return "\n\n".join(part for part in parts if part)
 
 
-def engines(value: Engines) -> str:
+def opened(value: Container) -> str:
+    """Where the image is open, and how to close it."""
+    lines = [f"{plain(value.name)} is open at {plain(value.url or '(no address)')}"]
+    if value.note:
+        lines.append(f"  {plain(value.note)}")
+    return "\n".join([*lines, f"close it:  jupyter dockerize stop {plain(value.name)}"])
+
+
+def engines(value: Survey) -> str:
     """Each engine with its diagnosis."""
     lines = []
-    for status in value.statuses:
+    for status in value.engines:
         mark = "✓" if status.available else "✗"
         about = ", ".join(part for part in (status.flavour, status.version, status.builder) if part)
         lines.append(f"{mark} {status.name}: {plain(about if status.available else status.reason)}")

@@ -7,99 +7,27 @@ everything else. No tolerated or unexpected difference: identical. Only tolerate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any, Literal
 
 from . import redact
 from .choices import Choice
-from .model import SCHEMA, AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
+from .comparison import Class, Comparison, Difference, DifferenceManager, Verdict, counted
+from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
 from .packages import as_imported
 from .plan import Plan
 from .sonames import package_of
-
-Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
-Class = Literal["planned", "tolerated", "unexpected"]
-DifferenceManager = Literal["python", "pip", "conda", "apt", "library", "file", "variable", "system"]
 
 _RANK: dict[Class, int] = {"unexpected": 0, "tolerated": 1, "planned": 2}
 _BASES_OWN = frozenset({"system", "debian"})  # scopes that come with the base image
 _DRIVER = ("libcuda.so*", "libcudadebugger.so*", "libnvcuvid.so*", "libnvidia-*.so*", "libnvoptix.so*")
 
 # Files that load only where somebody installed what they link to, and whose package works without them.
-_OPTIONAL = (("*/numba/np/ufunc/tbbpool.*", "libtbb.so*"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """``expected`` and ``found`` are texts, "" where there is nothing; ``class_`` is ``class`` in JSON.
-
-    ``field`` says what differs: "package" (it is missing, or one too many), "version", "source",
-    "build", "channel", "subdir", "md5", "sha256", "soname", or for what the plan chose "left-out",
-    "added", "changed".
-    """
-
-    manager: DifferenceManager
-    name: str
-    field: str
-    expected: str
-    found: str
-    class_: Class
-    note: str = ""  # why, or what to do
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The verdict and what led to it, gravest first. ``packages``: how many were compared."""
-
-    verdict: Verdict
-    differences: tuple[Difference, ...] = ()
-    packages: int = 0
-    reason: str = ""  # why it was skipped or impossible
-
-    def summary(self) -> str:
-        """One line for people: "identical: 162 packages", "different: 2 packages, 1 library"."""
-        if self.verdict in ("skipped", "impossible"):
-            return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
-        if self.verdict == "identical":
-            return f"identical: {_counted(self.packages, 'package')}"
-        graver: Class = "unexpected" if self.verdict == "different" else "tolerated"
-        names: dict[str, set[str]] = {}
-        for d in self.differences:
-            if d.class_ == graver:
-                names.setdefault(_WORDS[d.manager], set()).add(f"{d.manager} {d.name}")
-        parts = [_counted(len(names[word]), word) for word in dict.fromkeys(_WORDS.values()) if word in names]
-        if self.verdict == "different":
-            return f"different: {', '.join(parts)}"
-        return f"equivalent: {_counted(self.packages, 'package')}, tolerated: {', '.join(parts)}"
-
-    def to_json(self) -> dict[str, Any]:
-        """``{schema, verdict, summary, packages, differences[]}``; a difference's ``class_`` is ``class``."""
-        listed = []
-        for difference in self.differences:
-            plain = asdict(difference)
-            plain["class"] = plain.pop("class_")
-            listed.append(plain if plain["note"] else {k: v for k, v in plain.items() if k != "note"})
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "summary": self.summary(),
-            "packages": self.packages,
-            "differences": listed,
-        }
-
-
-_WORDS: dict[str, str] = {
-    "python": "Python version",
-    "pip": "package",
-    "conda": "package",
-    "apt": "Debian package",
-    "library": "library",
-    "file": "file",
-    "variable": "variable",
-    "system": "system",
-}
+_OPTIONAL = (
+    ("*/numba/np/ufunc/tbbpool.*", "libtbb.so*"),
+    # The official images hold Python's window toolkit module without the libraries that it opens windows with.
+    ("python/lib-dynload/_tkinter.*", "lib*8.6.so*"),
+)
 
 
 def compare(plan: Plan, found: Snapshot) -> Comparison:
@@ -110,7 +38,7 @@ def compare(plan: Plan, found: Snapshot) -> Comparison:
     resolved in the source has to resolve.
     """
     differences = list(_chosen(plan.choices, found))
-    chosen = {c.name: c for c in plan.choices if c.manager == "pip" and c.kind != "added"}
+    chosen = {(c.kind, c.name) for c in plan.choices if c.manager == "pip"}
     differences += _python(plan.python, found.python)
     differences += _pip(plan.packages.pip, found.packages.pip, chosen)
     differences += _conda(plan.packages.conda, found.packages.conda)
@@ -126,7 +54,7 @@ def compare_snapshots(a: Snapshot, b: Snapshot) -> Comparison:
     """
     mine, _ = as_imported(a.packages.pip)
     differences = list(_python(a.python, b.python))
-    differences += _pip(mine, b.packages.pip, {}, strict=True)
+    differences += _pip(mine, b.packages.pip, frozenset(), strict=True)
     differences += _conda(a.packages.conda, b.packages.conda)
     same_release = (a.system.os, a.system.codename) == (b.system.os, b.system.codename)
     if not same_release or a.system.arch != b.system.arch:
@@ -188,7 +116,7 @@ def _python(expected: Python, found: Python) -> Iterator[Difference]:
 def _pip(
     expected: Iterable[PipPackage],
     found: Iterable[PipPackage],
-    chosen: Mapping[str, Choice],
+    chosen: Collection[tuple[str, str]],
     *,
     strict: bool = False,
 ) -> Iterator[Difference]:
@@ -201,14 +129,14 @@ def _pip(
             continue
         if other.version != package.version:
             yield _different("pip", name, "version", package.version, other.version, "unexpected")
-        if name not in chosen:
+        if ("changed", name) not in chosen:
             yield from _origins(package, other, strict=strict)
     for name, other in there.items():
         if name not in planned:
-            choice = chosen.get(name)
+            left = ("left-out", name) in chosen
             own = other.scope in _BASES_OWN and not strict
-            note = "it comes with the base" if own else "it was meant to be left out" if choice else ""
-            class_: Class = "tolerated" if own or choice else "unexpected"
+            note = "it comes with the base" if own else "it was meant to be left out" if left else ""
+            class_: Class = "tolerated" if own or left else "unexpected"
             yield _different("pip", name, "package", "", f"{other.version} ({other.scope})", class_, note)
 
 
@@ -286,7 +214,7 @@ def _roots(expected: Iterable[AptPackage], found: Iterable[AptPackage]) -> Itera
     rest = len(there.keys() - planned.keys())
     if rest:
         note = "the base's own, and what the planned ones depend on"
-        yield _different("apt", "*", "package", "", _counted(rest, "package"), "planned", note)
+        yield _different("apt", "*", "package", "", counted(rest, "package"), "planned", note)
 
 
 def _debian(
@@ -349,7 +277,4 @@ def _only_conda(conda: Iterable[CondaPackage], pip: Iterable[PipPackage]) -> int
     return sum(c.name.lower().replace("_", "-").replace(".", "-") not in names for c in conda)
 
 
-def _counted(count: int, word: str) -> str:
-    if count == 1:
-        return f"1 {word}"
-    return f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}s"
+__all__ = ["Comparison", "Difference", "Verdict", "compare", "compare_snapshots"]

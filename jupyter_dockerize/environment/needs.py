@@ -144,9 +144,12 @@ def debian_packages(
     else:
         findings += _unowned(snapshot, release)
         for source, planned in _linked(snapshot, release).items():
-            wanted[planned] = source
-            if source and planned != source:
+            if planned:
+                wanted[planned] = source
+            if planned != source:
                 choices.append(_renamed(source, planned, release))
+            if not planned:
+                findings.append(_not_in(release, source))
     names = [p.name for p in pip]
     for name, by in _called(names, snapshot, elsewhere=elsewhere).items():
         planned = _in_release(name, release)
@@ -161,8 +164,8 @@ def debian_packages(
             wanted[wish] = wish if wish in installed else ""
             if wish not in installed:
                 choices.append(_added(wish, "asked for"))
-    sources = set(wanted.values()) | set(wanted)
-    choices += _left_out(installed.values(), sources)
+    told = {*wanted, *wanted.values(), *(c.name for c in choices), *(c.source for c in choices)}
+    choices += _left_out(installed.values(), told)
     return (
         tuple(_root(name, installed.get(wanted[name]), target) for name in sorted(wanted)),
         choices,
@@ -174,7 +177,7 @@ def _linked(snapshot: Snapshot, release: str) -> dict[str, str]:
     """Root of the source → what the image's release calls it.
 
     The same release: the same names. Another one: by the sonames that each root brings, because
-    names change with them.
+    names change with them; "" where that release has another version of the library.
     """
     assert snapshot.libraries is not None
     roots = snapshot.libraries.roots
@@ -187,7 +190,8 @@ def _linked(snapshot: Snapshot, release: str) -> dict[str, str]:
     found = {}
     for root in roots:
         there = sorted({p for soname in sonames.get(root, ()) if (p := package_of(soname, release))})
-        found[root] = there[0] if there else _in_release(root, release)
+        known = any(package_of(soname, r) for soname in sonames.get(root, ()) for r in RELEASES)
+        found[root] = there[0] if there else "" if known else _in_release(root, release)
     return found
 
 
@@ -251,7 +255,7 @@ def _left_out(installed: Iterable[AptPackage], kept: set[str]) -> Iterable[Choic
             kind="left-out",
             manager="apt",
             name=package.name,
-            reason=f"no package here links to it or is known to call it; --apt {package.name} takes it along",
+            reason="no package here links to it or is known to call it; --apt NAME takes it along",
             source=package.version,
         )
     rest = len(others) - len(by_hand)
@@ -265,12 +269,21 @@ def _left_out(installed: Iterable[AptPackage], kept: set[str]) -> Iterable[Choic
         )
 
 
+def _not_in(release: str, package: str) -> Finding:
+    return Finding(
+        "library-not-in-base",
+        "warning",
+        f"the environment links to libraries of {package}, and {release} has another version of them",
+        "start from an image of the source's release with --base",
+    )
+
+
 def _renamed(source: str, planned: str, release: str) -> Choice:
     return Choice(
-        kind="changed",
+        kind="changed" if planned else "left-out",
         manager="apt",
-        name=planned,
-        reason=f"its name in {release}",
+        name=planned or source,
+        reason=f"its name in {release}" if planned else f"{release} does not have it",
         source=source,
         planned=planned,
     )

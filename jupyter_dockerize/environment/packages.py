@@ -109,11 +109,12 @@ def distributions(imports: Iterable[str]) -> frozenset[str]:
 
 
 def settled(
-    packages: Sequence[PipPackage], used: Collection[str] = ()
+    packages: Sequence[PipPackage], *, used: Collection[str] = (), foreign: bool = False
 ) -> tuple[tuple[PipPackage, ...], list[Choice]]:
     """The packages as the image has them: in one environment, from an index or as a wheel that is carried.
 
-    ``used`` are those that something needs: a tool of Debian's own is left out unless it is one.
+    ``used`` are those that were imported: a tool of Debian's own is left out unless it is one. On a
+    ``foreign`` platform what was compiled here is `platform.adapt`'s to settle.
     """
     found = []
     choices = []
@@ -125,21 +126,20 @@ def settled(
                 choices.append(left_out(package, "a tool of Debian's own, which no index has"))
                 continue
             planned = replace(planned, source=Source(kind="index"))
-            choices.append(
-                _changed(package, f"apt ({package.scope})", "pip", "the image's Python is not Debian's own")
-            )
-        elif kind in CARRIED or (package.built_locally and kind not in ("conda", "apt")):
-            was = kind if kind in CARRIED else "built here"
-            choices.append(
-                _changed(package, was, "wheel", "carried as a wheel, because no index gives it back")
-            )
+            was = f"apt ({package.scope})"
+            choices.append(changed(package, was, "pip", "the image's Python is not Debian's own"))
+        elif kind in CARRIED or (package.built_locally and kind != "conda"):
+            if not foreign or (kind in CARRIED and package.pure):
+                was = kind if kind in CARRIED else "built here"
+                reason = "carried as a wheel, because no index gives it back"
+                choices.append(changed(package, was, "wheel", reason))
         elif package.scope != "env" and kind != "conda":
-            choices.append(_changed(package, package.scope, "env", "the image has one environment"))
+            choices.append(changed(package, package.scope, "env", "the image has one environment"))
         found.append(planned)
     return tuple(found), choices
 
 
-def _changed(package: PipPackage, source: str, planned: str, reason: str) -> Choice:
+def changed(package: PipPackage, source: str, planned: str, reason: str) -> Choice:
     return Choice(
         kind="changed", manager="pip", name=package.name, reason=reason, source=source, planned=planned
     )

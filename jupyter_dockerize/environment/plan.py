@@ -91,7 +91,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         findings += notes
     pip, more = packages.without_own(pip, imports)
     choices += more
-    pip, more = packages.settled(pip, used={p.name for p in pip if p.used})
+    pip, more = packages.settled(pip, used={p.name for p in pip if p.used}, foreign=foreign)
     choices += more
     requirements: tuple[str, ...] = ()
     if foreign:

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from ..errors import UsageError
 from .choices import Choice
 from .model import CondaPackage, PipPackage, Snapshot, System
-from .packages import CARRIED, left_out
+from .packages import CARRIED, changed, left_out
 from .requires import Need, needs
 from .usage import marker_environment
 
@@ -169,9 +169,9 @@ def _gone(
     patterns = _only_on(system, target)
     asked = {p.name for p in pip if p.requested} | set(wanted)
     gone: dict[str, str] = {}
-    changed = True
-    while changed:
-        changed = False
+    more = True
+    while more:
+        more = False
         for package in pip:
             name = package.name
             if name in gone:
@@ -188,7 +188,7 @@ def _gone(
                 gone[name] = f"{by} {'needs' if ',' not in by else 'need'} it on {_name(system, target)} only"
             else:
                 continue
-            changed = True
+            more = True
     return gone
 
 
@@ -216,32 +216,20 @@ def _added(name: str, planned: str, reason: str) -> Choice:
 def _pip(package: PipPackage, target: Target) -> tuple[PipPackage, Choice | None]:
     """The pin as a constraint: a label such as +cu121 names a build for one platform."""
     kind = package.source.kind
-    if kind == "conda":
+    if kind == "conda" or (kind in CARRIED and package.pure):
         return package, None
-    if kind not in CARRIED:
-        public, plus, label = package.version.partition("+")
-        if plus:
-            reason = f"+{label} names a build for the source's platform"
-            return _changed(
-                replace(package, version=public, built_locally=False, tags=()),
-                package.version,
-                public,
-                reason,
-            )
-        if package.built_locally:
-            reason = f"compiled on the source's platform; compiled again for {target}"
-            return _changed(replace(package, built_locally=False, tags=()), "built here", "index", reason)
-    elif not package.pure:
-        return _changed(
-            package, kind, "wheel", f"has compiled parts: built again for {target}, carried as a wheel"
-        )
+    if kind in CARRIED:
+        reason = f"has compiled parts: built again for {target}, carried as a wheel"
+        return package, changed(package, kind, "wheel", reason)
+    public, plus, label = package.version.partition("+")
+    if plus:
+        reason = f"+{label} names a build for the source's platform"
+        moved = replace(package, version=public, built_locally=False, tags=())
+        return moved, changed(package, package.version, public, reason)
+    if package.built_locally:
+        reason = f"compiled on the source's platform; compiled again for {target}"
+        return replace(package, built_locally=False, tags=()), changed(package, "built here", "index", reason)
     return package, None
-
-
-def _changed(package: PipPackage, source: str, planned: str, reason: str) -> tuple[PipPackage, Choice]:
-    return package, Choice(
-        kind="changed", manager="pip", name=package.name, reason=reason, source=source, planned=planned
-    )
 
 
 def _conda(

@@ -109,23 +109,40 @@ SECRET = re.compile(
 )
 # What sessions, hubs and images set for themselves, secret or not: it is made anew where the image runs.
 SESSION = re.compile(
-    r"_.*|[a-z].*|(?:O?LD)?PWD|GPG_KEY|XAUTHORITY|TERM_SESSION_ID|(?:JUPYTERHUB|JPY|KUBERNETES|XDG|DBUS|GPG)(?:_\w*)?"
-    r"|SSH_(?:CLIENT|CONNECTION|TTY|AUTH_SOCK|AGENT_PID|ASKPASS)"
+    r"""
+    _.* | [a-z].* | (?:O?LD)?PWD | GPG_KEY | XAUTHORITY | TERM_SESSION_ID |
+    (?:JUPYTERHUB|JPY|KUBERNETES|XDG|DBUS|GPG)(?:_\w*)? |
+    SSH_(?:CLIENT|CONNECTION|TTY|AUTH_SOCK|AGENT_PID|ASKPASS)
+    """,
+    re.VERBOSE,
 )
 # Of shells, desktops, compilers, package managers and containers: nobody would miss them in an image.
 PLUMBING = re.compile(
-    r"PATH|HOME|USER|USERNAME|LOGNAME|SHELL|SHLVL|HOSTNAME|HOSTTYPE|OSTYPE|MACHTYPE|TMPDIR|TEMP|TMP|MAIL|EDITOR|VISUAL|PAGER"
-    r"|(?!PROJECT)\w*PATH|DISPLAY|COLORTERM|LS_COLORS|NO_COLOR|FORCE_COLOR|CLICOLOR\w*|LESS\w*|PS\d|WINDOWID"
-    r"|PROMPT_COMMAND|HIST\w+|COLUMNS|LINES|LS_OPTIONS|DEBIAN_FRONTEND|INVOCATION_ID|JOURNAL_STREAM|MANAGERPID|GOROOT|CI"
-    r"|DEBUGINFOD_URLS|LOCALE_ARCHIVE|MEMORY_PRESSURE\w*|CC|CXX|FC|LD|AR|\w*CFLAGS|\w*CXXFLAGS|CPPFLAGS|LDFLAGS|MAKEFLAGS|MAKELEVEL"
-    r"|PYTHON\w*|IPYTHON\w*|WSLENV|NODE_\w+|NVARCH|LD_LIBRARY_PATH|OLDPWD|SUDO_\w+|GRANT_SUDO|CHOWN_\w+|RESTARTABLE"
-    r"|(?:TERM|WAYLAND|GNOME|KDE|QT|GTK|GDK|DESKTOP|SESSION|VIRTUAL_ENV|CONDA|MAMBA|MINIFORGE|PYENV|JUPYTER|KERNEL|IPY|PYDEVD|VSCODE"
-    r"|GIT|DOCKER|CONTAINER|PIP|UV|PIPX|POETRY|NPM|NVM|JAVA|NB|SYSTEMD|WSL|TMUX|STY|PYTEST|HTTPS?_PROXY|NO_PROXY|ALL_PROXY"
-    r"|SLURM|PBS|COVERAGE|ELECTRON|CHROME|BASH|ZSH|FISH|CARGO|RUST|RUSTUP|NVIDIA|NV|NVPL|CUDA|NCCL|LIBRARY|GCC|CMAKE"
-    r"|PKG_CONFIG|GO|DOTNET|HOMEBREW|PERL\w*|RUBY\w*|GEM|JULIA|ANDROID|GPU|CODESPACES|PLAYWRIGHT|CLOUDSDK|CLOUD_SDK|TF_CLI|NIX"
-    r"|GRPC|XPC|COMMAND_MODE|SECURITYSESSIONID|APPDATA|LOCALAPPDATA|PROGRAM\w*|COMMONPROGRAM\w*|WINDIR|SYSTEMROOT|SYSTEMDRIVE|COMSPEC"
-    r"|PATHEXT|OS|PROCESSOR|NUMBER_OF_PROCESSORS|USERPROFILE|USERDOMAIN|HOMEDRIVE|HOMEPATH|PUBLIC|ALLUSERSPROFILE|COMPUTERNAME)(?:_\w*)?"
-    r"|\w+_(?:SERVICE_HOST|SERVICE_PORT\w*|PORT|PORT_\d+_\w+)|\w*(?:SSL_CERT|CA_BUNDLE|CA_CERT|CACERT|CAINFO|SSL_ROOTS)\w*"
+    r"""
+    PATH | HOME | USER | USERNAME | LOGNAME | SHELL | SHLVL | HOSTNAME | HOSTTYPE | OSTYPE | MACHTYPE |
+    TMPDIR | TEMP | TMP | MAIL | EDITOR | VISUAL | PAGER | MANPATH | INFOPATH | GOPATH | CLASSPATH |
+    DISPLAY | COLORTERM | LS_COLORS | NO_COLOR | FORCE_COLOR | CLICOLOR\w* | LESS\w* | PS\d |
+    WINDOWID | PROMPT_COMMAND | HIST\w+ | COLUMNS | LINES | LS_OPTIONS | DEBIAN_FRONTEND |
+    INVOCATION_ID | JOURNAL_STREAM | MANAGERPID | GOROOT | CI | DEBUGINFOD_URLS | LOCALE_ARCHIVE |
+    MEMORY_PRESSURE\w* | CC | CXX | FC | LD | AR | \w*CFLAGS | \w*CXXFLAGS | CPPFLAGS | LDFLAGS |
+    MAKEFLAGS | MAKELEVEL | PYTHON\w* | IPYTHON\w* | WSLENV | NODE_\w+ | NVARCH | LD_LIBRARY_PATH |
+    OLDPWD | SUDO_\w+ | GRANT_SUDO | CHOWN_\w+ | RESTARTABLE |
+    (?:
+        TERM | WAYLAND | GNOME | KDE | QT | GTK | GDK | DESKTOP | SESSION | VIRTUAL_ENV | CONDA | MAMBA |
+        MINIFORGE | PYENV | JUPYTER | KERNEL | IPY | PYDEVD | VSCODE | GIT | DOCKER | CONTAINER | PIP |
+        UV | PIPX | POETRY | NPM | NVM | JAVA | NB | SYSTEMD | WSL | TMUX | STY | PYTEST | HTTPS?_PROXY |
+        NO_PROXY | ALL_PROXY | SLURM | PBS | COVERAGE | ELECTRON | CHROME | BASH | ZSH | FISH | CARGO |
+        RUST | RUSTUP | NVIDIA | NV | NVPL | CUDA | NCCL | LIBRARY | GCC | CMAKE | PKG_CONFIG | GO |
+        DOTNET | HOMEBREW | PERL\w* | RUBY\w* | GEM | JULIA | ANDROID | GPU | CODESPACES | PLAYWRIGHT |
+        CLOUDSDK | CLOUD_SDK | TF_CLI | NIX | GRPC | XPC | COMMAND_MODE | SECURITYSESSIONID | APPDATA |
+        LOCALAPPDATA | PROGRAM\w* | COMMONPROGRAM\w* | WINDIR | SYSTEMROOT | SYSTEMDRIVE | COMSPEC |
+        PATHEXT | OS | PROCESSOR | NUMBER_OF_PROCESSORS | USERPROFILE | USERDOMAIN | HOMEDRIVE | HOMEPATH |
+        PUBLIC | ALLUSERSPROFILE | COMPUTERNAME
+    )(?:_\w*)? |
+    \w+_(?:SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_\w+) |
+    \w*(?:SSL_CERT|CA_BUNDLE|CA_CERT|CACERT|CAINFO|SSL_ROOTS)\w*
+    """,
+    re.VERBOSE,
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
@@ -164,9 +181,14 @@ class Faults:
             self.list.append({"where": where, "what": redact_text(str(what))[:300], "error": text[:300]})
 
 
+_FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has all of them
+    _FLAGS |= getattr(os, _name, 0)
+
+
 def opened(path):
     """A file descriptor to read from. A FIFO or a device does not hang us."""
-    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    return os.open(path, _FLAGS)
 
 
 def read(path, limit=LARGEST):
@@ -228,8 +250,28 @@ def python_facts():
         "user_site": user,
         "venv": venv,
         "system_site": venv and _sees_system_site(),
-        "externally_managed": not venv and os.path.exists(os.path.join(paths["stdlib"], "EXTERNALLY-MANAGED")),
+        "externally_managed": not venv
+        and os.path.exists(os.path.join(paths["stdlib"], "EXTERNALLY-MANAGED")),
         "ipython": _shell() is not None,
+    }
+
+
+def _python_without_sysconfig():
+    """What an embedded or broken interpreter still knows of itself."""
+    unknown = dict.fromkeys(("executable", "platform", "purelib", "platlib", "scripts", "data"), "")
+    return {
+        **unknown,
+        "implementation": sys.implementation.name,
+        "version": "%d.%d.%d" % sys.version_info[:3],
+        "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
+        "soabi": None,
+        "path": [],
+        "user_site": None,
+        "venv": sys.prefix != sys.base_prefix,
+        "system_site": False,
+        "externally_managed": False,
+        "ipython": False,
     }
 
 
@@ -248,6 +290,12 @@ def _shell():
         return module.get_ipython() if module is not None else None
     except Exception:
         return None
+
+
+def _no_system():
+    unknown = dict.fromkeys(("libc", "locale", "timezone", "cpu_model", "cuda", "container", "image"))
+    empty = {"machine": "", "kernel": "", "os_release": {}, "cpus": 0, "cpu_flags": [], "gpus": []}
+    return {**unknown, **empty, "os": sys.platform}
 
 
 def system_facts(environ, root="/"):
@@ -304,8 +352,9 @@ def _os_release(root):
 
 def _libc(root):
     try:
-        name, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
-        return [name, version]
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        if name:
+            return [name, version]
     except (AttributeError, ValueError, OSError):
         pass
     try:
@@ -341,12 +390,21 @@ def _cpu(root):
 
 def _gpus(root):
     base = os.path.join(root, "proc/driver/nvidia")
-    driver = re.search(r"Kernel Module\S*\s+(?:for \S+\s+)?([\d.]+)", first_line(os.path.join(base, "version")) or "")
+    driver = re.search(
+        r"Kernel Module\S*\s+(?:for \S+\s+)?([\d.]+)", first_line(os.path.join(base, "version")) or ""
+    )
     found = []
     try:
         for entry in sorted(os.listdir(os.path.join(base, "gpus"))):
-            model = re.search(r"Model:\s*(.+)", read_text(os.path.join(base, "gpus", entry, "information"), 65536))
-            found.append({"model": model.group(1).strip() if model else "?", "driver": driver.group(1) if driver else None})
+            model = re.search(
+                r"Model:\s*(.+)", read_text(os.path.join(base, "gpus", entry, "information"), 65536)
+            )
+            found.append(
+                {
+                    "model": model.group(1).strip() if model else "?",
+                    "driver": driver.group(1) if driver else None,
+                }
+            )
     except OSError:
         pass
     return found
@@ -376,7 +434,9 @@ def _container(environ, root):
 def _image(environ):
     """The image that this container was started from, where whoever started it says so."""
     for name in ("JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE"):
-        if re.fullmatch(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:[0-9a-f]+)?", environ.get(name, "")):
+        if re.fullmatch(
+            r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:[0-9a-f]+)?", environ.get(name, "")
+        ):
             return TOKENS.sub(HIDDEN, environ[name])
     return None
 
@@ -384,8 +444,8 @@ def _image(environ):
 # ---------------------------------------------------------------- pip: folders and scopes
 
 
-def path_facts(python):
-    """The folders that Python imports from, in its order, each with its scope; the standard library left out."""
+def path_facts(python, faults):
+    """The folders that Python imports from, in its order, with their scopes; without the standard library."""
     import sysconfig
 
     known = sysconfig.get_paths()
@@ -393,26 +453,32 @@ def path_facts(python):
     own = {os.path.realpath(known["purelib"]), os.path.realpath(known["platlib"])}
     user = os.path.realpath(python["user_site"]) if python["user_site"] else None
     found, seen = [], set()
-    for entry in python["path"]:
-        folder = os.path.abspath(entry or ".")
-        real = os.path.realpath(folder)
+    for entry in map(str, sys.path):
+        try:
+            folder = os.path.abspath(entry or ".")
+            real = os.path.realpath(folder)
+        except (OSError, ValueError):  # the current folder is gone; a NUL in a name
+            continue
+        if real.endswith(".egg") and os.path.isfile(real):
+            faults.add("pip", folder, ValueError("a zipped egg: what is in it was not looked at"))
         if real in seen or real in std or os.path.basename(real) == "lib-dynload" or not os.path.isdir(real):
             continue
         seen.add(real)
-        if real in own:
+        if real in own or (real.endswith(".egg") and os.path.dirname(real) in own):
             scope = "env"
         elif real == user:
             scope = "user"
         elif re.search(r"^/usr/lib/python3[^/]*/dist-packages$", real):
             scope = "debian"
-        elif os.path.basename(real) in ("site-packages", "dist-packages") and _below(real, python["base_prefix"]):
-            scope = "system" if python["venv"] else "env"
-        elif re.search(r"^/usr/local/lib/python3[^/]*/dist-packages$", real):
+        elif _SITE.search(real) and (real.startswith("/usr/local/") or _below(real, python["base_prefix"])):
             scope = "system" if python["venv"] else "env"
         else:
             scope = "path"
         found.append({"path": folder, "scope": scope})
     return found
+
+
+_SITE = re.compile(r"[/\\](?:site|dist)-packages$")
 
 
 def _below(path, folder):
@@ -433,25 +499,18 @@ def distribution_facts(paths, options, faults):
             faults.add("pip", place["path"], error)
             continue
         for name in sorted(names):
-            if name[-10:] == ".dist-info" or name[-9:] == ".egg-info":
-                if name[0] == "~":
-                    leftovers.append(name)
-                    continue
-                try:
-                    found.append(_distribution(at, place["path"], name, options))
-                except Exception as error:
-                    faults.add("pip", os.path.join(place["path"], name), error)
-            elif name[-9:] == ".egg-link":
-                try:
-                    found.extend(_egg_link(at, place["path"], name, options))
-                except Exception as error:
-                    faults.add("pip", os.path.join(place["path"], name), error)
-            elif name[0] == "~":
+            if name[0] == "~":
                 leftovers.append(name)
+            elif name[-10:] == ".dist-info" or name[-9:] in (".egg-info", ".egg-link") or name == "EGG-INFO":
+                look = _egg_link if name[-9:] == ".egg-link" else _distribution
+                try:
+                    found.append(look(at, place["path"], name, options, faults))
+                except Exception as error:
+                    faults.add("pip", os.path.join(place["path"], name), error)
     return found, leftovers
 
 
-def _distribution(at, folder, entry, options):
+def _distribution(at, folder, entry, options, faults):
     base = folder + os.sep + entry
     form = "dist-info" if entry[-10:] == ".dist-info" else "egg-info"
     try:
@@ -482,84 +541,91 @@ def _distribution(at, folder, entry, options):
         _metadata(fact, base, whole)
     elif metadata in files:
         _metadata(fact, base + os.sep + metadata, whole)
-        if whole and form == "egg-info" and "requires.txt" in files:
-            fact["requires"] = _requires_txt(read_text(base + os.sep + "requires.txt"))
-    if "INSTALLER" in files:
-        fact["installer"] = read(base + os.sep + "INSTALLER", 64).decode("utf-8", "replace").strip()[:40] or None
-    if "WHEEL" in files:
-        fact["wheel"] = _wheel(read_text(base + os.sep + "WHEEL", 65536))
-    if "direct_url.json" in files:
-        _direct_url(fact, read_text(base + os.sep + "direct_url.json", 65536))
-    if "hashes" in options and "RECORD" in files:
-        fact["edited"], fact["missing"] = _edited(folder, base + os.sep + "RECORD")
+    for name, look in _ABOUT:
+        if name in files:
+            try:
+                look(fact, base + os.sep + name, options)
+            except Exception as error:  # the package stays; what it says here is not known
+                faults.add("pip", base + os.sep + name, error)
     return fact
 
 
 def _metadata(fact, path, whole):
     """Name and Version of the core metadata specification; Requires-Dist where it is asked for."""
-    data = read(path, LARGEST if whole else HEADERS)
-    head = _headers(data)
-    name = re.search(rb"(?mi)^Name:[ \t]*(.*?)[ \t\r]*$", head)
-    version = re.search(rb"(?mi)^Version:[ \t]*(.*?)[ \t\r]*$", head)
-    if (name is None or version is None) and not whole and len(data) == HEADERS:
-        head = _headers(read(path))
-        name = re.search(rb"(?mi)^Name:[ \t]*(.*?)[ \t\r]*$", head)
-        version = re.search(rb"(?mi)^Version:[ \t]*(.*?)[ \t\r]*$", head)
-    fact["name"] = name.group(1).decode("utf-8", "replace") or None if name else None
-    fact["version"] = version.group(1).decode("utf-8", "replace") or None if version else None
+    limit = LARGEST if whole else HEADERS
+    data = read(path, limit)
+    head = _headers(data, len(data) == limit)
+    name, version = _NAME.search(head), _VERSION.search(head)
+    if len(data) == limit < LARGEST and (name is None or version is None):
+        head = _headers(read(path), False)
+        name, version = _NAME.search(head), _VERSION.search(head)
+    fact["name"] = _header(name)
+    fact["version"] = _header(version)
     if whole:
         text = head.decode("utf-8", "replace")
-        fact["requires"] = [_requirement(line) for line in re.findall(r"(?mi)^Requires-Dist:[ \t]*(.*?)[ \t\r]*$", text)]
-        wants = re.search(r"(?mi)^Requires-Python:[ \t]*(.*?)[ \t\r]*$", text)
-        fact["requires_python"] = wants.group(1) if wants else None
+        fact["requires"] = [
+            redact_text(line.strip()) for line in re.findall(r"(?mi)^Requires-Dist:(.*)$", text)
+        ]
+        wants = re.search(r"(?mi)^Requires-Python:(.*)$", text)
+        fact["requires_python"] = redact_text(wants.group(1).strip()) if wants else None
 
 
-def _headers(data):
-    end = re.search(rb"\r?\n\r?\n", data)
-    return data[: end.start()] if end else data
+_NAME, _VERSION = re.compile(rb"(?mi)^Name:(.*)$"), re.compile(rb"(?mi)^Version:(.*)$")
 
 
-def _requirement(line):
-    """A requirement whose URL, where it has one, has lost its secrets."""
-    name, at, url = line.partition("@")
-    if not at or "://" not in url:
-        return TOKENS.sub(HIDDEN, line)
-    address, semicolon, marker = url.strip().partition(" ;")
-    return name + "@ " + redact_url(address) + semicolon + marker
+def _headers(data, cut):
+    """The headers in ``data``; where it was cut, without the line that the cut went through."""
+    ends = [end for end in (data.find(b"\n\n"), data.find(b"\n\r\n")) if end >= 0]
+    if ends:
+        return data[: min(ends)]
+    return data[: data.rfind(b"\n") + 1] if cut else data
 
 
-def _requires_txt(text):
+def _header(match):
+    return match.group(1).decode("utf-8", "replace").strip()[:200] or None if match else None
+
+
+def _requires_txt(fact, path, options):
     """setuptools' requires.txt: sections are ``[extra:marker]``."""
+    if "requires" not in options or fact["form"] != "egg-info":
+        return
     lines, condition = [], ""
-    for line in text.splitlines():
+    for line in read_text(path).splitlines():
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):
             extra, _, marker = line[1:-1].partition(":")
             parts = (["(%s)" % marker] if marker else []) + (["extra == '%s'" % extra] if extra else [])
             condition = " ; " + " and ".join(parts) if parts else ""
         elif line:
-            lines.append(_requirement(line + condition))
-    return lines
+            lines.append(redact_text(line + condition))
+    fact["requires"] = lines
 
 
-def _wheel(text):
-    pairs = re.findall(r"(?m)^(Tag|Generator|Root-Is-Purelib):[ \t]*(.*?)[ \t\r]*$", text)
+def _installer(fact, path, options):
+    word = re.match(r"\s*([\w.+-]{1,40})\s*$", read_text(path, 64))
+    fact["installer"] = redact_text(word.group(1)) if word else None
+
+
+def _wheel(fact, path, options):
+    pairs = re.findall(r"(?m)^(Tag|Generator|Root-Is-Purelib):(.*)$", read_text(path, 65536))
     last = dict(pairs)
-    return {
-        "tags": [value for key, value in pairs if key == "Tag"][:200],
-        "generator": last.get("Generator", "")[:80],
-        "purelib": last.get("Root-Is-Purelib", "").lower() == "true",
+    fact["wheel"] = {
+        "tags": [value.strip() for key, value in pairs if key == "Tag"][:200],
+        "generator": redact_text(last.get("Generator", "").strip()[:80]),
+        "purelib": last.get("Root-Is-Purelib", "").strip().lower() == "true",
     }
 
 
-def _direct_url(fact, text):
+def _direct_url(fact, path, options):
     """PEP 610, "Specification"."""
-    data = json.loads(text)
+    data = json.loads(read_text(path, 65536))
     url = str(data["url"])
     kind = "vcs" if "vcs_info" in data else "dir" if "dir_info" in data else "archive"
     vcs = data.get("vcs_info") or {}
     archive = data.get("archive_info") or {}
-    digest = archive.get("hash") or next(("%s=%s" % item for item in sorted((archive.get("hashes") or {}).items())), None)
+    digest = archive.get("hash") or next(
+        ("%s=%s" % item for item in sorted((archive.get("hashes") or {}).items())), None
+    )
     sub = data.get("subdirectory") or next(iter(re.findall(r"[#&]subdirectory=([^&]+)", url)), None)
     fact["direct_url"] = {
         "url": redact_url(url),
@@ -568,53 +634,86 @@ def _direct_url(fact, text):
         "vcs": _text(vcs.get("vcs")),
         "commit": _text(vcs.get("commit_id")),
         "requested_revision": _text(vcs.get("requested_revision")),
-        "hash": _text(digest),
+        "hash": digest if re.fullmatch(r"\w+=[0-9a-fA-F]+", str(digest)) else None,
         "subdirectory": _text(sub),
     }
     if kind == "dir" and url.startswith("file:"):
         from urllib.parse import unquote, urlsplit
 
-        fact["location"] = unquote(urlsplit(url).path)
+        folder = unquote(urlsplit(url).path).replace("\0", "")
+        fact["location"] = folder[1:] if re.match(r"/[A-Za-z]:", folder) else folder  # file:///C:/project
         fact["checkout"] = checkout_facts(fact["location"])
 
 
 def _text(value):
-    return TOKENS.sub(HIDDEN, str(value))[:200] if value else None
+    return redact_text(str(value))[:200] if value else None
 
 
-def _egg_link(at, folder, entry, options):
+def _egg_link(at, folder, entry, options, faults):
     """``setup.py develop``: the first line is the folder of the source, where an egg-info lies."""
-    location = read_text(os.path.join(folder, entry), 4096).splitlines()[0].strip()
+    source = first_line(os.path.join(folder, entry))
+    if not source:
+        raise ValueError("an egg-link to nowhere")
+    location = os.path.join(folder, source)
     for name in sorted(os.listdir(location)):
         if name.endswith(".egg-info"):
-            fact = _distribution(at, location, name, options)
+            fact = _distribution(at, location, name, options, faults)
             fact.update(form="egg-link", entry=entry, location=location, checkout=checkout_facts(location))
-            yield fact
+            return fact
+    raise ValueError("no egg-info in " + location)
 
 
-def _edited(folder, record):
+def _edited(fact, record, options):
     """Files whose SHA-256 is not RECORD's, and files that are not there (PEP 376; PEP 427 for the hash)."""
-    import base64
+    if "hashes" not in options:
+        return
     import csv
-    import hashlib
 
-    edited, missing = [], []
-    for row in csv.reader(read_text(record).splitlines()):
+    folder = os.path.dirname(os.path.dirname(record))
+    edited: list[str] = []
+    missing: list[str] = []
+    fact.update(edited=edited, missing=missing)
+    for row in csv.reader(read_text(record, 64 << 20).split("\n")):
         if len(row) < 2 or not row[1].startswith("sha256="):
             continue
-        path = os.path.join(folder, row[0])
-        try:
-            with open(path, "rb") as file:
-                total = hashlib.sha256()
-                for block in iter(lambda: file.read(1 << 20), b""):  # noqa: B023
-                    total.update(block)
-        except OSError:
+        digest = _sha256(os.path.join(folder, row[0]))
+        if digest is None and len(missing) < 100:
             missing.append(row[0])
-            continue
-        digest = base64.urlsafe_b64encode(total.digest()).rstrip(b"=").decode()
-        if digest != row[1][7:].rstrip("="):
+        elif digest and digest != row[1][7:].rstrip("=") and len(edited) < 100:
             edited.append(row[0])
-    return edited[:100], missing[:100]
+
+
+def _sha256(path):
+    """As RECORD writes it; None where there is no such regular file, "" where it cannot be read."""
+    import base64
+    import hashlib
+    import stat
+
+    try:
+        fd = opened(path)
+    except PermissionError:
+        return ""
+    except (OSError, ValueError):
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        total, block = hashlib.sha256(), os.read(fd, 1 << 20)
+        while block:
+            total.update(block)
+            block = os.read(fd, 1 << 20)
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+    return base64.urlsafe_b64encode(total.digest()).rstrip(b"=").decode()
+
+
+# What else a metadata folder may hold, each read for itself.
+_ABOUT = (
+    ("INSTALLER", _installer), ("WHEEL", _wheel), ("direct_url.json", _direct_url),
+    ("requires.txt", _requires_txt), ("RECORD", _edited),
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- git, without git
@@ -628,7 +727,7 @@ def checkout_facts(location):
         if os.path.exists(git):
             try:
                 return _checkout(folder, git)
-            except OSError:
+            except (OSError, ValueError):
                 return None
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -643,18 +742,21 @@ def _checkout(root, git):
     common = first_line(os.path.join(git, "commondir"))
     shared = os.path.join(git, common) if common else git
     head = first_line(os.path.join(git, "HEAD")) or ""
-    branch = commit = None
-    if head.startswith("ref: "):
-        branch = head[5:].rpartition("refs/heads/")[2]
-        commit = first_line(os.path.join(shared, head[5:])) or _packed(shared, head[5:])
-    elif re.fullmatch(r"[0-9a-f]{40,64}", head):
-        commit = head
+    ref = re.fullmatch(r"ref: (refs/heads/([\w.+@#/-]{1,200}))", head)
+    if ref and ".." not in head:  # a hostile HEAD would name any file
+        branch, name = redact_text(ref.group(2)), ref.group(1)
+        commit = first_line(os.path.join(shared, name)) or _packed(shared, name)
+    else:
+        branch, commit = None, head
+    commit = commit if re.fullmatch(r"[0-9a-f]{40,64}", commit or "") else None
     return {"root": root, "remote": _remote(shared), "commit": commit, "branch": branch}
 
 
 def _packed(git, ref):
     try:
-        match = re.search(r"(?m)^([0-9a-f]{40,64}) %s$" % re.escape(ref), read_text(os.path.join(git, "packed-refs")))
+        match = re.search(
+            r"(?m)^([0-9a-f]{40,64}) %s$" % re.escape(ref), read_text(os.path.join(git, "packed-refs"))
+        )
     except OSError:
         return None
     return match.group(1) if match else None
@@ -668,7 +770,7 @@ def _remote(git):
         return None
     urls = re.findall(r'(?ms)^\[remote "([^"\n]*)"\](?:(?!^\[).)*?^\s*url\s*=\s*([^\n]*)', text)
     chosen = dict(reversed(urls)).get("origin") or (urls[0][1] if urls else None)
-    return redact_url(chosen.strip()) if chosen else None
+    return redact_url(re.split(r"\s[#;]", chosen)[0].strip().strip('"')) if chosen else None
 
 
 # ---------------------------------------------------------------- pip's and uv's configuration
@@ -680,7 +782,7 @@ def index_facts(environ, prefix, faults):
     pip = _pip_configuration(environ, home, prefix, faults)
     found = []
     for key, kind in (("index-url", "index"), ("extra-index-url", "extra"), ("find-links", "find-links")):
-        found += [_index(url, kind, "pip") for url in pip.get(key, "").split()]
+        found += [_index(url, kind, "pip") for url in _addresses(pip.get(key, ""))]
     for url, kind in _uv_configuration(environ, home, faults):
         found.append(_index(url, kind, "uv"))
     unique = []
@@ -690,11 +792,26 @@ def index_facts(environ, prefix, faults):
     return unique, _ca(environ, pip)
 
 
+def _addresses(text):
+    """URLs and paths in a setting; what stands behind # or ; may be anything."""
+    for word in text.split():
+        if word.startswith(("#", ";")):
+            return
+        if "/" in word or "\\" in word or os.path.isdir(word):
+            yield word
+
+
 def _index(url, kind, tool):
     if "=" in url.partition("://")[0]:  # uv's "name=url"
         url = url.partition("=")[2]
     local = "://" not in url or url.startswith("file:")
-    return {"url": redact_url(url), "kind": kind, "tool": tool, "local": local, "credentials": has_credentials(url)}
+    return {
+        "url": redact_url(url),
+        "kind": kind,
+        "tool": tool,
+        "local": local,
+        "credentials": has_credentials(url),
+    }
 
 
 def _pip_configuration(environ, home, prefix, faults):
@@ -702,7 +819,9 @@ def _pip_configuration(environ, home, prefix, faults):
     import configparser
 
     config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    files = [os.path.join(d, "pip/pip.conf") for d in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")]
+    files = [
+        os.path.join(d, "pip/pip.conf") for d in (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    ]
     files += ["/etc/pip.conf", os.path.join(home, ".pip/pip.conf"), os.path.join(config, "pip/pip.conf")]
     if sys.platform == "darwin":
         files.append(os.path.join(home, "Library/Application Support/pip/pip.conf"))
@@ -737,20 +856,23 @@ def _uv_configuration(environ, home, faults):
         ("UV_DEFAULT_INDEX", "index"), ("UV_INDEX_URL", "index"),
         ("UV_INDEX", "extra"), ("UV_EXTRA_INDEX_URL", "extra"), ("UV_FIND_LINKS", "find-links"),
     ):  # fmt: skip
-        found += [(url, kind) for url in re.split(r"[\s,]+", environ.get(name, "")) if url]
+        found += [(url, kind) for url in _addresses(environ.get(name, "").replace(",", " "))]
     config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
     for path in ("/etc/uv/uv.toml", os.path.join(config, "uv/uv.toml")):
         if os.path.isfile(path):
             try:
-                import tomllib  # Python 3.11
-
-                found += _uv_indexes(tomllib.loads(read_text(path, 1 << 20)))
+                found += _uv_indexes(read_text(path, 1 << 20))
             except Exception as error:
                 faults.add("pip", path, ValueError(type(error).__name__))
     return found
 
 
-def _uv_indexes(settings):
+def _uv_indexes(text):
+    try:
+        settings = __import__("tomllib").loads(text)
+    except ImportError:  # before Python 3.11: the addresses, without what TOML says around them
+        pairs = re.findall(r"""(?m)^\s*(index-url|url)\s*=\s*["']([^"'\n]+)""", text)
+        return [(url, "index" if key == "index-url" else "extra") for key, url in pairs]
     settings = dict(settings.get("pip") or {}, **settings)
     found = [(str(i["url"]), "index" if i.get("default") else "extra") for i in settings.get("index") or []]
     if settings.get("index-url"):
@@ -759,7 +881,8 @@ def _uv_indexes(settings):
 
 
 def _ca(environ, pip):
-    for path in (environ.get("PIP_CERT"), pip.get("cert"), environ.get("REQUESTS_CA_BUNDLE"), environ.get("SSL_CERT_FILE"), environ.get("CURL_CA_BUNDLE")):  # fmt: skip
+    names = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+    for path in (environ.get("PIP_CERT"), pip.get("cert"), *map(environ.get, names)):
         if path and os.path.isfile(path):
             return path
     return None
@@ -788,17 +911,20 @@ def conda_facts(prefix, environ, faults):
         except Exception as error:
             faults.add("conda", name, error)
     # conda parks files that it could not remove, and its own half-done moves, under these names.
-    for trace in (".condatmp", ".trash"):
-        if os.path.exists(os.path.join(prefix, trace)) and _anything(os.path.join(prefix, trace)):
-            unfinished.append(trace)
-    return {"prefix": prefix, "records": records, "channels": _channels(environ, prefix), "unfinished": unfinished}
+    unfinished += [trace for trace in (".condatmp", ".trash") if _anything(os.path.join(prefix, trace))]
+    return {
+        "prefix": prefix,
+        "records": records,
+        "channels": _channels(environ, prefix),
+        "unfinished": unfinished,
+    }
 
 
 def _anything(path):
     try:
         return bool(os.listdir(path))
     except OSError:
-        return True
+        return os.path.exists(path)
 
 
 _LISTS = (
@@ -809,27 +935,29 @@ _LISTS = (
 
 def _conda_record(prefix, data):
     short = data
-    for pattern in _LISTS:  # the lists of files are nearly all of a record: parsing them costs ten times the rest
+    for pattern in _LISTS:  # nearly all of a record, and parsing them costs ten times the rest
         short = pattern.sub(b'"_":0', short, count=1)
     try:
         record = json.loads(short.decode("utf-8"))
     except ValueError:
         record = json.loads(data.decode("utf-8"))
-    infos = sorted({path.decode() for path in re.findall(rb'"([^"\n]*\.(?:dist|egg)-info)/(?:METADATA|PKG-INFO)"', data)})
-    text = {key: record.get(key) for key in ("noarch", "requested_spec", "md5", "sha256", "fn")}
-    channel = redact_url(str(record.get("channel") or ""))
+    infos = sorted(
+        {path.decode() for path in re.findall(rb'"([^"\n]*\.(?:dist|egg)-info)/(?:METADATA|PKG-INFO)"', data)}
+    )
+    specs = record.get("requested_specs") or record.get("requested_spec")
+    spec = specs[0] if isinstance(specs, list) else specs
     return {
-        "name": record["name"],
-        "version": record["version"],
-        "build": record.get("build") or record.get("build_string") or "",
-        "channel": channel,
-        "subdir": record.get("subdir") or "",
-        "fn": text["fn"] or "",
+        "name": _text(record["name"]) or "",
+        "version": _text(record["version"]) or "",
+        "build": _text(record.get("build") or record.get("build_string")) or "",
+        "channel": redact_url(str(record.get("channel") or "")),
+        "subdir": _text(record.get("subdir")) or "",
+        "fn": _text(record.get("fn")) or "",
         "url": redact_url(str(record.get("url") or "")),
-        "md5": text["md5"],
-        "sha256": text["sha256"],
-        "noarch": text["noarch"] if isinstance(text["noarch"], str) else None,
-        "requested_spec": _text(text["requested_spec"]),
+        "md5": _text(record.get("md5")),
+        "sha256": _text(record.get("sha256")),
+        "noarch": record["noarch"] if isinstance(record.get("noarch"), str) else None,
+        "requested_spec": None if spec == "None" else _text(spec),  # conda writes None as a word
         "dist_infos": infos,
         "gone": [info for info in infos if not _installed(prefix, info)],
     }
@@ -852,7 +980,10 @@ def _channels(environ, prefix):
             continue
         block = re.search(r"(?m)^channels:[ \t]*\n((?:[ \t]*-[^\n]*(?:\n|$))+)", text)
         if block:
-            found += [redact_url(line.strip().strip("'\"")) for line in re.findall(r"-[ \t]*([^\n#]+)", block.group(1))]
+            found += [
+                redact_url(line.strip().strip("'\""))
+                for line in re.findall(r"-[ \t]*([^\n#]+)", block.group(1))
+            ]
     return found
 
 
@@ -869,7 +1000,9 @@ def apt_facts(faults, options=(), root="/"):
             faults.add("apt", path, error)
         return None
     automatic = _automatic(root)
-    packages, depends, provides = [], {}, {}
+    everywhere = {name for name, _ in automatic}  # apt writes the machine's architecture for "all"
+    packages, depends = [], {}
+    provides: dict[str, str] = {}
     wanted = _FIELDS_AND_DEPENDS if "libraries" in options else _FIELDS
     for paragraph in text.split("\n\n"):
         fields = dict(wanted.findall(paragraph))
@@ -883,14 +1016,14 @@ def apt_facts(faults, options=(), root="/"):
                 "version": fields.get("Version", ""),
                 "arch": arch,
                 "status": fields.get("Status", ""),
-                "manual": (name, arch) not in automatic and (name, "all") not in automatic,
+                "manual": (name, arch) not in automatic and not (arch == "all" and name in everywhere),
                 "essential": fields.get("Essential") == "yes",
                 "priority": fields.get("Priority", ""),
-                "source": fields.get("Source"),
+                "source": fields.get("Source", "").partition(" ")[0] or None,  # "gcc-12 (12.2.0-14)"
                 "section": fields.get("Section", ""),
             }
         )
-        if "libraries" in options:
+        if "libraries" in options and fields.get("Status", "").endswith(" installed"):
             depends[name] = fields.get("Depends", "") + "," + fields.get("Pre-Depends", "")
             for virtual in _package_names(fields.get("Provides", "")):
                 provides.setdefault(virtual[0], name)
@@ -902,7 +1035,7 @@ def apt_facts(faults, options=(), root="/"):
 
 _FIELDS = re.compile(r"^(Package|Version|Architecture|Status|Essential|Priority|Source|Section): (.*)", re.M)
 _FIELDS_AND_DEPENDS = re.compile(
-    r"^(Package|Version|Architecture|Status|Essential|Priority|Source|Section|Depends|Pre-Depends|Provides): (.*)", re.M
+    _FIELDS.pattern.replace("Section", "Section|Depends|Pre-Depends|Provides"), re.M
 )
 
 
@@ -916,7 +1049,7 @@ def _automatic(root):
 
 
 def _package_names(text):
-    """"a (>= 1) | b:any, c" → [["a", "b"], ["c"]]"""
+    """ "a (>= 1) | b:any, c" → [["a", "b"], ["c"]]"""
     groups = []
     for group in text.split(","):
         names = re.findall(r"(?:^|\|)\s*([a-z0-9][a-z0-9+.-]*)", group)
@@ -939,11 +1072,12 @@ def _resolved(text, installed, provides):
 
 def owners(paths, faults, root="/"):
     """path → Debian package, for those that dpkg's lists hold under any spelling."""
-    wanted = {}
+    wanted: dict[bytes, str] = {}
     for path in paths:
         for spelling in _spellings(path):
             wanted.setdefault(spelling.encode("utf-8", "surrogateescape"), path)
-    found, names = {}, wanted.keys()
+    found: dict[str, str] = {}
+    names = wanted.keys()
     info = os.path.join(root, "var/lib/dpkg/info")
     try:
         lists = [name for name in os.listdir(info) if name.endswith(".list")]
@@ -963,7 +1097,7 @@ def owners(paths, faults, root="/"):
 def _spellings(path):
     """As linked and as resolved, with and without /usr: dpkg may have recorded any of the four."""
     both = {path, os.path.realpath(path)}
-    for one in list(both):
+    for one in tuple(both):
         if one.startswith("/usr/lib"):
             both.add(one[4:])
         elif one.startswith("/lib"):
@@ -1002,10 +1136,16 @@ def _elf(fd):
     order = "<" if head[5] == 1 else ">"
     machine = struct.unpack_from(order + "H", head, 18)[0]
     if wide:
-        phoff, phsize, phnum = struct.unpack_from(order + "Q", head, 32)[0], *struct.unpack_from(order + "HH", head, 54)
+        phoff, phsize, phnum = (
+            struct.unpack_from(order + "Q", head, 32)[0],
+            *struct.unpack_from(order + "HH", head, 54),
+        )
     else:
-        phoff, phsize, phnum = struct.unpack_from(order + "I", head, 28)[0], *struct.unpack_from(order + "HH", head, 42)
-    if phnum > MOST_ENTRIES or phsize < (56 if wide else 32):
+        phoff, phsize, phnum = (
+            struct.unpack_from(order + "I", head, 28)[0],
+            *struct.unpack_from(order + "HH", head, 42),
+        )
+    if phnum > MOST_ENTRIES or phsize != (56 if wide else 32):
         return None
     table = os.pread(fd, phsize * phnum, phoff)
     loads, dynamic = [], None
@@ -1029,14 +1169,14 @@ def _elf(fd):
         entries.append((tag, value))
     strings = next((value for tag, value in entries if tag == DT_STRTAB), None)
     base = next((o + strings - v for v, o, s in loads if strings is not None and v <= strings < v + s), None)
-    if base is None:
-        return {"needed": [], "soname": None, "rpath": "", "runpath": "", "machine": machine, "bits": 64 if wide else 32}
+    if base is None:  # as in files of debug symbols
+        return None
 
-    def text(at):
-        return os.pread(fd, 1024, base + at).partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    def text(at, most=512):
+        return os.pread(fd, most, base + at).partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
-    def one(wanted):
-        return next((text(value) for tag, value in entries if tag == wanted), "")
+    def one(wanted):  # search paths of wheels are long: a folder per NVIDIA package
+        return next((text(value, 16384) for tag, value in entries if tag == wanted), "")
 
     return {
         "needed": [text(value) for tag, value in entries if tag == DT_NEEDED],
@@ -1057,13 +1197,15 @@ def loader_cache(path="/etc/ld.so.cache"):
     start = data.find(b"glibc-ld.so.cache1.1")
     if start < 0:
         return {}
-    found = {}
+    found: dict[str, list[str]] = {}
     try:
         count = struct.unpack_from("=I", data, start + 20)[0]
         for number in range(min(count, 200000)):
             _, key, value = struct.unpack_from("=iII", data, start + 48 + number * 24)
             name = data[start + key : data.index(b"\0", start + key)].decode("utf-8", "replace")
-            found.setdefault(name, []).append(data[start + value : data.index(b"\0", start + value)].decode("utf-8", "replace"))
+            found.setdefault(name, []).append(
+                data[start + value : data.index(b"\0", start + value)].decode("utf-8", "replace")
+            )
     except (struct.error, ValueError):
         pass
     return found
@@ -1072,11 +1214,11 @@ def loader_cache(path="/etc/ld.so.cache"):
 class Loader:
     """Where ld.so would find a library (ld.so(8)): DT_RPATH, LD_LIBRARY_PATH, DT_RUNPATH, cache, defaults."""
 
-    def __init__(self, environ, like):
+    def __init__(self, environ, multiarch):
         self.cache = loader_cache()
-        self.extra = [folder for folder in environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
-        triplet = "%s-linux-gnu" % like
-        self.defaults = ["/lib/" + triplet, "/usr/lib/" + triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib"]
+        self.extra = [folder for folder in re.split("[:;]", environ.get("LD_LIBRARY_PATH", "")) if folder]
+        self.lib = ["lib/" + multiarch] * bool(multiarch) + ["lib64", "lib"]  # what $LIB may stand for
+        self.defaults = [top + lib for lib in self.lib for top in ("/", "/usr/")] + _musl_path()
         self.read, self.found, self.exists = {}, {}, {}
 
     def elf(self, path):
@@ -1091,8 +1233,8 @@ class Loader:
         """The file that ``soname`` means to the file at ``path``; None where there is none that fits."""
         if "/" in soname:
             return soname if self._fits(soname, about) else None
-        rpath = [] if about["runpath"] else self._expand(about["rpath"], path)
-        for folder in [*rpath, *self.extra, *self._expand(about["runpath"], path)]:
+        rpath = [] if about["runpath"] else self._expand(about["rpath"], path, about)
+        for folder in [*rpath, *self.extra, *self._expand(about["runpath"], path, about)]:
             if self._fits(folder + "/" + soname, about):
                 return folder + "/" + soname
         key = (soname, about["machine"], about["bits"])
@@ -1109,14 +1251,34 @@ class Loader:
         other = self.elf(path)
         return other is not None and (other["machine"], other["bits"]) == (about["machine"], about["bits"])
 
-    @staticmethod
-    def _expand(text, path):
+    def _expand(self, text, path, about):
+        """The folders of a search path (ld.so(8), "Dynamic string tokens")."""
         if not text:
             return []
-        origin = os.path.dirname(os.path.realpath(path))
-        for token in ("$ORIGIN", "${ORIGIN}"):
-            text = text.replace(token, origin)
-        return [os.path.normpath(folder) for folder in text.split(":") if folder and "$" not in folder]
+        platform = {62: "x86_64", 183: "aarch64", 3: "i686", 21: "ppc64le", 22: "s390x"}.get(
+            about["machine"], ""
+        )
+        for token, value in (("ORIGIN", os.path.dirname(os.path.abspath(path))), ("PLATFORM", platform)):
+            text = text.replace("${%s}" % token, value).replace("$" + token, value)
+        text = text.replace("${LIB}", "$LIB")
+        found = []
+        for folder in filter(None, text.split(":")):
+            found += [folder.replace("$LIB", lib) for lib in self.lib] if "$LIB" in folder else [folder]
+        return [os.path.normpath(folder) for folder in found]
+
+
+def _musl_path():
+    """Where musl's loader looks (musl, ldso/dynlink.c: its file, else three folders); nothing on glibc."""
+    import glob
+
+    if not glob.glob("/lib/ld-musl-*"):
+        return []
+    for path in glob.glob("/etc/ld-musl-*.path"):
+        try:
+            return re.split("[:\n]", read_text(path, 65536).strip())
+        except OSError:
+            break
+    return ["/lib", "/usr/local/lib", "/usr/lib"]
 
 
 # ---------------------------------------------------------------- libraries
@@ -1124,14 +1286,15 @@ class Loader:
 
 def library_facts(python, paths, environ, faults):
     """What the environment's ELF files need from outside it, and what is not there."""
-    import platform
+    import sysconfig
 
-    loader = Loader(environ, platform.machine())
+    loader = Loader(environ, sysconfig.get_config_var("MULTIARCH") or os.uname().machine + "-linux-gnu")
     conda = os.path.isdir(os.path.join(python["prefix"], "conda-meta"))
     files = _elf_files(python, paths, conda, faults)
     inside = _Inside(python, paths, files, conda)
     loaded = _mapped(faults)
-    system, missing, queue = {}, [], []
+    system = {}
+    missing, queue = [], []
     for at, relative, path in files:
         about = loader.elf(path)
         if about is None:
@@ -1142,10 +1305,11 @@ def library_facts(python, paths, environ, faults):
                 continue  # found at run time next to, or loaded before, the file that needs it
             if target is None:
                 missing.append({"at": at, "file": relative, "soname": soname})
-            elif at >= 0 and not inside.has(target):
-                fact = system.setdefault(soname, {"path": target, "owner": None, "loaded": False, "by": []})
-                if len(fact["by"]) < 3:
-                    fact["by"].append(relative)
+            elif (at >= 0 or conda) and not inside.has(target):  # any other interpreter is replaced whole
+                if soname not in system:
+                    system[soname] = _outside(target)
+                if len(system[soname]["by"]) < 3:
+                    system[soname]["by"].append(relative)
                 queue.append((target, at, relative))
     missing += _missing_below(loader, queue, inside)
     others = sorted(path for path in loaded if not inside.has(path))
@@ -1162,6 +1326,10 @@ def library_facts(python, paths, environ, faults):
         "loaded": [path for path in others if os.path.realpath(path) not in known],
         "owners": {path: owner[path] for path in others if path in owner},
     }
+
+
+def _outside(path):
+    return {"path": path, "owner": None, "loaded": False, "by": []}
 
 
 def _missing_below(loader, queue, inside):
@@ -1186,45 +1354,100 @@ class _Inside:
     """The environment's own folders, and the names of the libraries that lie in them."""
 
     def __init__(self, python, paths, files, conda):
-        folders = [place["path"] for place in paths if place["scope"] not in ("debian",)]
-        if python["prefix"] not in ("/usr", "/", "/usr/local") or conda:
-            folders.append(python["prefix"])
-        if python["base_prefix"] not in ("/usr", "/", "/usr/local"):
-            folders.append(python["base_prefix"])
-        self.folders = tuple({os.path.realpath(folder).rstrip("/") + "/" for folder in folders})
+        site = ("env", "user", "system")
+        folders = [place["path"] for place in paths if place["scope"] in site or _holds_packages(place)]
+        folders += [python["prefix"], python["base_prefix"]]
+        real = {os.path.realpath(folder).rstrip("/") + "/" for folder in folders}
+        self.folders = tuple(
+            real - {"/", "/usr/", "/usr/local/"}
+            | ({os.path.realpath(python["prefix"]).rstrip("/") + "/"} if conda else set())
+        )
         self.names = {path.rpartition("/")[2] for _, _, path in files}
-        import glob
-
+        self.python: set[str] = set()  # libpython of an interpreter in /usr/local is no library of the system
         for folder in {python["base_prefix"], python["prefix"]}:
-            self.names.update(os.path.basename(p) for p in glob.glob(os.path.join(glob.escape(folder), "lib", "lib*.so*")))
+            try:
+                names = [
+                    name
+                    for name in os.listdir(os.path.join(folder, "lib"))
+                    if name[:3] == "lib" and ".so" in name
+                ]
+            except OSError:
+                continue
+            self.names.update(names)
+            self.python.update(name for name in names if name[:9] == "libpython")
 
     def has(self, path):
-        return os.path.realpath(path).startswith(self.folders)
+        return path.rpartition("/")[2] in self.python or os.path.realpath(path).startswith(self.folders)
 
 
 def _elf_files(python, paths, conda, faults):
     """(index into paths or -1, relative path, path) of everything that may be an ELF file."""
     found, budget = [], [MOST_FILES]
     for at, place in enumerate(paths):
-        if place["scope"] in ("env", "user", "system"):
-            found += [(at, path[len(place["path"]) + 1 :], path) for path in _libraries_below(place["path"], budget)]
+        if place["scope"] in ("env", "user", "system") or _holds_packages(place):
+            found += [
+                (at, path[len(place["path"]) + 1 :], path) for path in _libraries_below(place["path"], budget)
+            ]
     std = os.path.dirname(os.__file__)
-    found += [(-1, path[len(std) + 1 :], path) for path in _libraries_below(os.path.join(std, "lib-dynload"), budget)]
+    found += [
+        (-1, path[len(std) + 1 :], path)
+        for path in _libraries_below(os.path.join(std, "lib-dynload"), budget)
+    ]
     if conda:
         lib = os.path.join(python["prefix"], "lib")
-        site = tuple(place["path"] for place in paths)
-        own = [path for path in _libraries_below(lib, budget) if not path.startswith((*site, std + "/"))]
+        site = [place["path"] for place in paths]
+        own = _libraries_below(lib, budget, {std, *site})
         found += [(-1, "lib" + path[len(lib) :], path) for path in own]
     if budget[0] <= 0:
-        faults.add("libraries", python["prefix"], ValueError("more than %d files: the rest was not looked at" % MOST_FILES))
+        faults.add(
+            "libraries",
+            python["prefix"],
+            ValueError("more than %d files: the rest was not looked at" % MOST_FILES),
+        )
     return found
 
 
-_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$|\.abi3\.so$")
+def _holds_packages(place):
+    """A folder of PYTHONPATH that packages were installed into, and not somebody's home."""
+    try:
+        return place["scope"] == "path" and any(
+            name.endswith(".dist-info") for name in os.listdir(place["path"])
+        )
+    except OSError:
+        return False
 
 
-def _libraries_below(folder, budget):
-    found, stack = [], [folder]
+_LIBRARY = re.compile(r"\.so(?:\.[0-9.]+)?$")
+# What a name with a dot nearly always is, and then no folder: asking each would cost more than the walk.
+_NO_FOLDER = frozenset(
+    [
+        "py",
+        "pyc",
+        "pyi",
+        "pyx",
+        "h",
+        "hpp",
+        "txt",
+        "md",
+        "json",
+        "csv",
+        "gz",
+        "npy",
+        "mat",
+        "png",
+        "svg",
+        "js",
+        "css",
+    ]
+)
+
+
+def _libraries_below(folder, budget, without=()):
+    """Regular files named as shared libraries, and what packages have in their ``bin``.
+
+    Links only where they lead out of the folder (uv's link mode); folders of ``without`` not at all.
+    """
+    found, stack, without = [], [folder], {os.path.realpath(path) for path in without}
     while stack and budget[0] > 0:
         current = stack.pop()
         try:
@@ -1232,17 +1455,30 @@ def _libraries_below(folder, budget):
                 for entry in entries:
                     budget[0] -= 1
                     name = entry.name
-                    if ".so" in name:
-                        if _LIBRARY.search(name) and entry.is_file(follow_symlinks=False):
+                    dot, ending = name.rpartition(".")[1:]
+                    if ".so" in name and _LIBRARY.search(name):
+                        path = current + "/" + name
+                        if entry.is_file(follow_symlinks=False) or _leads_out(path, folder):
+                            found.append(path)
+                    elif ending not in _NO_FOLDER and ending[-5:] != "-info" and name != "__pycache__":
+                        if entry.is_dir(follow_symlinks=False):
+                            if not without or os.path.realpath(current + "/" + name) not in without:
+                                stack.append(current + "/" + name)
+                        elif not dot and current[-4:] == "/bin" and entry.is_file(follow_symlinks=False):
                             found.append(current + "/" + name)
-                    elif "." not in name and name != "__pycache__" and entry.is_dir(follow_symlinks=False):
-                        stack.append(current + "/" + name)
-                    elif "." in name and name[-5:] == ".libs" and entry.is_dir(follow_symlinks=False):
-                        stack.append(current + "/" + name)
         except OSError:
             continue
     found.sort()
     return found
+
+
+def _leads_out(path, folder):
+    try:
+        return os.path.isabs(os.readlink(path)) and not os.path.realpath(path).startswith(
+            os.path.realpath(folder) + os.sep
+        )
+    except OSError:
+        return False
 
 
 def _mapped(faults, pid="self"):
@@ -1261,59 +1497,73 @@ def _mapped(faults, pid="self"):
 
 def module_facts(paths, distributions, faults):
     """Which distributions this process has imported from, by RECORD; what it imported from elsewhere."""
-    places = [(os.path.realpath(place["path"]).rstrip("/") + "/", at) for at, place in enumerate(paths) if place["scope"] != "path"]
-    wanted = {at: set() for at in range(len(paths))}
-    std = os.path.realpath(os.path.dirname(os.__file__)) + "/"
+    places = [(os.path.realpath(place["path"]).rstrip(os.sep) + os.sep, at) for at, place in enumerate(paths)]
+    places.sort(key=lambda place: -len(place[0]))  # of nested folders the inner one
+    std = os.path.realpath(os.path.dirname(os.__file__)) + os.sep
+    wanted: dict[int, dict[str, list[str]]] = {at: {} for at in range(len(paths))}
     elsewhere = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or name == "__main__" or not isinstance(name, str):
-            continue
-        real = os.path.realpath(file)
+    for name, real in _imported():
         place = next(((folder, at) for folder, at in places if real.startswith(folder)), None)
         if place:
-            wanted[place[1]].add(real[len(place[0]) :])
-        elif not real.startswith(std) and "." in os.path.basename(real):
+            wanted[place[1]].setdefault(real[len(place[0]) :].replace(os.sep, "/"), []).append(name)
+        foreign = paths[place[1]]["scope"] == "path" if place else not real.startswith(std)
+        if foreign and "." in os.path.basename(real):
             elsewhere[name] = real
-    used, own = set(), {}
+    used = set()
     for fact in distributions:
-        name = fact["name"]
-        if not name:
+        if not fact["name"]:
             continue
-        if fact["location"]:
-            base = os.path.realpath(fact["location"]).rstrip("/") + "/"
+        if fact["location"] and (fact["form"] == "egg-link" or (fact["direct_url"] or {}).get("editable")):
+            base = os.path.realpath(fact["location"]).rstrip(os.sep) + os.sep
             mine = [module for module, file in elsewhere.items() if file.startswith(base)]
-            own.update(dict.fromkeys(mine, name))
-            if mine:
-                used.add(name)
-        if wanted[fact["at"]] and _owns(paths[fact["at"]]["path"], fact, wanted[fact["at"]], faults):
-            used.add(name)
-    files = {module: file for module, file in elsewhere.items() if module not in own and "/ipykernel_" not in file}
+        else:
+            files = wanted[fact["at"]]
+            owned = _owned(paths[fact["at"]]["path"], fact, files.keys(), faults) if files else ()
+            mine = [module for file in owned for module in files[file]]
+        if mine:
+            used.add(fact["name"])
+        for module in mine:
+            elsewhere.pop(module, None)
+    files = {module: file for module, file in elsewhere.items() if "/ipykernel_" not in file}
     shell = _shell()
     count = getattr(shell, "execution_count", 1) - 1 if shell is not None else 0
     return {"distributions": sorted(used), "files": files, "executed": max(0, count)}
 
 
-def _owns(folder, fact, files, faults):
+def _imported():
+    """(module, its real file). The dictionary is read past any ``__getattr__``: a lazy module would load."""
+    for name, module in list(sys.modules.items()):
+        try:
+            file = object.__getattribute__(module, "__dict__").get("__file__")
+        except Exception:
+            continue
+        if isinstance(file, str) and isinstance(name, str) and name != "__main__" and "\0" not in file:
+            yield name, os.path.realpath(file)
+
+
+def _owned(folder, fact, files, faults):
+    """Those of ``files`` that the distribution has installed."""
     base = os.path.join(folder, fact["entry"])
-    for name in ("RECORD", "installed-files.txt"):
+    for name, prefix in (("RECORD", ""), ("installed-files.txt", "../")):
         try:
             text = read_text(os.path.join(base, name), 64 << 20)
-        except OSError:
+        except NotADirectoryError:
+            break
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                faults.add("modules", os.path.join(base, name), error)
             continue
-        prefix = "../" if name != "RECORD" else ""
-        for line in text.splitlines():
-            path = line[1:].partition('"')[0] if line[:1] == '"' else line.partition(",")[0]
-            if prefix and path.startswith(prefix):
-                path = path[3:]
-            if path in files:
-                return True
-        return False
+        lines = text.replace("\r", "").split("\n")
+        found = {line[1:].partition('",')[0] if line[:1] == '"' else line.partition(",")[0] for line in lines}
+        if prefix:
+            found = {path[len(prefix) :] if path.startswith(prefix) else path for path in found}
+        return files & found
     try:
         tops = read_text(os.path.join(base, "top_level.txt"), 65536).split()
     except OSError:
-        return False
-    return any(file.startswith((top + "/", top + ".")) for top in tops for file in files)
+        tops = [fact["name"], fact["name"].lower().replace("-", "_")]
+    starts = tuple(top + end for top in tops for end in ("/", "."))
+    return [file for file in files if file.startswith(starts)]
 
 
 # ---------------------------------------------------------------- all of it
@@ -1333,17 +1583,23 @@ def gather(options=()):
             faults.add(where, "", error)
             return otherwise
 
-    python = part("python", {}, python_facts)
-    paths = part("pip", [], path_facts, python)
+    python = part("python", _python_without_sysconfig(), python_facts)
+    paths = part("pip", [], path_facts, python, faults)
     distributions, leftovers = part("pip", ([], []), distribution_facts, paths, options, faults)
     prefix = python.get("prefix", sys.prefix)
     indexes, ca = part("pip", ([], None), index_facts, environ, prefix, faults)
     facts = {
         "schema": SCHEMA,
         "python": python,
-        "system": part("system", {}, system_facts, environ),
+        "system": part("system", _no_system(), system_facts, environ),
         "environ": part("environ", {"kept": {}, "withheld": []}, environ_facts, environ),
-        "pip": {"paths": paths, "distributions": distributions, "indexes": indexes, "ca": ca, "leftovers": leftovers},
+        "pip": {
+            "paths": paths,
+            "distributions": distributions,
+            "indexes": indexes,
+            "ca": ca,
+            "leftovers": leftovers,
+        },
         "conda": part("conda", None, _conda, python, environ, faults),
         "apt": part("apt", None, apt_facts, faults, options),
         "libraries": None,

@@ -93,17 +93,21 @@ def needs(packages: Iterable[PipPackage]) -> Iterator[Need]:
 def only_for(root: str, packages: Iterable[PipPackage], kept: Iterable[str] = ()) -> frozenset[str]:
     """Names that are there for ``root`` alone: no other package needs them, directly or through others.
 
-    ``root`` is not among them. ``kept`` are never, and neither is what they need.
+    ``root`` is not among them. ``kept`` are never, and neither is what they need. Nobody knows which extras
+    were asked for: none of them makes a package ours, but each may make it somebody else's.
     """
     packages = tuple(packages)
     installed = {p.name for p in packages}
-    forward: dict[str, set[str]] = {}
+    surely: dict[str, set[str]] = {}
+    perhaps: dict[str, set[str]] = {}
     for need in needs(packages):
         if need.name in installed and not need.for_developers:
-            forward.setdefault(need.by, set()).add(need.name)
-    candidates = reach(forward, [root]) - {root}
+            perhaps.setdefault(need.by, set()).add(need.name)
+            if not need.extras:
+                surely.setdefault(need.by, set()).add(need.name)
+    candidates = reach(surely, [root]) - {root}
     outside = ((installed - candidates) | (set(kept) & installed)) - {root}
-    return frozenset(candidates - reach(forward, outside))
+    return frozenset(candidates - reach(perhaps, outside))
 
 
 def reach(forward: Mapping[str, set[str]], start: Iterable[str]) -> set[str]:

@@ -20,8 +20,9 @@ from ..events import Finding
 
 SCAN_LIMIT = 8 << 20  # bytes of one file that are looked at
 
-_START = r"(?<![A-Za-z0-9+/=_-])"
-_END = r"(?![A-Za-z0-9+/=_-])"
+# Around a token whose own characters base64 data has too, and around one with "_" or "-" in its prefix.
+_PLAIN = (r"(?<![A-Za-z0-9+/_-])", r"(?![A-Za-z0-9+/=_-])")
+_MARKED = (r"(?<![A-Za-z0-9_-])", r"(?![A-Za-z0-9_-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +70,28 @@ def _url_password(match: re.Match[str]) -> bool:
 def _token(
     kind: str, hint: str, pattern: str, real: Callable[[re.Match[str]], bool] = _written_out
 ) -> _Shape:
-    return _Shape(kind, (hint,), re.compile(f"{_START}(?P<token>{pattern}){_END}"), real)
+    start, end = _MARKED if hint.endswith(("_", "-")) else _PLAIN
+    return _Shape(kind, (hint,), re.compile(f"{start}(?P<token>{pattern}){end}"), real)
 
 
 _SHAPES: tuple[_Shape, ...] = (
     _token("AWS access key", "AKIA", r"AKIA[0-9A-Z]{16}"),
     _token("AWS access key", "ASIA", r"ASIA[0-9A-Z]{16}"),
-    _token("GitHub token", "gh", r"gh[pousr]_[A-Za-z0-9]{36,255}", _mixed),
+    *(_token("GitHub token", f"gh{c}_", rf"gh{c}_[A-Za-z0-9]{{36,255}}") for c in "pousr"),
     _token("GitHub token", "github_pat_", r"github_pat_[A-Za-z0-9_]{50,255}"),
-    _token("GitLab token", "gl", r"gl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_.-]{20,300}", _mixed),
-    _token("Slack token", "xox", r"xox[abeoprs](?:\.xox[bp])?-[0-9A-Za-z-]{10,300}", _mixed),
-    _token("Google API key", "AIza", r"AIza[0-9A-Za-z_-]{35}", _mixed),
-    _token("Anthropic key", "sk-ant-", r"sk-ant-[a-z0-9]{3,12}-[A-Za-z0-9_-]{40,200}", _mixed),
+    *(
+        _token("GitLab token", f"gl{c}-", rf"gl{c}-[A-Za-z0-9_.-]{{20,300}}")
+        for c in ("pat", "dt", "rt", "ptt", "ft")
+    ),
+    *(_token("Slack token", f"xox{c}-", rf"xox{c}-[0-9A-Za-z-]{{10,300}}", _mixed) for c in "abeoprs"),
+    _token("Google API key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
+    _token("Anthropic key", "sk-ant-", r"sk-ant-[a-z0-9]{3,12}-[A-Za-z0-9_-]{40,200}"),
     _token("OpenAI key", "sk-", r"sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{40,300}", _mixed),
     _token("OpenAI key", "sk-", r"sk-[A-Za-z0-9]{32,100}", _mixed),
     _token("Hugging Face token", "hf_", r"hf_[A-Za-z0-9]{30,50}"),
-    _token("PyPI token", "pypi-AgE", r"pypi-AgE[A-Za-z0-9_-]{50,1000}"),
-    _token("npm token", "npm_", r"npm_[A-Za-z0-9]{36}", _mixed),
-    _token("Stripe key", "k_live_", r"[rs]k_live_[A-Za-z0-9]{16,250}", _mixed),
+    _token("PyPI token", "pypi-", r"pypi-AgE[A-Za-z0-9_-]{50,1000}"),
+    _token("npm token", "npm_", r"npm_[A-Za-z0-9]{36}"),
+    _token("Stripe key", "k_live_", r"[rs]k_live_[A-Za-z0-9]{16,250}"),
     _token("SendGrid key", "SG.", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
     _token("Databricks token", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?", _mixed),
     _token(
@@ -146,6 +151,16 @@ _SHAPES: tuple[_Shape, ...] = (
             r"(?:password|passwd|pwd|secret|api_?key|access_?key|auth_?token|access_?token|private_?token|_token|\btoken)"
             r"\\?[\"']?\]?\s{0,9}[:=]\s{0,9}\\?[\"'](?P<token>[^\s\"'\\]{8,200})\\?[\"']",
             re.I,
+        ),
+        _mixed,
+    ),
+    _Shape(
+        "password",
+        ("PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"),
+        re.compile(
+            r"^(?:export )?[A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|CREDENTIALS?)"
+            r"[A-Z0-9_]{0,30}=(?P<token>[^\s\"'$(){}\[\],]{8,200})$",
+            re.M,
         ),
         _mixed,
     ),

@@ -66,6 +66,7 @@ def build(
     prepared = _pinned(prepared, engine, report=report, cancel=cancel)
     report(Step(3, len(STEPS), BUILDING))
     bundle = prepared.bundle(engine.features())
+    before = engine.inspect(ref)
     image = engine.build(
         bundle,
         ref,
@@ -74,7 +75,11 @@ def build(
         cancel=cancel,
     )
     report(Step(4, len(STEPS), VERIFYING))
-    verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
+    try:
+        verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
+    except BaseException:
+        _put_back(engine, ref, before)  # cancelled: the name is as it was, or not there
+        raise
     for finding in extra:
         report(finding)
     return Built(
@@ -92,6 +97,13 @@ def build(
         size=image.size,
         seconds=round(time.monotonic() - started, 1),
     )
+
+
+def _put_back(engine: Engine, ref: str, before: Image | None) -> None:
+    if before is None:
+        engine.remove(ref)
+    else:
+        engine.tag(before.id, ref)
 
 
 def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:

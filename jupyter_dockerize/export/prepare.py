@@ -9,7 +9,7 @@ from ..environment.model import Snapshot
 from ..environment.notebook import read_notebook
 from ..environment.observe import Where, observe
 from ..environment.plan import Plan, Wishes, make_plan, refuse
-from ..environment.project import Project, project_of
+from ..environment.project import project_of
 from ..events import Cancel, Finding, Report, Step
 from ..recipe import render
 from ..recipe.base import choose_base
@@ -68,9 +68,10 @@ def prepare(
     after all findings were reported.
     """
     report(Step(1, len(STEPS), READING))
-    project = _project(where, wishes)
+    notebook = read_notebook(where.notebook) if where.notebook else None
     options = FULL | {"hashes"} if hashes else FULL
     snapshot = look(where, options=options, report=report, cancel=cancel)
+    project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
     for finding in (*snapshot.findings, *plan.findings):
         report(finding)
@@ -85,13 +86,6 @@ def prepare(
         report(finding)
     refuse(resolution.findings, wishes.allow)
     return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
-
-
-def _project(where: Where, wishes: Wishes) -> Project | None:
-    if where.notebook is None:
-        return None
-    notebook = read_notebook(where.notebook)
-    return project_of(notebook, wishes.include)
 
 
 __all__ = ["FAST", "FULL", "Prepared", "look", "prepare"]

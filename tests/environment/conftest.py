@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -35,8 +36,12 @@ def no_orphans(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     mark = f"ORPHAN_MARK={uuid.uuid4().hex}"
     monkeypatch.setenv(*mark.split("="))
     yield
-    left = [command for command, environ in _processes() if mark.encode() in environ]
-    assert not left, f"still running: {left}"
+    for _ in range(100):  # a process that was killed may need a moment to be gone
+        left = [command for command, environ in _processes() if mark.encode() in environ]
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still running: {left}")
 
 
 def _processes() -> Iterator[tuple[str, bytes]]:

@@ -39,11 +39,20 @@ def pip(name: str, version: str = "1.0", kind: str = "index", **more: object) ->
     return PipPackage(name=name, version=version, source=source, **more)  # type: ignore[arg-type]
 
 
-def conda(name: str, version: str = "1.0", build: str = "py311_0", subdir: str = "linux-64", **more: object) -> CondaPackage:
+def conda(
+    name: str, version: str = "1.0", build: str = "py311_0", subdir: str = "linux-64", **more: object
+) -> CondaPackage:
     channel = "conda-forge"
     url = f"https://conda.anaconda.org/{channel}/{subdir}/{name}-{version}-{build}.conda"
     return CondaPackage(
-        name=name, version=version, build=build, channel=channel, subdir=subdir, url=url, sha256="a" * 64, **more  # type: ignore[arg-type]
+        name=name,
+        version=version,
+        build=build,
+        channel=channel,
+        subdir=subdir,
+        url=url,
+        sha256="a" * 64,
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -83,9 +92,11 @@ def image_of(plan: Plan) -> Snapshot:
 
 
 _NAMES = (
-    "appnope colorama comm cupy docker ipykernel ipython jupyter-dockerize jupyter-server jupyterlab mkl numpy "
-    "nvidia-cublas-cu12 pandas pexpect pyobjc-core pywin32 requests tensorflow-macos torch traitlets uv weasyprint"
-).split()
+    "appnope", "colorama", "comm", "cupy", "docker", "ipykernel", "ipython", "jupyter-dockerize",
+    "jupyter-server", "jupyterlab", "mkl", "numpy", "nvidia-cublas-cu12", "pandas", "pexpect",
+    "pyobjc-core", "pywin32", "requests", "tensorflow-macos", "torch", "traitlets", "uv",
+    "weasyprint",
+)  # fmt: skip
 _MARKERS = (
     "",
     "; sys_platform == 'darwin'",
@@ -111,7 +122,9 @@ def _installed(draw: st.DrawFn) -> tuple[PipPackage, ...]:
         for place, scope in enumerate(scopes):
             kind = "apt" if scope == "debian" else draw(st.sampled_from(_KINDS))
             version = draw(st.sampled_from(("1.0", "2.3.0+cu121", "0.9.1rc1")))
-            source = Source(kind=kind, url=f"file:///home/ada/{name}" if kind in ("local", "editable") else None)  # type: ignore[arg-type]
+            source = Source(
+                kind=kind, url=f"file:///home/ada/{name}" if kind in ("local", "editable") else None
+            )  # type: ignore[arg-type]
             found.append(
                 PipPackage(
                     name=name,
@@ -136,14 +149,20 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     system = draw(st.sampled_from((BOOKWORM, NOBLE, MACOS, WINDOWS, FEDORA, ALPINE)))
     with_apt = system in (BOOKWORM, NOBLE)
     debian = draw(st.lists(st.sampled_from(_APT), unique=True)) if with_apt else []
-    records = draw(st.lists(st.sampled_from(("numpy", "mkl", "appnope", "python", "sysroot_linux-64")), unique=True))
+    records = draw(
+        st.lists(st.sampled_from(("numpy", "mkl", "appnope", "python", "sysroot_linux-64")), unique=True)
+    )
     sonames = draw(st.lists(st.sampled_from(_SONAMES), unique=True))
     owners = {"libGL.so.1": "libgl1", "libpq.so.5": "libpq5"}
-    needed = tuple(Library(soname=s, owner=owners.get(s) if owners.get(s) in debian else None) for s in sorted(sonames))
+    needed = tuple(
+        Library(soname=s, owner=owners.get(s) if owners.get(s) in debian else None) for s in sorted(sonames)
+    )
     libraries = Libraries(
         files=3,
         needed=needed,
-        missing=(MissingLibrary(file="site-packages/cv2/cv2.so", soname="libGL.so.1"),) if draw(st.booleans()) else (),
+        missing=(MissingLibrary(file="site-packages/cv2/cv2.so", soname="libGL.so.1"),)
+        if draw(st.booleans())
+        else (),
         roots=tuple(sorted({lib.owner for lib in needed if lib.owner})),
     )
     return Snapshot(
@@ -151,13 +170,28 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         python=PYTHON,
         packages=Packages(
             pip=draw(_installed()),
-            conda=tuple(conda(n, subdir=draw(st.sampled_from(("noarch", "linux-64")))) for n in sorted(records)),
+            conda=tuple(
+                conda(n, subdir=draw(st.sampled_from(("noarch", "linux-64")))) for n in sorted(records)
+            ),
             apt=tuple(apt(n, manual=draw(st.booleans())) for n in sorted(debian)),
         ),
-        environ=tuple(sorted(draw(st.dictionaries(st.sampled_from(("LANG", "TZ", "OMP_NUM_THREADS", "MPLBACKEND")), st.sampled_from(("C.UTF-8", "Agg", "4")))).items())),
+        environ=tuple(
+            sorted(
+                draw(
+                    st.dictionaries(
+                        st.sampled_from(("LANG", "TZ", "OMP_NUM_THREADS", "MPLBACKEND")),
+                        st.sampled_from(("C.UTF-8", "Agg", "4")),
+                    )
+                ).items()
+            )
+        ),
         indexes=draw(
             st.sampled_from(
-                ((), (Index(url="file:///srv/wheels", kind="find-links", local=True),), (Index(url="https://pypi.corp.local/simple", kind="index"),))
+                (
+                    (),
+                    (Index(url="file:///srv/wheels", kind="find-links", local=True),),
+                    (Index(url="https://pypi.corp.local/simple", kind="index"),),
+                )
             )
         ),
         libraries=draw(st.sampled_from((None, libraries))),

@@ -6,7 +6,6 @@ import random
 from dataclasses import replace
 
 import pytest
-from environments import BOOKWORM, NOBLE, apt, conda, pip, snapshot, snapshots
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,8 @@ from jupyter_dockerize.environment.project import Project
 from jupyter_dockerize.errors import FindingsError, UsageError
 from jupyter_dockerize.events import Finding
 
+from .environments import BOOKWORM, NOBLE, apt, conda, pip, snapshot, snapshots
+
 PLATFORMS = st.sampled_from((None, "linux/amd64", "linux/arm64"))
 many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -40,7 +41,9 @@ def choice(plan: Plan, name: str) -> Choice:
 
 @many
 @given(snapshots(), PLATFORMS)
-def test_every_name_of_the_source_is_planned_or_named_as_a_choice(source: Snapshot, platform: str | None) -> None:
+def test_every_name_of_the_source_is_planned_or_named_as_a_choice(
+    source: Snapshot, platform: str | None
+) -> None:
     plan = make_plan(source, Wishes(platform=platform))
     told = {(c.manager, c.name) for c in plan.choices}
     sources = {(c.manager, c.name, c.source) for c in plan.choices}
@@ -59,9 +62,11 @@ def test_every_name_of_the_source_is_planned_or_named_as_a_choice(source: Snapsh
     debian = {p.name for p in plan.packages.apt}
     for package in source.packages.apt:
         if package.manual:
-            assert package.name in debian or ("apt", package.name) in told or package.name in {
-                c.source for c in plan.choices
-            }
+            assert (
+                package.name in debian
+                or ("apt", package.name) in told
+                or package.name in {c.source for c in plan.choices}
+            )
     variables = dict(plan.environ)
     assert all(n in variables or ("variable", n) in told or v == "C.UTF-8" for n, v in source.environ)
     assert all(i in plan.indexes or i.url in {c.source for c in plan.choices} for i in source.indexes)
@@ -69,7 +74,9 @@ def test_every_name_of_the_source_is_planned_or_named_as_a_choice(source: Snapsh
 
 @many
 @given(snapshots(), PLATFORMS)
-def test_nothing_is_planned_that_is_neither_in_the_source_nor_a_choice(source: Snapshot, platform: str | None) -> None:
+def test_nothing_is_planned_that_is_neither_in_the_source_nor_a_choice(
+    source: Snapshot, platform: str | None
+) -> None:
     plan = make_plan(source, Wishes(platform=platform))
     assert set(names(plan)) <= {p.name for p in source.packages.pip}
     assert len(names(plan)) == len(set(names(plan)))
@@ -81,7 +88,9 @@ def test_nothing_is_planned_that_is_neither_in_the_source_nor_a_choice(source: S
 
 @many
 @given(snapshots(), PLATFORMS, st.randoms(use_true_random=False))
-def test_the_order_of_the_source_does_not_matter(source: Snapshot, platform: str | None, chance: random.Random) -> None:
+def test_the_order_of_the_source_does_not_matter(
+    source: Snapshot, platform: str | None, chance: random.Random
+) -> None:
     def mixed(values: tuple[object, ...]) -> tuple[object, ...]:
         return tuple(chance.sample(values, len(values)))
 
@@ -108,10 +117,18 @@ def test_the_stored_plan_has_the_same_fingerprint_and_no_path_of_this_machine(
 
 
 def test_python_imports_the_first_of_two_and_the_other_one_is_left_out() -> None:
-    plan = make_plan(snapshot(pip("six", "2.0", scope="user", shadows="1.0 (system)"), pip("six", "1.0", scope="system")), Wishes())
-    assert [(p.name, p.version, p.scope) for p in plan.packages.pip if p.name == "six"] == [("six", "2.0", "env")]
+    plan = make_plan(
+        snapshot(pip("six", "2.0", scope="user", shadows="1.0 (system)"), pip("six", "1.0", scope="system")),
+        Wishes(),
+    )
+    assert [(p.name, p.version, p.scope) for p in plan.packages.pip if p.name == "six"] == [
+        ("six", "2.0", "env")
+    ]
     hidden = next(c for c in plan.choices if c.kind == "left-out")
-    assert (hidden.source, hidden.reason) == ("1.0 (system)", "Python imports 2.0 (user) and never sees this one")
+    assert (hidden.source, hidden.reason) == (
+        "1.0 (system)",
+        "Python imports 2.0 (user) and never sees this one",
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +157,11 @@ def test_python_packages_of_debian_come_from_the_index_and_debians_own_tools_sta
         pip("ufw", "0.36.2", "apt", scope="debian", used=True),
     )
     plan = make_plan(source, Wishes())
-    assert {p.name: p.source.kind for p in plan.packages.pip} == {"ipykernel": "index", "numpy": "index", "ufw": "index"}
+    assert {p.name: p.source.kind for p in plan.packages.pip} == {
+        "ipykernel": "index",
+        "numpy": "index",
+        "ufw": "index",
+    }
     assert choice(plan, "numpy").kind == "changed"
     assert choice(plan, "python-apt").kind == "left-out"
 
@@ -160,13 +181,15 @@ def test_jupyter_dockerize_and_what_only_it_needs_stay_out() -> None:
         pip("sphinx-theme", requires=("uv; extra == 'test'",)),
     )
     plan = make_plan(source, Wishes())
-    assert names(plan) == sorted("idna ipykernel ipython pooch requests rich sphinx-theme urllib3".split())
+    assert names(plan) == "idna ipykernel ipython pooch requests rich sphinx-theme urllib3".split()  # noqa: SIM905
     assert choice(plan, "docker").reason == "only jupyter-dockerize needs it"
     assert choice(plan, "jupyter-dockerize").reason == "the image does not need what made it"
 
 
 def test_what_the_notebook_imports_is_kept_even_where_only_we_need_it() -> None:
-    source = snapshot(pip("jupyter-dockerize", requires=("rich", "pyyaml", "uv")), pip("rich"), pip("pyyaml"), pip("uv"))
+    source = snapshot(
+        pip("jupyter-dockerize", requires=("rich", "pyyaml", "uv")), pip("rich"), pip("pyyaml"), pip("uv")
+    )
     project = Project(notebook="a.ipynb", folder="/home/ada", files=(), imports=("rich", "yaml"))
     plan = make_plan(source, Wishes(), project)
     assert names(plan) == ["ipykernel", "pyyaml", "rich"]
@@ -286,7 +309,11 @@ def test_a_large_environment_keeps_its_roots_and_names_the_rest() -> None:
         libraries=Libraries(files=9, needed=needed, roots=("libpq5",)),
     )
     plan = make_plan(source, Wishes(apt=("vim",)))
-    assert [(p.name, p.version) for p in plan.packages.apt] == [("git", "1:2.39"), ("libpq5", "15.5-0+deb12u1"), ("vim", "")]
+    assert [(p.name, p.version) for p in plan.packages.apt] == [
+        ("git", "1:2.39"),
+        ("libpq5", "15.5-0+deb12u1"),
+        ("vim", ""),
+    ]
     assert choice(plan, "texlive").kind == "left-out"
     assert choice(plan, "vim").kind == "added"
     assert choice(plan, "*").source == "2 packages"

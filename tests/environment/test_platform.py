@@ -1,8 +1,8 @@
-"""The same environment on another platform: nothing foreign left in, nothing needed left out, all of it named.
+"""The same environment on another platform: nothing foreign left in, nothing needed left out, all named.
 
-`snapshots/macos-arm64.json` is an environment as uv resolves it for macOS arm64 (torch, transformers, opencv,
-JupyterLab, pyobjc; 126 packages with the Requires-Dist of their macOS wheels). The lists beside it are what uv
-resolves from the same requirements for Linux: the plan has to arrive at the same names by itself.
+`snapshots/macos-arm64.json` is an environment as uv resolves it for macOS arm64 (torch, transformers,
+opencv, JupyterLab, pyobjc; 126 packages with the Requires-Dist of their macOS wheels). The lists beside it
+are what uv resolves from the same requirements for Linux: the plan has to arrive there by itself.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from environments import ALPINE, BOOKWORM, MACOS, WINDOWS, conda, pip, snapshot
 
 from jupyter_dockerize.environment.interpret import interpret
 from jupyter_dockerize.environment.model import Snapshot, System, parse
 from jupyter_dockerize.environment.plan import Choice, Plan, Wishes, make_plan
 from jupyter_dockerize.environment.project import Project
 from jupyter_dockerize.errors import UsageError
+
+from .environments import ALPINE, BOOKWORM, MACOS, WINDOWS, conda, pip, snapshot
 
 HERE = Path(__file__).parent
 ARM = replace(BOOKWORM, arch="arm64")
@@ -45,15 +46,23 @@ def macos() -> Snapshot:
 
 
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
-def test_an_environment_of_macos_becomes_what_the_resolver_finds_for_linux(macos: Snapshot, arch: str) -> None:
+def test_an_environment_of_macos_becomes_what_the_resolver_finds_for_linux(
+    macos: Snapshot, arch: str
+) -> None:
     plan = make_plan(macos, Wishes(platform=f"linux/{arch}"))
     expected = set((HERE / "snapshots" / f"macos-arm64.linux-{arch}.txt").read_text().split())
     source = {p.name for p in macos.packages.pip}
     assert plan.foreign and plan.platform == f"linux/{arch}"
     assert names(plan) | required(plan) == expected
-    assert set(pip_choices(plan, "left-out")) == source - expected == {"appnope", "pyobjc-core", "pyobjc-framework-cocoa"}
+    assert (
+        set(pip_choices(plan, "left-out"))
+        == source - expected
+        == {"appnope", "pyobjc-core", "pyobjc-framework-cocoa"}
+    )
     assert set(pip_choices(plan, "added")) == expected - source
-    assert {p.name: p.version for p in plan.packages.pip}.items() <= {p.name: p.version for p in macos.packages.pip}.items()
+    assert {p.name: p.version for p in plan.packages.pip}.items() <= {
+        p.name: p.version for p in macos.packages.pip
+    }.items()
 
 
 def test_cuda_wheels_are_announced_with_the_versions_that_torch_asks_for(macos: Snapshot) -> None:
@@ -65,7 +74,11 @@ def test_cuda_wheels_are_announced_with_the_versions_that_torch_asks_for(macos: 
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
 def test_system_packages_that_linux_wheels_leave_out_are_added(macos: Snapshot, arch: str) -> None:
     plan = make_plan(macos, Wishes(platform=f"linux/{arch}"))
-    assert [(p.name, p.arch) for p in plan.packages.apt] == [("graphviz", arch), ("libgl1", arch), ("libglib2.0-0", arch)]
+    assert [(p.name, p.arch) for p in plan.packages.apt] == [
+        ("graphviz", arch),
+        ("libgl1", arch),
+        ("libglib2.0-0", arch),
+    ]
     assert {c.name for c in plan.choices if c.manager == "apt"} == {"graphviz", "libgl1", "libglib2.0-0"}
     assert plan.findings == ()
 
@@ -88,7 +101,9 @@ def test_without_a_wish_macos_becomes_linux_on_the_same_machine(macos: Snapshot)
 
 def test_windows_loses_what_only_windows_has_and_gains_what_only_posix_needs() -> None:
     source = snapshot(
-        pip("ipython", requires=("colorama; sys_platform == 'win32'", "pexpect>4.3; sys_platform != 'win32'")),
+        pip(
+            "ipython", requires=("colorama; sys_platform == 'win32'", "pexpect>4.3; sys_platform != 'win32'")
+        ),
         pip("colorama"),
         pip("terminado", requires=("ptyprocess; os_name != 'nt'", "pywinpty>=1.1.0; os_name == 'nt'")),
         pip("pywinpty", "2.0.13"),
@@ -135,7 +150,9 @@ def test_torch_without_known_requirements_announces_cuda_wheels() -> None:
     assert pip_choices(make_plan(source, Wishes(platform="linux/arm64")), "added") == {}
 
 
-@pytest.mark.parametrize(("version", "planned"), [("2.3.0+cu121", "2.3.0"), ("2.3.0+cpu", "2.3.0"), ("2.3.0", "2.3.0")])
+@pytest.mark.parametrize(
+    ("version", "planned"), [("2.3.0+cu121", "2.3.0"), ("2.3.0+cpu", "2.3.0"), ("2.3.0", "2.3.0")]
+)
 def test_a_label_of_one_platform_is_dropped_on_another(version: str, planned: str) -> None:
     plan = make_plan(snapshot(pip("torch", version)), Wishes(platform="linux/arm64"))
     [torch] = [p for p in plan.packages.pip if p.name == "torch"]
@@ -162,7 +179,9 @@ def test_amd64_to_arm64_loses_the_wheels_that_only_x86_has() -> None:
 
 def test_compiled_packages_of_the_users_own_are_built_again_and_pure_ones_carried() -> None:
     source = snapshot(
-        pip("fast", kind="editable", pure=False), pip("plain", kind="editable"), pip("psycopg2", built_locally=True, pure=False)
+        pip("fast", kind="editable", pure=False),
+        pip("plain", kind="editable"),
+        pip("psycopg2", built_locally=True, pure=False),
     )
     plan = make_plan(source, Wishes(platform="linux/arm64"))
     reasons = {name: c.reason for name, c in pip_choices(plan, "changed").items()}
@@ -173,7 +192,9 @@ def test_compiled_packages_of_the_users_own_are_built_again_and_pure_ones_carrie
 
 
 def test_every_package_has_one_reason_why_it_changes() -> None:
-    source = snapshot(pip("fast", kind="editable", pure=False), pip("psycopg2", built_locally=True, pure=False))
+    source = snapshot(
+        pip("fast", kind="editable", pure=False), pip("psycopg2", built_locally=True, pure=False)
+    )
     plan = make_plan(source, Wishes(platform="linux/arm64"))
     assert len([c for c in plan.choices if c.kind == "changed"]) == 2
 
@@ -196,7 +217,11 @@ def test_conda_records_lose_their_build_and_what_has_none_elsewhere() -> None:
     ]
     told = {c.name: (c.kind, c.planned) for c in plan.choices if c.manager == "conda"}
     assert told["numpy"] == ("changed", "1.26.4 linux-aarch64")
-    assert {n for n, (kind, _) in told.items() if kind == "left-out"} == {"appnope", "clang_osx-arm64", "libcxx"}
+    assert {n for n, (kind, _) in told.items() if kind == "left-out"} == {
+        "appnope",
+        "clang_osx-arm64",
+        "libcxx",
+    }
 
 
 def test_conda_on_another_machine_loses_what_only_x86_has() -> None:
@@ -210,7 +235,9 @@ def test_another_c_library_is_another_platform() -> None:
     assert plan.foreign and plan.platform == "linux/amd64"
 
 
-@pytest.mark.parametrize("platform", ["windows/amd64", "linux", "linux/386", "arm64", "linux/amd64 --privileged", ""])
+@pytest.mark.parametrize(
+    "platform", ["windows/amd64", "linux", "linux/386", "arm64", "linux/amd64 --privileged", ""]
+)
 def test_a_platform_that_no_image_is_made_for_is_refused(platform: str) -> None:
     with pytest.raises(UsageError, match="--platform linux/amd64"):
         make_plan(snapshot(), Wishes(platform=platform))

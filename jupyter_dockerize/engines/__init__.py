@@ -1,0 +1,55 @@
+"""Who builds images, looks into them and runs them: the engines, and which of them is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import NoEngineError, UsageError
+from .base import Container, Engine, Image, Limits, Status
+
+NAMES = ("auto", "docker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Every engine and its state; ``chosen`` is the name of the one that `choose` gives, None for none."""
+
+    chosen: str | None
+    engines: tuple[Status, ...]
+
+
+def engines(environ: Mapping[str, str] | None = None) -> list[Engine]:
+    """All engines that there are, best first, available or not. Nothing is asked of them yet."""
+    from .docker import DockerEngine
+
+    return [DockerEngine(environ=environ)]
+
+
+def survey(environ: Mapping[str, str] | None = None) -> Survey:
+    """The state of every engine, within 2 s."""
+    states = tuple(engine.status() for engine in engines(environ))
+    return Survey(chosen=next((one.name for one in states if one.available), None), engines=states)
+
+
+def choose(name: str = "auto", *, environ: Mapping[str, str] | None = None) -> Engine:
+    """The engine called ``name``, or for "auto" the best one that is available.
+
+    Raises `UsageError` for a name that there is not, `NoEngineError` with the diagnosis.
+    """
+    if name not in NAMES:
+        raise UsageError(f"there is no engine {name!r}", fix=f"choose one of {', '.join(NAMES)}")
+    first: Status | None = None
+    for engine in engines(environ):
+        if name in ("auto", engine.name):
+            status = engine.status()
+            if status.available:
+                return engine
+            first = first or status
+    assert first is not None
+    raise NoEngineError("no engine can be used", why=first.reason, fix=first.fix)
+
+
+__all__ = [
+    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "choose", "engines", "survey",
+]  # fmt: skip

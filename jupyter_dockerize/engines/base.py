@@ -1,0 +1,163 @@
+"""What an engine is: who builds images, looks into them, and runs them.
+
+Adapters raise `NoEngineError`, `EngineError`, `BuildError` and `CancelledError`, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..events import Cancel, Report, ignore
+from ..recipe.bundle import Bundle
+from ..recipe.steps import Feature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Whether an engine can be used now; ``reason`` is the diagnosis, ``fix`` what to do about it."""
+
+    name: str  # docker
+    available: bool
+    version: str = ""
+    reason: str = ""
+    fix: str = ""
+    endpoint: str = ""  # "unix:///var/run/docker.sock"
+    flavour: str = ""  # "Docker Engine", "Podman", "Docker Desktop"
+    builder: str = ""  # "buildx 0.13.1", "BuildKit in docker 20.10", "classic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image of an engine's store. ``size`` in bytes, ``created`` RFC 3339."""
+
+    id: str  # sha256:…
+    refs: tuple[str, ...] = ()
+    digest: str | None = None  # of its manifest, where the store has one
+    size: int = 0
+    created: str = ""
+    platform: str = ""  # linux/amd64
+    labels: Mapping[str, str] = field(default_factory=dict)
+    env: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    user: str = ""
+    layers: int = 0
+    volumes: tuple[str, ...] = ()  # paths that it declares as volumes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container that `Engine.start` began. ``url`` is where its JupyterLab answers."""
+
+    name: str
+    id: str
+    ref: str
+    status: str  # "running", "exited (0)"
+    url: str | None = None
+    started: str = ""
+    note: str = ""  # how to reach the url, where that takes more than opening it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The sandbox of `Engine.execute`: no network, read-only root, no capabilities, and these."""
+
+    seconds: float = 120
+    memory: int = 2 << 30  # bytes
+    processes: int = 256
+    output: int = 64 << 20  # bytes of stdout kept; more ends the run with an error
+
+
+class Engine(Protocol):
+    """One endpoint. All calls may be made from any thread."""
+
+    name: str
+
+    def status(self) -> Status:
+        """Within 2 s, never raises."""
+
+    def features(self) -> frozenset[Feature]:
+        """What its builder can; decides how the recipe is written for it."""
+
+    def build(
+        self,
+        bundle: Bundle,
+        ref: str,
+        *,
+        secrets: Mapping[str, bytes],
+        report: Report,
+        cancel: Cancel,
+        pull: bool = False,
+    ) -> Image:
+        """Builds and tags ``ref``, which keeps its old image until the new one is finished.
+
+        ``secrets`` are the contents of `Bundle.secrets` by id; those that are missing are left out.
+        ``pull`` asks the registry for newer base images. Raises `BuildError` with the last log lines
+        of the step that failed, `EngineError` where the engine went away or has no secret mounts, and
+        `CancelledError` within 5 s; in all cases nothing of it is left but the builder's own cache.
+        """
+
+    def inspect(self, ref: str) -> Image | None:
+        """The image in this store, None where it is not here."""
+
+    def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
+        """Fetches ``ref`` into this store."""
+
+    def tag(self, image_id: str, ref: str) -> None:
+        """Gives the image another name."""
+
+    def remove(self, ref: str) -> None:
+        """Removes the name, and the image where it was the last one. Missing is fine."""
+
+    def execute(
+        self,
+        ref: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        limits: Limits = Limits(),
+        cancel: Cancel | None = None,
+    ) -> bytes:
+        """stdout of a program in a sandboxed container of the image, entry point bypassed.
+
+        User 1000, no network, nothing writable but 64 MB of /tmp (which holds no programs), no
+        capabilities, `Limits`. Raises `EngineError` with the end of stderr when it exits otherwise
+        than 0 or goes over a limit, `CancelledError` when it was cancelled.
+        """
+
+    def images(self) -> list[Image]:
+        """The images that this product made (by label), newest first."""
+
+    def start(
+        self,
+        ref: str,
+        *,
+        port: int | None = None,
+        mount: Path | None = None,
+        gpus: str | None = None,
+        argv: Sequence[str] | None = None,
+        wait: float = 60,
+        report: Report = ignore,
+        cancel: Cancel | None = None,
+    ) -> Container:
+        """Runs the image's JupyterLab on a free loopback port (or ``port``) with a fresh token.
+
+        Returns when it answers; ``wait`` is how many seconds that may take. ``mount`` is a folder of
+        this machine: where it holds the image's notebook it takes the place of the project folder,
+        otherwise it appears in it under its own name. ``gpus`` is "all", a number or "device=0,2".
+        With ``argv`` that runs instead, nothing is published unless ``port`` says so, and nothing is
+        waited for. Raises `UsageError` for a port that is taken or a folder that does not exist,
+        `EngineError` with the log's end where the container does not come up.
+        """
+
+    def containers(self) -> list[Container]:
+        """What `start` began and nobody removed yet."""
+
+    def stop(self, name: str) -> None:
+        """Stops and removes one of `containers`. Raises `UsageError` where there is none of that name."""
+
+    def logs(self, name: str, *, tail: int = 200) -> list[str]:
+        """The last lines of one of `containers`."""

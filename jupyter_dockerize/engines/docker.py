@@ -1,0 +1,330 @@
+"""Docker Engine, and whatever else speaks its API (Docker Desktop, Podman, Colima …)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import BuildError, EngineError, NoEngineError, UsageError
+from ..events import Cancel, Report, ignore
+from ..recipe.bundle import Bundle
+from ..recipe.identity import LABEL_SCHEMA
+from ..recipe.steps import Feature
+from . import diagnosis, ownership, running, sandbox
+from .base import Container, Image, Limits, Status
+from .buildkit import Cli
+from .classic import Api
+from .connection import Connection
+from .endpoint import Endpoint, candidates
+from .explain import explain
+from .faults import explanation, mapped
+from .place import Place
+from .progress import Narrator
+from .reference import Reference
+
+
+class DockerEngine:
+    """The engine at ``endpoint``, or the first that answers of those that ``environ`` leads to."""
+
+    name = "docker"
+
+    def __init__(self, endpoint: Endpoint | None = None, *, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._endpoint = endpoint
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        self._status: Status | None = None
+        self._builder: Cli | Api | None = None
+
+    # What it is
+
+    def status(self, *, seconds: float = diagnosis.SECONDS) -> Status:
+        """Within ``seconds``, never raises. Asked anew each time."""
+        with self._lock:
+            return self._look(seconds)
+
+    def features(self) -> frozenset[Feature]:
+        """What its builder can. Raises `NoEngineError` where it is not available."""
+        self._connected()
+        return self._its_builder().features
+
+    def close(self) -> None:
+        """Closes its connections; it may be used again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._status = self._builder = None
+
+    def _look(self, seconds: float) -> Status:
+        try:
+            endpoints = [self._endpoint] if self._endpoint else candidates(self._environ)
+        except NoEngineError as error:
+            return Status(name=self.name, available=False, reason=f"{error.what}: {error.why}", fix=error.fix)
+        place = Place.here(self._environ)
+        if len(endpoints) > 1:
+            endpoints = [one for one in endpoints if _may_exist(one)] or endpoints[:1]
+        known = self._connection
+        connections = [
+            known if known is not None and known.endpoint == one else Connection(one, self._environ)
+            for one in endpoints
+        ]
+        found = diagnosis.ask(connections, seconds=seconds)
+        statuses = [diagnosis.status_of(one, place) for one in found]
+        number = next((i for i, status in enumerate(statuses) if status.available), 0)
+        for other in connections:
+            if other is not connections[number] and other is not known:
+                other.close()
+        status = statuses[number]
+        if status.available:
+            self._connection, self._status = connections[number], status
+            builder = self._its_builder()
+            status = replace(status, builder=str(builder), reason=f"{status.reason}, builds with {builder}")
+        return status
+
+    def _connected(self) -> Connection:
+        """The connection. Raises `NoEngineError` with the diagnosis."""
+        with self._lock:
+            if self._connection is None:
+                status = self._look(diagnosis.REMOTE_SECONDS)
+                if not status.available:
+                    raise NoEngineError("no engine can be used", why=status.reason, fix=status.fix)
+            assert self._connection is not None
+            return self._connection
+
+    def _its_builder(self) -> Cli | Api:
+        """Decided once: BuildKit through the CLI where both can, else the Engine API."""
+        with self._lock:
+            if self._builder is None:
+                assert self._connection is not None
+                assert self._status is not None
+                podman = self._status.flavour == "Podman"
+                cli = None if podman else Cli.find(self._connection.endpoint, self._environ)
+                self._builder = cli or Api(podman=podman)
+            return self._builder
+
+    # Images
+
+    def build(
+        self,
+        bundle: Bundle,
+        ref: str,
+        *,
+        secrets: Mapping[str, bytes],
+        report: Report,
+        cancel: Cancel,
+        pull: bool = False,
+    ) -> Image:
+        """See `Engine.build`."""
+        name = _taggable(ref)
+        connection, builder = self._connected(), self._its_builder()
+        wanted = {key: data for key, data in secrets.items() if key in bundle.secrets}
+        self._sweep()
+        temporary = ownership.building()
+        try:
+            if isinstance(builder, Cli):
+                builder.build(connection.endpoint, self._environ, bundle, temporary,
+                              secrets=wanted, report=report, cancel=cancel, pull=pull)  # fmt: skip
+            else:
+                builder.build(connection, self._environ, bundle, temporary,
+                              secrets=wanted, report=report, cancel=cancel, pull=pull)  # fmt: skip
+            image = self._present(temporary)
+            cancel.check()
+            self.tag(image.id, str(name))
+        finally:
+            with contextlib.suppress(EngineError):
+                self.remove(temporary)
+        return self._present(str(name))
+
+    def inspect(self, ref: str) -> Image | None:
+        """See `Engine.inspect`; ``ref`` may also be an image's id."""
+        import docker.errors
+
+        with mapped(f"look at {ref}"):
+            try:
+                return _image(self._connected().client().inspect_image(_named(ref)), ref)
+            except docker.errors.NotFound:
+                return None
+
+    def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
+        """See `Engine.pull`. Raises `EngineError` with what the registry said."""
+        name = Reference.parse(ref)
+        narrator = Narrator(report)
+        cancel.check()
+        with mapped(f"pull {ref}"):
+            client = self._connected().private()
+            with contextlib.closing(client):
+                stream = client.pull(
+                    name.repository, tag=name.digest or name.tag or "latest", stream=True, decode=True
+                )
+                for line in stream:
+                    cancel.check()
+                    if isinstance(said := line.get("error"), str):
+                        raise _not_pulled(ref, said)
+                    detail = line.get("progressDetail") or {}
+                    if line.get("status") == "Downloading" and isinstance(detail.get("total"), int):
+                        part = str(line.get("id"))
+                        narrator.transfer(
+                            "pull", part, int(detail.get("current", 0)), detail["total"], f"pull {ref}"
+                        )
+        return self._present(ref)
+
+    def tag(self, image_id: str, ref: str) -> None:
+        """See `Engine.tag`."""
+        name = _taggable(ref)
+        with mapped(f"tag {ref}"):
+            self._connected().client().tag(image_id, name.repository, name.tag, force=True)
+
+    def remove(self, ref: str) -> None:
+        """See `Engine.remove`. Raises `EngineError` where a container still uses the image."""
+        import docker.errors
+
+        with mapped(f"remove {ref}"):
+            try:
+                self._connected().client().remove_image(_named(ref))
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if error.status_code != 409:
+                    raise
+                raise EngineError(
+                    f"{ref} is in use",
+                    why=explanation(error),
+                    fix="stop the container first: `jupyter dockerize ps`",
+                ) from error
+
+    def images(self) -> list[Image]:
+        """See `Engine.images`."""
+        with mapped("list images"):
+            listed = self._connected().client().images(filters={"label": LABEL_SCHEMA})
+        found = [image for one in listed if (image := self.inspect(one["Id"])) is not None]
+        return sorted(found, key=lambda image: image.created, reverse=True)
+
+    def _present(self, ref: str) -> Image:
+        image = self.inspect(ref)
+        if image is None:
+            raise EngineError(f"{ref} is not in the engine's store, though the engine said that it is done")
+        return image
+
+    def _sweep(self) -> None:
+        """Removes names of builds whose owners died."""
+        with contextlib.suppress(EngineError), mapped("list images"):
+            for one in self._connected().client().images(name=ownership.BUILDING):
+                for name in one.get("RepoTags") or ():
+                    if ownership.abandoned(name):
+                        self.remove(name)
+
+    # Containers
+
+    def execute(
+        self,
+        ref: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        cancel: Cancel | None = None,
+    ) -> bytes:
+        """See `Engine.execute`."""
+        connection, image = self._connected(), self._known(ref)
+        return sandbox.execute(connection, image, ref, argv, stdin, limits, cancel or Cancel())
+
+    def start(
+        self,
+        ref: str,
+        *,
+        port: int | None = None,
+        mount: Path | None = None,
+        gpus: str | None = None,
+        argv: Sequence[str] | None = None,
+        wait: float = 60,
+        report: Report = ignore,
+        cancel: Cancel | None = None,
+    ) -> Container:
+        """See `Engine.start`."""
+        if port is not None and not 0 < port < 65536:
+            raise UsageError(f"not a port: {port}", fix="a port is a number from 1 to 65535")
+        connection, image = self._connected(), self._known(ref)
+        return running.start(connection, image, ref, port=port, mount=mount, gpus=gpus, argv=argv,
+                             wait=wait, report=report, cancel=cancel or Cancel())  # fmt: skip
+
+    def containers(self) -> list[Container]:
+        """See `Engine.containers`."""
+        return running.containers(self._connected())
+
+    def stop(self, name: str) -> None:
+        """See `Engine.stop`."""
+        running.stop(self._connected(), name)
+
+    def logs(self, name: str, *, tail: int = 200) -> list[str]:
+        """See `Engine.logs`."""
+        return running.logs(self._connected(), name, tail)
+
+    def _known(self, ref: str) -> Image:
+        image = self.inspect(ref)
+        if image is None:
+            raise UsageError(
+                f"there is no image {ref} in this engine",
+                fix=f"`docker pull {ref}`, or see `jupyter dockerize images`",
+            )
+        return image
+
+
+def _may_exist(endpoint: Endpoint) -> bool:
+    try:
+        return endpoint.socket is None or endpoint.socket.exists()
+    except OSError:
+        return True  # it may well: we are not allowed to look
+
+
+def _named(ref: str) -> str:
+    """``ref`` checked: an image's id, or a reference. Raises `ReferenceError`."""
+    if ref.startswith("sha256:") and len(ref) == 71 and all(c in "0123456789abcdef" for c in ref[7:]):
+        return ref
+    return Reference.parse(ref).full
+
+
+def _taggable(ref: str) -> Reference:
+    name = Reference.parse(ref)
+    if name.digest:
+        raise UsageError(
+            f"{ref} cannot be given to an image", why="it names a digest", fix="use a tag instead"
+        )
+    return name
+
+
+def _not_pulled(ref: str, said: str) -> EngineError:
+    known = explain([said])
+    why, fix = (known.why, known.fix) if known else (said, "")
+    return BuildError(f"{ref} cannot be pulled", why=why, fix=fix, log=[said])
+
+
+def _image(found: dict[str, Any], ref: str) -> Image:
+    """An answer of ``GET /images/NAME/json`` (Docker Engine API v1.41, ``ImageInspect``)."""
+    configuration = found.get("Config") or {}
+    refs = tuple(str(Reference.parse(name)) for name in found.get("RepoTags") or () if ":<none>" not in name)
+    digests = [Reference.parse(name) for name in found.get("RepoDigests") or () if "<none>" not in name]
+    repository = None if ref.startswith("sha256:") else Reference.parse(ref).repository
+    own = [one.digest for one in digests if repository in (None, one.repository)]
+    system = "/".join(
+        part for part in (found.get("Os"), found.get("Architecture"), found.get("Variant")) if part
+    )
+    return Image(
+        id=str(found["Id"]),
+        refs=refs,
+        digest=own[0] if own else None,
+        size=int(found.get("Size") or 0),
+        created=str(found.get("Created") or ""),
+        platform=system,
+        labels=dict(configuration.get("Labels") or {}),
+        env=tuple(configuration.get("Env") or ()),
+        cmd=tuple(configuration.get("Cmd") or ()),
+        entrypoint=tuple(configuration.get("Entrypoint") or ()),
+        user=str(configuration.get("User") or ""),
+        layers=len((found.get("RootFS") or {}).get("Layers") or ()),
+        volumes=tuple(configuration.get("Volumes") or ()),
+    )

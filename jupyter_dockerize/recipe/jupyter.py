@@ -1,0 +1,77 @@
+"""How the image opens: JupyterLab on the notebook, and the kernels that the notebook may name.
+
+Kernelspecs: jupyter_client documentation, "Kernel specs"; their names as `jupyter kernelspec` allows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import quote
+
+from ..environment.plan import Plan
+from ..errors import UsageError
+from . import layout
+from .steps import Cmd, Entrypoint, Expose, Step
+
+INIT = "tini"  # the Debian package; an init reaps what kernels leave behind
+NATIVE = "python3"  # the kernelspec that ipykernel brings along
+
+_KERNEL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
+
+
+def command(plan: Plan) -> tuple[str, ...]:
+    """The image's CMD. The server listens on every address of its container, with a token."""
+    where = layout.SERVER if plan.server == "own" else layout.prefix(bool(plan.packages.conda))
+    argv = [
+        f"{where}/bin/jupyter",
+        "lab",
+        "--ip=0.0.0.0",
+        f"--port={layout.PORT}",
+        "--no-browser",
+        f"--ServerApp.root_dir={layout.WORK}",
+    ]
+    if plan.notebook:
+        argv.append(f"--LabApp.default_url=/lab/tree/{quote(plan.notebook)}")
+    return tuple(argv)
+
+
+def opening(plan: Plan) -> list[Step]:
+    """Port, entry point and command."""
+    return [
+        Expose(layout.PORT),
+        Entrypoint(("/usr/bin/tini", "--")),
+        Cmd(command(plan)),
+    ]
+
+
+def kernelspecs(plan: Plan) -> dict[str, bytes]:
+    """Files for the kernels that JupyterLab would not find by itself: path in the image → bytes.
+
+    A server of its own knows no kernel at all; the environment's own knows ``python3``. Raises
+    `UsageError` for a name that no kernelspec can have.
+    """
+    if not _KERNEL.fullmatch(plan.kernel):
+        raise UsageError(
+            f"no kernelspec can be called {plan.kernel!r}",
+            why="letters, digits, dots, dashes and underscores are allowed",
+            fix="choose a kernel with --kernel",
+        )
+    names = {plan.kernel.lower()}  # Jupyter looks them up in lower case
+    if plan.server == "own":
+        names.add(NATIVE)
+    else:
+        names.discard(NATIVE)
+    spec = _kernelspec(plan)
+    return {f"{layout.KERNELSPECS}/{name}/kernel.json": spec for name in sorted(names)}
+
+
+def _kernelspec(plan: Plan) -> bytes:
+    python = layout.interpreter(bool(plan.packages.conda))
+    spec = {
+        "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "metadata": {"debugger": True},
+    }
+    return (json.dumps(spec, indent=1, sort_keys=True) + "\n").encode()

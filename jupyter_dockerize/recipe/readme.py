@@ -1,0 +1,109 @@
+"""README.md of the bundle: the two commands, and what a reader of the image wants to know.
+
+Texts of the plan are data: they stand in code spans, which nothing in them can end.
+"""
+
+from __future__ import annotations
+
+from ..environment.plan import Choice, Plan
+from . import identity, layout
+from .resolution import Resolution
+
+README = "README.md"
+
+_SECRETS = {
+    "ca": ("--secret id=ca,src=ca.pem", "the CA certificates of your network, in PEM"),
+    "netrc": ("--secret id=netrc,src=netrc", "credentials of package indexes, as a netrc file"),
+}
+_KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
+
+
+def write(plan: Plan, resolution: Resolution) -> bytes:
+    """The text, without anything that depends on when or where it was made."""
+    parts = [_title(plan), _commands(plan, resolution), _facts(plan, resolution), *_choices(plan.choices)]
+    return ("\n\n".join(part for part in parts if part) + "\n").encode()
+
+
+def _title(plan: Plan) -> str:
+    what = code(plan.notebook) if plan.notebook else "an environment"
+    return (
+        f"# The image of {what}\n\n"
+        "Made by jupyter-dockerize. The Dockerfile and the files beside it are all that it takes."
+    )
+
+
+def _commands(plan: Plan, resolution: Resolution) -> str:
+    options = "".join(f" {_SECRETS[name][0]}" for name in resolution.secrets)
+    if plan.foreign or plan.wishes.platform:
+        options += f" --platform {plan.platform}"
+    lines = [
+        "```sh",
+        f"docker build{options} -t analysis .",
+        f"docker run --rm -p {layout.PORT}:{layout.PORT} analysis",
+        "```",
+    ]
+    if resolution.secrets:
+        lines += ["", "The build is handed what stays in no layer:", ""]
+        lines += [f"- `{name}`: {_SECRETS[name][1]}" for name in resolution.secrets]
+    return "\n".join(lines)
+
+
+def _facts(plan: Plan, resolution: Resolution) -> str:
+    base = resolution.base
+    rows = [
+        ("base", f"{code(base.ref)}: {code(base.reason)}"),
+        ("pinned", code(base.digest) if base.digest else "no registry answered: the base's name may move"),
+        ("Python", code(f"{plan.python.implementation} {plan.python.version}")),
+        ("packages", _counts(plan, resolution)),
+        ("server", "the environment's own JupyterLab" if plan.server == "environment" else _OWN),
+        ("platform", code(plan.platform)),
+        ("fingerprint", code(identity.stored(plan).fingerprint)),
+    ]
+    if plan.system.image and not plan.wishes.base:
+        rows.append(("instead", f"`--base` takes the image that this ran in: {code(plan.system.image)}"))
+    if resolution.wheels:
+        carried = ", ".join(code(f"{wheel.name} ({wheel.reason})") for wheel in resolution.wheels)
+        rows.append(("carried", carried))
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)])
+
+
+_OWN = f"a small JupyterLab of its own in `{layout.SERVER}`, because the environment has none"
+
+
+def _counts(plan: Plan, resolution: Resolution) -> str:
+    unhashed = sum(1 for package in resolution.pip if not package.hashes)
+    counts = [
+        (len(plan.packages.conda), "conda"),
+        (len(resolution.pip), "pip"),
+        (len(resolution.wheels), "as wheels in this folder"),
+        (len(plan.packages.apt), "Debian"),
+        (unhashed, "without hashes"),
+    ]
+    return ", ".join(f"{count} {what}" for count, what in counts if count) or "none"
+
+
+def _choices(choices: tuple[Choice, ...]) -> list[str]:
+    parts = []
+    for kind, title in _KINDS.items():
+        lines = [
+            f"- {code(choice.name)}{_change(choice)}: {code(choice.reason)}"
+            for choice in choices
+            if choice.kind == kind
+        ]
+        if lines:
+            parts.append(f"## {title}\n\n" + "\n".join(lines))
+    return parts
+
+
+def _change(choice: Choice) -> str:
+    if choice.source and choice.planned:
+        return f" {code(choice.source)} → {code(choice.planned)}"
+    value = choice.source or choice.planned
+    return f" {code(value)}" if value else ""
+
+
+def code(text: str) -> str:
+    """``text`` as a code span on one line: backticks and ``|`` become what cannot end it or its cell."""
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    shown = shown.replace("`", "'").replace("|", "\N{BROKEN BAR}").strip()
+    return f"`{shown}`" if shown else "``` ```"

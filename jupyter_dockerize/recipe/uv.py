@@ -1,0 +1,118 @@
+"""uv: how it gets into the build, and how it makes the environment out of the locks.
+
+It asks for no dependencies (the locks are complete) and, save for what must be compiled, runs
+no code of the packages that it installs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from . import apt, layout, locks, secrets
+from .pip import FOLDER, WHEELS, Lock, bind
+from .resolution import BaseKind, Resolution
+from .steps import BindFile, Cache, Comment, Env, From, Run, SearchPath, Step
+
+_WHEELS = BindFile(WHEELS, f"{layout.BUILD}/{WHEELS}")
+
+
+def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
+    """The stage ``uv``: uv itself, by hash, on top of ``base``."""
+    handed = secrets.for_python(resolution)
+    pip = "-m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore"
+    lock = f"--no-deps --require-hashes -r {layout.BUILD}/{FOLDER}/{locks.UV}"
+    if kind == "python":
+        setup = [f"python3 {pip}\n--target={layout.UV} {lock}"]
+    else:
+        setup = [
+            f"{layout.DEBIAN_PYTHON} -m venv {layout.UV}",
+            f"{layout.UV}/bin/python {pip}\n{lock}",
+        ]
+    if kind in ("conda", "debian", "cuda"):
+        setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
+    return [
+        Comment("uv installs the packages; it stays in a stage that the image leaves behind."),
+        From("base", stage="uv"),
+        Run((*secrets.trust(handed), *setup), secrets=handed, binds=(bind(locks.UV),)),
+        SearchPath(f"{layout.UV}/bin"),
+        Env("UV_CACHE_DIR", layout.UV_CACHE),
+        Env("UV_COMPILE_BYTECODE", "1"),
+        Env("UV_LINK_MODE", "copy"),
+        Env("UV_NO_PROGRESS", "1"),
+        Env("UV_PYTHON_INSTALL_DIR", layout.PYTHON),
+    ]
+
+
+def make_environment(version: str, kind: BaseKind, resolution: Resolution) -> Run:
+    """The empty environment, on exactly this Python; fails where the base has another."""
+    if kind == "python":
+        options = "--no-python-downloads"
+    elif kind == "own":
+        options = "--python-preference=system"
+    else:
+        options = "--python-preference=only-managed"
+    handed = secrets.for_python(resolution) if kind != "python" else ()
+    return Run(
+        (
+            *secrets.trust(handed),
+            f"uv venv --python={version} {options} {layout.ENVIRONMENT}",
+        ),
+        secrets=handed,
+    )
+
+
+def install(found: Iterable[Lock], interpreter: str, resolution: Resolution) -> list[Step]:
+    """One step per lock, into the environment of ``interpreter``."""
+    steps: list[Step] = []
+    for lock in found:
+        steps.append(Comment(_explain(lock)))
+        steps.append(_install(lock, interpreter, resolution))
+    return steps
+
+
+def install_server(python: str, resolution: Resolution) -> list[Step]:
+    """The stage ``server``: our own lock of JupyterLab, on the interpreter ``python`` of the base."""
+    return [
+        Comment("The environment has no JupyterLab: a small server of its own, beside it."),
+        From("uv", stage="server"),
+        Run((f"uv venv --python={python} --no-python-downloads {layout.SERVER}",)),
+        _install(Lock(locks.SERVER, ""), f"{layout.SERVER}/bin/python", resolution),
+    ]
+
+
+def files(*, server: bool) -> dict[str, bytes]:
+    """Our own locks as files of the bundle: uv's, and the server's where there is one."""
+    names = (locks.UV, locks.SERVER) if server else (locks.UV,)
+    return {f"{FOLDER}/{name}": locks.read(name) for name in names}
+
+
+def _explain(lock: Lock) -> str:
+    if lock.carried:
+        return "Packages that no index gives back: wheels that come with this file."
+    text = "Packages of another index, and of that index only" if lock.other else "The packages"
+    text += ", each file by its hash." if lock.hashed else ", without hashes: no index answered for them."
+    if lock.compiled:
+        text += " There is no wheel for this platform: compiled here."
+    return text
+
+
+def _install(lock: Lock, interpreter: str, resolution: Resolution) -> Run:
+    handed = () if lock.carried else secrets.for_python(resolution)
+    options = ["--no-deps"]
+    if lock.hashed:
+        options.append("--require-hashes")
+    if not lock.compiled:
+        options.append("--no-build")
+    if interpreter.startswith(layout.CONDA):
+        options.append("--break-system-packages")
+    return Run(
+        (
+            *secrets.trust(handed),
+            f"uv pip install --python={interpreter} {' '.join(options)}"
+            f"\n-r {layout.BUILD}/{FOLDER}/{lock.file}",
+        ),
+        secrets=handed,
+        # What is compiled here fits this base; a cache that other builds share must not have it.
+        caches=() if lock.compiled else (Cache(layout.UV_CACHE),),
+        binds=(bind(lock.file), _WHEELS) if lock.carried else (bind(lock.file),),
+    )

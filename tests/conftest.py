@@ -1,0 +1,112 @@
+"""Fixtures that every room's tests share: the engines that there are, and the rig.
+
+``tests/rig/up NAME …`` prints the variables that these read. Without them an engine of the
+contributor's own is used. ``JUPYTER_DOCKERIZE_REQUIRE_ENGINE=1`` (continuous integration) turns
+"there is none" from a skip into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from uv import find_uv_bin
+
+from jupyter_dockerize.engines.docker import DockerEngine
+
+REQUIRED = os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE") == "1"
+_ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"
+_CLI = "JUPYTER_DOCKERIZE_TEST_CLI_"
+
+
+def missing(what: str) -> NoReturn:
+    """Skips, or fails where engines are required."""
+    if REQUIRED:
+        pytest.fail(f"{what}, and JUPYTER_DOCKERIZE_REQUIRE_ENGINE=1")
+    pytest.skip(what)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What ``tests/rig/up`` says of itself: its state folder, and the address of its registry."""
+
+    home: Path
+    registry: str
+
+
+@pytest.fixture(scope="session")
+def rig() -> Rig:
+    """The rig, where it is up."""
+    home, registry = (os.environ.get(f"JUPYTER_DOCKERIZE_{name}") for name in ("RIG", "TEST_REGISTRY"))
+    if not home or not registry:
+        missing("the rig is not up (tests/rig/up)")
+    return Rig(Path(home), registry)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has ipykernel and nothing else: built in seconds."""
+    folder = tmp_path_factory.mktemp("tiny") / "env"
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ipykernel"], check=True)
+    return python
+
+
+@pytest.fixture
+def engine() -> Iterator[DockerEngine]:
+    """The engine of this environment."""
+    found = DockerEngine()
+    status = found.status(seconds=10)
+    if not status.available:
+        missing(f"no engine here: {status.reason}")
+    yield found
+    found.close()
+
+
+def environments() -> dict[str, dict[str, str]]:
+    """The environment that leads to each engine of the matrix, by name.
+
+    Besides every engine of the rig, the Docker ones once more for a user who has no docker CLI:
+    builds then go through the Engine API.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for variable, host in sorted(os.environ.items()):
+        if not variable.startswith(_ENGINE):
+            continue
+        name = variable.removeprefix(_ENGINE)
+        label = name.lower().replace("_", "-")
+        environment = os.environ | {"DOCKER_HOST": host}
+        if cli := os.environ.get(_CLI + name):
+            environment["PATH"] = f"{Path(cli).parent}:{os.environ.get('PATH', os.defpath)}"
+        # An engine's own folder of CLI plugins: the oldest has no buildx.
+        if home := os.environ.get("JUPYTER_DOCKERIZE_RIG"):
+            environment["DOCKER_CONFIG"] = str(Path(home) / "config" / label)
+        found[label] = environment
+        if label in ("docker26", "docker20"):
+            found[f"{label} without CLI"] = environment | {"PATH": "/nonexistent"}
+    return found or {"own": dict(os.environ)}
+
+
+@pytest.fixture(params=environments().items(), ids=lambda pair: pair[0].replace(" ", "-"))
+def engine_environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a user of each engine in turn."""
+    return dict(request.param[1])
+
+
+@pytest.fixture
+def engine_matrix(engine_environment: dict[str, str]) -> Iterator[DockerEngine]:
+    """Each engine in turn."""
+    found = DockerEngine(environ=engine_environment)
+    status = found.status(seconds=10)
+    if not status.available:
+        missing(f"no engine: {status.reason}")
+    yield found
+    found.close()

@@ -1,0 +1,37 @@
+"""Which engine is used, and what is said when there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize.engines import choose, engines, survey
+from jupyter_dockerize.errors import NoEngineError, UsageError
+
+from .listeners import DOCKER, engine, listening
+
+
+def test_the_one_that_answers_is_chosen(tmp_path: Path):
+    with listening(engine(DOCKER), tmp_path / "s") as host:
+        environ = {"DOCKER_HOST": host, "PATH": "/nonexistent"}
+        assert choose(environ=environ).name == "docker"
+        assert choose("docker", environ=environ).features() == {"chown-copy"}
+        found = survey(environ)
+    assert found.chosen == "docker"
+    assert [one.available for one in found.engines] == [True]
+
+
+def test_without_one_the_error_is_the_diagnosis(tmp_path: Path):
+    environ = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    assert survey(environ).chosen is None
+    with pytest.raises(NoEngineError) as caught:
+        choose(environ=environ)
+    assert "no socket at" in caught.value.why
+    assert caught.value.fix
+    with pytest.raises(NoEngineError) as caught:
+        engines(environ)[0].features()
+    assert "no socket at" in caught.value.why
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(UsageError, match="no engine 'rocket'"):
+        choose("rocket")

@@ -1,0 +1,90 @@
+"""Environment B: a genuine conda prefix with pip over it, one pip package in the place of a conda package."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rig import conda_env
+
+from .conftest import Environment, _project, in_image, run
+
+pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
+
+REF = "jd-test/survey:b"
+CONDA = ("six==1.16.0", "idna==3.6", "packaging==24.0", "attrs==23.2.0")
+PIP = ("idna==3.7", "ipykernel", "humanize")
+
+
+@dataclass(frozen=True)
+class Conda(Environment):
+    records: tuple[dict[str, Any], ...] = ()
+
+
+@pytest.fixture(scope="module")
+def environment_b(tmp_path_factory: pytest.TempPathFactory) -> Conda:
+    place = tmp_path_factory.mktemp("b")
+    run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place / "wheels", *CONDA)
+    wheels = sorted((place / "wheels").glob("*.whl"))
+    names = [spec.replace("==", "=") for spec in CONDA]
+    records = conda_env.create_prefix(place / "prefix", ["python", "pip", *names], wheels)
+    python = place / "prefix" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", *PIP)
+    project = _project(place / "project")
+    project.write_text(project.read_text().replace("numpy, pandas as pd, cv2", "csv").replace(
+        "frame = pd.read_csv('data/birds.csv')\\nsurvey.total(frame)", "print('278')"
+    ))  # fmt: skip
+    (project.parent / "survey.py").write_text("import idna, six\n")
+    return Conda(python=python, notebook=project, environ=dict(os.environ), records=tuple(records))
+
+
+@pytest.fixture(scope="module")
+def built(environment_b: Conda) -> Iterator[Any]:
+    yield environment_b.cli("build", environment_b.notebook.name, "--python", str(environment_b.python), "-t", REF)
+    run("docker", "rmi", "--force", REF)
+
+
+def test_the_snapshot_names_the_overwrite(environment_b: Conda) -> None:
+    snapshot = environment_b.cli("snapshot", "--python", str(environment_b.python))
+    conda = {c["name"]: c for c in snapshot["packages"]["conda"]}
+    pip = {p["name"]: p for p in snapshot["packages"]["pip"]}
+    assert conda["idna"]["version"] == "3.6"
+    assert conda["idna"]["overwritten"] == "idna 3.7"
+    assert pip["idna"]["version"] == "3.7"
+    assert pip["six"]["source"]["kind"] == "conda"
+    assert pip["humanize"]["source"]["kind"] == "index"
+    (finding,) = [f for f in snapshot["findings"] if f["code"] == "pip-over-conda"]
+    assert "idna" in finding["message"] and "3.7" in finding["message"]
+
+
+def test_the_lock_is_the_records_of_the_source(environment_b: Conda, tmp_path: Path) -> None:
+    environment_b.cli(
+        "recipe", environment_b.notebook.name, "--python", str(environment_b.python), "-o", str(tmp_path / "recipe")
+    )
+    (lock,) = [p for p in (tmp_path / "recipe").rglob("*.txt") if "@EXPLICIT" in p.read_text()]
+    lines = {line for line in lock.read_text().splitlines() if line.startswith("https://")}
+    assert lines == {f"{r['url']}#sha256:{r['sha256']}" for r in environment_b.records} or lines == {
+        f"{r['url']}#{r['sha256']}" for r in environment_b.records
+    }
+
+
+def test_the_image_is_the_same_environment(built: Any) -> None:
+    assert built["verdict"] in ("identical", "equivalent"), built["differences"]
+
+
+def test_it_imports_what_pip_put_over_conda(built: Any) -> None:
+    program = "import idna, six, humanize, os, sys; print(idna.__version__, six.__version__, os.getuid(), sys.prefix)"
+    assert in_image(REF, "python", "-c", program).split() == ["3.7", "1.16.0", "1000", "/opt/conda"]
+
+
+def test_its_own_small_server_opens_the_notebook_and_the_environment_has_none(built: Any) -> None:
+    assert in_image(REF, "sh", "-c", "command -v jupyter").strip().startswith("/opt/jupyter/")
+    specs = json.loads(in_image(REF, "jupyter", "kernelspec", "list", "--json"))["kernelspecs"]
+    assert specs["python3"]["spec"]["argv"][0] == "/opt/conda/bin/python"

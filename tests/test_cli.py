@@ -1,0 +1,287 @@
+"""The command line: what it says, what it gives to scripts, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize import api, cli
+from jupyter_dockerize.arguments import VERBS
+
+from .commandline import argv, environment, listing, notebook, run
+
+DEAD = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_each_verb_teaches_by_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([verb, "-h"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"examples:\n  jupyter dockerize {verb}" in said
+    assert max(map(len, said.splitlines())) <= 110
+
+
+def test_the_help_lists_every_verb_and_every_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["-h"])
+    said = capsys.readouterr().out
+    assert all(f"\n    {verb} " in said for verb in VERBS)
+    assert all(f" {status} " in said for status in (0, 1, 2, 3, 4, 70, 130))
+
+
+# Bad input: what is typed, the exit status, and words of the message.
+BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
+    "no verb": (lambda here, python: [], 2, "VERB"),
+    "unknown verb": (lambda here, python: ["biuld"], 2, "invalid choice: 'biuld'"),
+    "unknown option": (lambda here, python: ["ps", "--al"], 2, "unrecognized arguments: --al"),
+    "not JSON": (lambda here, python: ["build", here / "bad.ipynb"], 2, "is not JSON"),
+    "no such notebook": (lambda here, python: ["build", "none.ipynb"], 2, "none.ipynb does not exist"),
+    "a folder as notebook": (lambda here, python: ["build", here], 2, "is a folder"),
+    "no such kernelspec": (lambda here, python: ["snapshot", "--kernel", "none"], 2, "no kernelspec 'none'"),
+    "a script": (lambda here, python: ["snapshot", "--python", here / "script"], 2, "not a Python interpreter"),
+    "a folder as interpreter": (lambda here, python: ["snapshot", "--python", here], 2, "is a folder"),
+    "another program": (lambda here, python: ["snapshot", "--python", "/bin/cat"], 2, "not a Python interpreter"),
+    "no such interpreter": (lambda here, python: ["snapshot", "--python", "/none"], 2, "/none does not exist"),
+    "an empty name": (lambda here, python: ["snapshot", "--python", ""], 2, "--python names nothing"),
+    "two environments": (
+        lambda here, python: ["snapshot", "--python", python, "--kernel", "x"],
+        2,
+        "--kernel and --python name different environments",
+    ),
+    "a name with a space": (
+        lambda here, python: ["build", "--python", python, "-t", "Bad Name"],
+        2,
+        "not an image reference: 'Bad Name'",
+    ),
+    "a name with a dash": (lambda here, python: ["build", "--python", python, "-t=-x"], 2, "begins with a dash"),
+    "an option for a name": (lambda here, python: ["build", "-t", "-x"], 2, "expected one argument"),
+    "no name": (lambda here, python: ["build", "--python", python], 2, "the image has no name"),
+    "include without notebook": (
+        lambda here, python: ["recipe", "--python", python, "--include", "x", "-o", "new"],
+        2,
+        "x cannot be included",
+    ),
+    "include of nothing": (
+        lambda here, python: ["recipe", here / "good.ipynb", "--python", python, "--include", "x", "-o", "new"],
+        2,
+        "x",
+    ),
+    "a base with a space": (
+        lambda here, python: ["recipe", "--python", python, "--base", "Bad Base", "-o", "new"],
+        2,
+        "not an image reference: 'Bad Base'",
+    ),
+    "another system": (
+        lambda here, python: ["recipe", "--python", python, "--platform", "windows/amd64", "-o", "new"],
+        2,
+        "windows/amd64",
+    ),
+    "unknown target": (
+        lambda here, python: ["recipe", "--python", python, "--to", "none", "-o", "new"],
+        2,
+        "no target is called 'none'",
+    ),
+    "a folder that is not empty": (
+        lambda here, python: ["recipe", "--python", python, "-o", here],
+        2,
+        "is not empty",
+    ),
+    "a file as folder": (
+        lambda here, python: ["recipe", "--python", python, "-o", here / "script"],
+        2,
+        "is not a folder",
+    ),
+    "a folder that cannot be made": (
+        lambda here, python: ["recipe", "--python", python, "-o", "/proc/new"],
+        2,
+        "/proc/new cannot be",
+    ),
+    "no environment": (lambda here, python: ["diff", "live", "venv:x"], 2, "'venv:x' names no environment"),
+    "not a snapshot": (lambda here, python: ["diff", f"file:{here / 'bad.ipynb'}", "live"], 2, "not a snapshot"),
+    "unknown engine": (
+        lambda here, python: ["build", "--python", python, "-t", "x", "--engine", "none"],
+        2,
+        "there is no engine 'none'",
+    ),
+    "no engine": (lambda here, python: ["build", "--python", python, "-t", "x"], 3, "no socket at /nonexistent"),
+    "no engine to run": (lambda here, python: ["run", "x"], 3, "fix: "),
+    "no engine to list": (lambda here, python: ["images"], 3, "fix: "),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_gets_a_clear_error_and_leaves_nothing_behind(what: str, tmp_path: Path, tiny: Path) -> None:
+    typed, status, words = BAD[what]
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    for folder in (here, temporary):
+        folder.mkdir()
+    (here / "bad.ipynb").write_text("{not json")
+    (here / "script").write_text("#!/bin/sh\necho hello\n")
+    (here / "script").chmod(0o755)
+    notebook(here / "good.ipynb", "1 + 1")
+    before = listing(here)
+    done = run(*typed(here, tiny), cwd=here, env={**DEAD, "TMPDIR": str(temporary)})
+    assert done.status == status, done.stderr
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert listing(here) == before
+    assert listing(temporary) == {}
+
+
+def test_without_an_engine_the_diagnosis_says_what_to_do() -> None:
+    done = run("engines", env=DEAD)
+    assert done.status == 0
+    assert "✗ docker: there is no socket at /nonexistent/docker.sock" in done.stdout
+    assert "chosen: none" in done.stdout
+
+
+def test_json_is_one_object_and_nothing_else(tiny: Path) -> None:
+    done = run("snapshot", "--python", tiny, "--json")
+    assert done.status == 0
+    assert done.stdout.count("\n") == 1
+    assert {"fingerprint", "system", "python", "packages", "findings", "schema"} <= done.json.keys()
+    assert "ipykernel" in {package["name"] for package in done.json["packages"]["pip"]}
+
+
+def test_a_snapshot_that_was_written_is_an_environment_to_compare_with(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "then.json").write_text(run("snapshot", "--python", tiny, "--json").stdout)
+    same = run("diff", "file:then.json", f"python:{tiny}", cwd=tmp_path)
+    assert (same.status, same.stdout.startswith("✓ identical")) == (0, True)
+    other = run("diff", "file:then.json", f"python:{sys.executable}", "--json", cwd=tmp_path)
+    assert (other.status, other.json["verdict"]) == (1, "different")
+    assert "class" in other.json["differences"][0]
+
+
+def test_progress_goes_to_stderr_in_the_form_that_was_asked_for(tiny: Path) -> None:
+    plain = run("snapshot", "--python", tiny, "--progress", "plain")
+    assert f"looking at the environment of {tiny}" in plain.stderr
+    assert run("snapshot", "--python", tiny, "--progress", "none").stderr == ""
+    lines = run("snapshot", "--python", tiny, "--progress=jsonl").stderr.splitlines()
+    assert [json.loads(line)["event"] for line in lines][-1] == "result"
+
+
+def test_an_error_among_json_lines_is_a_json_line() -> None:
+    done = run("snapshot", "--python", "/none", "--progress", "jsonl")
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert (last["event"], last["status"], last["kind"]) == ("error", 2, "InterpreterError")
+    assert last["what"] == "/none does not exist"
+
+
+def test_a_recipe_is_written_and_says_how_to_build_it(tiny: Path, tmp_path: Path) -> None:
+    done = run("recipe", "--python", tiny, "-o", "my image", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert (tmp_path / "my image" / "Dockerfile").is_file()
+    assert "docker build" in done.stdout and done.stdout.rstrip().endswith("'my image'")
+    assert len(done.stdout.splitlines()) < 40  # a line per reason, not per package
+
+
+def test_a_finding_of_severity_error_stops_until_it_is_allowed(tiny: Path, tmp_path: Path) -> None:
+    notebook(tmp_path / "n.ipynb", "1 + 1")
+    (tmp_path / ".env").write_text("PASSWORD=hunter2hunter2\n")
+    typed = ["recipe", "n.ipynb", "--python", tiny, "--include", ".env", "-o", "out"]
+    refused = run(*typed, cwd=tmp_path)
+    assert refused.status == 1
+    assert not (tmp_path / "out").exists()
+    code = refused.stderr.rpartition("--allow ")[2].strip()
+    allowed = run(*typed, "--allow", code, cwd=tmp_path)
+    assert allowed.status == 0, allowed.stderr
+    assert (tmp_path / "out" / "Dockerfile").is_file()
+
+
+def test_defaults_come_from_the_configuration_and_options_go_first(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "jupyter_dockerize_config.py").write_text('c.Dockerize.platform = "windows/amd64"\n')
+    env = {"JUPYTER_CONFIG_DIR": str(tmp_path)}
+    typed = ["recipe", "--python", tiny, "-o", tmp_path / "out"]
+    assert "windows/amd64" in run(*typed, env=env).stderr
+    assert run(*typed, "--platform", "linux/amd64", env=env).status == 0
+
+
+def test_a_configuration_that_is_broken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jupyter_dockerize_config.py").write_text("c.Dockerize.progress = 'loud'\n")
+    done = run("ps", env={"JUPYTER_CONFIG_DIR": str(tmp_path)})
+    assert (done.status, "Dockerize" in done.stderr, "loud" in done.stderr) == (2, True, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_result_that_cannot_be_written_is_an_error(tiny: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            argv("snapshot", "--python", tiny), stdout=full, stderr=subprocess.PIPE, env=environment(), check=False
+        )
+    assert done.returncode == 2
+    assert b"the result cannot be written" in done.stderr
+    assert b"No space left" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_reader_who_has_gone_is_no_error(tiny: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        argv("snapshot", "--python", tiny), stdout=writing, stderr=subprocess.PIPE, env=environment(), check=False
+    )
+    os.close(writing)
+    assert (done.returncode, b"Traceback" in done.stderr, b"Broken" in done.stderr) == (0, False, False)
+
+
+def test_a_terminal_without_our_signs_gets_the_rest() -> None:
+    done = run("engines", env={**DEAD, "PYTHONIOENCODING": "ascii"})
+    assert done.status == 0
+    assert "docker: there is no socket" in done.stdout
+
+
+def test_what_others_wrote_does_nothing_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    hostile = ["\x1b]52;c;ZXZpbA==\x07wrote", "\x1b[2Jcleared", "\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07"]
+    monkeypatch.setattr(api, "logs", lambda name, tail, engine: hostile)
+    assert cli.main(["logs", "x"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines() == ["wrote", "cleared", "link"]
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert cli.main(["snapshot", "--python", "/none\x1b]0;owned\x07"]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("that was not meant")
+
+    monkeypatch.setattr(api, "ps", broken)
+    assert cli.main(["ps"]) == 70
+    said = capsys.readouterr().err
+    assert "that was not meant" in said and "please report it" in said
+
+
+def test_the_command_line_starts_without_its_engines() -> None:
+    code = "import sys; from jupyter_dockerize import cli; print([m for m in ('docker', 'rich', 'requests') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_shell_completes_verbs_and_options() -> None:
+    """argcomplete's protocol: the words so far in COMP_LINE, what may follow on file descriptor 8."""
+    line = "jupyter-dockerize build --mini"
+    done = subprocess.run(
+        ["bash", "-c", f'exec 8>&1; exec "$0" -m jupyter_dockerize 9>/dev/null', sys.executable],
+        env=environment({"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line)),
+                         "_ARGCOMPLETE_SHELL": "bash"}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "--minimal"
+
+
+def test_streams_that_are_no_files_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(api, "ps", lambda engine: [])
+    assert cli.main(["ps"]) == 0
+    assert "nothing is open" in stream.getvalue()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +35,7 @@ class Environment:
     notebook: Path
     environ: dict[str, str] = field(repr=False)
 
-    def cli(self, *words: str, status: int = 0) -> Any:
+    def cli(self, *words: str, status: int = 0, stdout: Path | None = None) -> Any:
         """The JSON object of ``jupyter dockerize WORDS --json``; another exit status fails the test."""
         done = subprocess.run(
             [*CLI, *words, "--json", "--progress", "plain"],
@@ -44,6 +46,8 @@ class Environment:
             timeout=1500,
         )
         assert done.returncode == status, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        if stdout:
+            stdout.write_text(done.stdout)
         return json.loads(done.stdout) if done.stdout.strip() else done.stderr
 
 
@@ -56,6 +60,19 @@ def run(*argv: str | Path, environ: dict[str, str] | None = None, cwd: Path | No
 def in_image(ref: str, *argv: str, options: Sequence[str] = ()) -> str:
     """What a program prints in a container of the image, as the image's own user."""
     return run("docker", "run", "--rm", *options, ref, *argv)
+
+
+def address(url: str) -> tuple[str, str]:
+    """Host and token of the address that ``run`` prints."""
+    match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/.*[?&]token=([\w-]+)", url)
+    assert match, url
+    return match[1], match[2]
+
+
+def ask(url: str) -> Any:
+    """What a server answers, as JSON."""
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.load(answer)
 
 
 def git_project(folder: Path, name: str, body: str) -> Path:
@@ -93,7 +110,7 @@ def environment_a(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environm
     run(sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", place, git_project(place / "krill", "krill", "PREY = True\n"))
     run(*uv, next(place.glob("krill-*.whl")))
     run(python, "-m", "pip", "install", "--quiet", "--user", USER, environ=environ)
-    yield Environment(python=python, notebook=_project(place / "project"), environ=environ)
+    yield Environment(python=python, notebook=notebook_folder(place / "project"), environ=environ)
     shutil.rmtree(place, ignore_errors=True)
 
 
@@ -110,7 +127,7 @@ def _own_interpreter(prefix: Path) -> Path:
     return prefix / "bin" / version
 
 
-def _project(folder: Path) -> Path:
+def notebook_folder(folder: Path) -> Path:
     """A notebook that imports a module beside it and reads data beside it."""
     folder.mkdir()
     cells = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from tests.rig import conda_env
 
-from .conftest import Environment, _project, in_image, run
+from .conftest import Environment, address, ask, in_image, notebook_folder, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
 
@@ -37,7 +36,7 @@ def environment_b(tmp_path_factory: pytest.TempPathFactory) -> Conda:
     records = conda_env.create_prefix(place / "prefix", ["python", "pip", *names], wheels)
     python = place / "prefix" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", *PIP)
-    project = _project(place / "project")
+    project = notebook_folder(place / "project")
     project.write_text(project.read_text().replace("numpy, pandas as pd, cv2", "csv").replace(
         "frame = pd.read_csv('data/birds.csv')\\nsurvey.total(frame)", "print('278')"
     ))  # fmt: skip
@@ -84,7 +83,15 @@ def test_it_imports_what_pip_put_over_conda(built: Any) -> None:
     assert in_image(REF, "python", "-c", program).split() == ["3.7", "1.16.0", "1000", "/opt/conda"]
 
 
-def test_its_own_small_server_opens_the_notebook_and_the_environment_has_none(built: Any) -> None:
-    assert in_image(REF, "sh", "-c", "command -v jupyter").strip().startswith("/opt/jupyter/")
-    specs = json.loads(in_image(REF, "jupyter", "kernelspec", "list", "--json"))["kernelspecs"]
-    assert specs["python3"]["spec"]["argv"][0] == "/opt/conda/bin/python"
+def test_its_own_small_server_opens_the_notebook_in_the_environment(built: Any, environment_b: Conda) -> None:
+    opened = environment_b.cli("run", REF)["containers"][0]
+    try:
+        host, token = address(opened["url"])
+        names = {entry["name"] for entry in ask(f"{host}/api/contents?token={token}")["content"]}
+        assert {"survey of birds.ipynb", "survey.py"} <= names
+        (spec,) = ask(f"{host}/api/kernelspecs?token={token}")["kernelspecs"].values()
+        assert spec["spec"]["argv"][0] == "/opt/conda/bin/python"
+        command = run("docker", "inspect", "--format", "{{index .Config.Cmd 0}}", REF)
+        assert command.startswith("/opt/jupyter/")
+    finally:
+        environment_b.cli("stop", opened["name"])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .conftest import Environment, in_image, run
+from .conftest import Environment, address, ask, in_image, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1800)]
 
@@ -69,8 +67,8 @@ def test_jupyterlab_answers_on_the_published_port_with_the_notebook(built: Any, 
     opened = environment_a.cli("run", REF)["containers"][0]
     try:
         assert [c["name"] for c in environment_a.cli("ps")["containers"]].count(opened["name"]) == 1
-        host, token = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/.*[?&]token=([\w-]+)", opened["url"]).groups()
-        served = _get(f"{host}/api/contents?token={token}")
+        host, token = address(opened["url"])
+        served = ask(f"{host}/api/contents?token={token}")
         assert {"survey of birds.ipynb", "survey.py", "data"} <= {entry["name"] for entry in served["content"]}
     finally:
         environment_a.cli("stop", opened["name"])
@@ -89,14 +87,3 @@ def test_verify_and_diff_need_nothing_but_the_image(built: Any, environment_a: E
     python = f"python:{environment_a.python}"
     assert environment_a.cli("verify", REF, python)["verdict"] in ("identical", "equivalent")
 
-
-def _get(url: str, patience: float = 30) -> Any:
-    end = time.monotonic() + patience
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return json.load(answer)
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.3)

@@ -56,7 +56,7 @@ def _values(action: argparse.Action, start: str) -> list[str]:
 
 
 def _files(start: str, ending: str) -> Iterable[str]:
-    """Files of that ending, and folders (with a slash), that begin like ``start``; hidden ones after a dot."""
+    """Files of that ending, and folders (with a slash), that begin like ``start``."""
     folder, slash, stem = start.rpartition("/")
     try:
         entries = sorted(Path(folder + slash or ".").expanduser().iterdir())

@@ -52,7 +52,8 @@ class DockerizeError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: the cause is the user's, not in our code."""
         return [
-            (f"{type(self).__name__}: " if n == 0 else "") + "".join(c if c.isprintable() else " " for c in line)
+            (f"{type(self).__name__}: " if n == 0 else "")
+            + "".join(char if char.isprintable() else " " for char in line)
             for n, line in enumerate(str(self).splitlines())
         ]
 

@@ -89,7 +89,8 @@ def engines(value: Survey) -> Json:
 def images(values: Sequence[Image]) -> Json:
     """``{images: [{refs, id, size, created, platform, labels}]}``"""
     keys = ("refs", "id", "digest", "size", "created", "platform", "labels")
-    return {"schema": SCHEMA, "images": [{key: getattr(i, key) for key in keys} for i in values]}
+    plain = [{key: getattr(i, key) for key in keys} | {"refs": list(i.refs)} for i in values]
+    return {"schema": SCHEMA, "images": plain}
 
 
 def containers(values: Sequence[Container]) -> Json:

@@ -102,13 +102,13 @@ def _groups(items: Iterable[tuple[str, str, str, str, str]]) -> list[Group]:
         if name == WHOLE:
             number = amount.partition(" ")[0]  # "515 packages"
             count = int(number) if number.isdecimal() else 1
-            wholes.append(Group(KINDS.get(kind, kind), manager, count, (), plain(reason)))
+            wholes.append(Group(KINDS.get(kind, plain(kind)), manager, count, (), plain(reason)))
             continue
         # "--apt curl takes it along" is one reason for all of them.
         words = " ".join("NAME" if word == name else word for word in reason.split(" "))
         found.setdefault((kind, manager, words), []).append(plain(name))
     groups = [
-        Group(KINDS.get(kind, kind), manager, len(names), tuple(names), plain(reason))
+        Group(KINDS.get(kind, plain(kind)), manager, len(names), tuple(names), plain(reason))
         for (kind, manager, reason), names in found.items()
     ]
     order = list(KINDS.values())

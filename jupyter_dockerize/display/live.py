@@ -37,8 +37,10 @@ class Live:
     def report(self, event: Event) -> None:
         """The ``report`` of a verb."""
         with self._lock:
+            if self.state != "running":
+                return
             outer = self._take(event)
-            if self.state == "running" and (outer or time.monotonic() - self._drawn > INTERVAL):
+            if outer or time.monotonic() - self._drawn > INTERVAL:
                 self._redraw()
 
     def heartbeat(self) -> bool:

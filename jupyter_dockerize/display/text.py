@@ -208,7 +208,7 @@ def engines(value: Survey) -> str:
     for status in value.engines:
         mark = "✓" if status.available else "✗"
         about = ", ".join(part for part in (status.flavour, status.version, status.builder) if part)
-        lines.append(f"{mark} {status.name}: {plain(about if status.available else status.reason)}")
+        lines.append(f"{mark} {plain(status.name)}: {plain(about if status.available else status.reason)}")
         if status.endpoint:
             lines.append(f"    at {plain(status.endpoint)}")
         if not status.available and status.fix:

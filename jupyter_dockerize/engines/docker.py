@@ -152,15 +152,20 @@ class DockerEngine:
 
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """See `Engine.pull`. Raises `EngineError` with what the registry said."""
+        import docker.errors
+
         name = Reference.parse(ref)
         narrator = Narrator(report)
         cancel.check()
         with mapped(f"pull {ref}"):
             client = self._connected().private()
             with contextlib.closing(client):
-                stream = client.pull(
-                    name.repository, tag=name.digest or name.tag or "latest", stream=True, decode=True
-                )
+                try:
+                    stream = client.pull(
+                        name.repository, tag=name.digest or name.tag or "latest", stream=True, decode=True
+                    )
+                except docker.errors.APIError as error:
+                    raise _not_pulled(ref, explanation(error)) from error
                 for line in stream:
                     cancel.check()
                     if isinstance(said := line.get("error"), str):

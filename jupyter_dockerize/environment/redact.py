@@ -6,6 +6,7 @@ placeholder. Fingerprints are made of this view, so that the stored plan and the
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -42,7 +43,8 @@ def index(found: Index) -> Index:
 
 
 def system(found: System) -> System:
-    return replace(found, image=image(found.image) if found.image else None)
+    named = image(found.image) if found.image else None
+    return replace(found, image=named, container=None, cpu=None, cpus=0, gpus=(), driver=None)
 
 
 def wishes(found: Wishes) -> Wishes:
@@ -70,20 +72,27 @@ def url(address: str) -> str:
             r"(?:[\w.-]+@)?([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+):(?!//)", address
         )  # git's user@host:path
         if scp:
-            return f"ssh://{scp[1]}/{address[scp.end() :]}" if is_public(scp[1]) else f"ssh://{PRIVATE}/"
+            public = is_public(scp[1])
+            return f"ssh://{scp[1]}/{address[scp.end() :]}" if public else _private("ssh", address)
         return text(address)
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
     except ValueError:
-        return f"https://{PRIVATE}/"
+        return _private("https", address)
     if parts.scheme.endswith("file") or not host:
         return f"{parts.scheme}:{parts.path.rstrip('/').rpartition('/')[2]}"
-    if is_public(host) and not parts.username:
+    if (is_public(host) or host == PRIVATE) and not parts.username:
         return address
     if is_public(host):
         return address.replace(f"{parts.netloc}", parts.netloc.rpartition("@")[2], 1)
-    return f"{parts.scheme}://{PRIVATE}/"
+    return _private(parts.scheme, address)
+
+
+def _private(scheme: str, address: str) -> str:
+    """A placeholder that is the same for the same address, so that another origin is still another."""
+    digest = hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()[:16]
+    return f"{scheme}://{PRIVATE}/{digest}"
 
 
 def is_public(host: str) -> bool:

@@ -6,7 +6,7 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 from __future__ import annotations
 
 from ..environment.plan import Choice, Plan
-from . import identity, layout
+from . import layout
 from .resolution import Resolution
 
 README = "README.md"
@@ -18,9 +18,14 @@ _SECRETS = {
 _KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
 
 
-def write(plan: Plan, resolution: Resolution) -> bytes:
+def write(plan: Plan, resolution: Resolution, fingerprint: str) -> bytes:
     """The text, without anything that depends on when or where it was made."""
-    parts = [_title(plan), _commands(plan, resolution), _facts(plan, resolution), *_choices(plan.choices)]
+    parts = [
+        _title(plan),
+        _commands(plan, resolution),
+        _facts(plan, resolution, fingerprint),
+        *_choices(plan.choices),
+    ]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
 
 
@@ -48,7 +53,7 @@ def _commands(plan: Plan, resolution: Resolution) -> str:
     return "\n".join(lines)
 
 
-def _facts(plan: Plan, resolution: Resolution) -> str:
+def _facts(plan: Plan, resolution: Resolution, fingerprint: str) -> str:
     base = resolution.base
     rows = [
         ("base", f"{code(base.ref)}: {code(base.reason)}"),
@@ -57,7 +62,7 @@ def _facts(plan: Plan, resolution: Resolution) -> str:
         ("packages", _counts(plan, resolution)),
         ("server", "the environment's own JupyterLab" if plan.server == "environment" else _OWN),
         ("platform", code(plan.platform)),
-        ("fingerprint", code(identity.stored(plan).fingerprint)),
+        ("fingerprint", code(fingerprint)),
     ]
     if plan.system.image and not plan.wishes.base:
         rows.append(("instead", f"`--base` takes the image that this ran in: {code(plan.system.image)}"))

@@ -13,13 +13,14 @@ the plan's own, and they must have the digest that the plan says.
 from __future__ import annotations
 
 from .. import __version__
-from ..environment.plan import Plan
+from ..environment.model import dump
+from ..environment.plan import Plan, redacted
 from ..errors import NoEngineError
 from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, readme, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution
-from .steps import Comment, Copy, Env, Feature, From, Run, SearchPath, Step, Unpack, User, Workdir
+from .steps import Comment, Copy, Env, Feature, From, Label, Run, SearchPath, Step, Unpack, User, Workdir
 
 SYSTEM = "system.tar"  # in the bundle: files of ours outside the project
 
@@ -39,10 +40,11 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
             fix="use an engine with BuildKit",
         )
     packages = pip.locks_of(resolution)
+    stored = redacted(plan)
     files = {
         **pip.files(packages, resolution),
-        identity.PLAN: identity.stored_bytes(plan),
-        readme.README: readme.write(plan, resolution),
+        identity.PLAN: dump(stored),
+        readme.README: readme.write(plan, resolution, stored.fingerprint),
     }
     if plan.packages.conda:
         files |= conda.files(plan.packages.conda, plan.platform)
@@ -56,7 +58,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
     steps = [
         *_base(plan, resolution),
         *_build(plan, resolution, packages),
-        *_image(plan, resolution, kernels=bool(kernels)),
+        *_image(plan, resolution, identity.labels(stored, resolution), kernels=bool(kernels)),
     ]
     files[DOCKERFILE] = dockerfile.write(steps, features).encode()
     return Bundle(
@@ -80,7 +82,12 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     if base.kind in ("conda", "own"):
         steps.append(User("0"))
     why = "An init" if len(debian) == 1 else "Debian packages that the environment needs, and an init"
-    return [*steps, Comment(f"{why}."), apt.install(debian, base.codename)]
+    steps += [Comment(f"{why}."), apt.install(debian, base.codename)]
+    if base.kind in ("conda", "own"):
+        # COPY would merge into what is there, and leave it to its owner.
+        prefix = layout.prefix(bool(plan.packages.conda))
+        steps += [Comment("Room for the environment."), Run((f"rm -rf {prefix}",))]
+    return steps
 
 
 def _title(plan: Plan, resolution: Resolution) -> str:
@@ -116,7 +123,7 @@ def _build(plan: Plan, resolution: Resolution, packages: tuple[pip.Lock, ...]) -
     return steps
 
 
-def _image(plan: Plan, resolution: Resolution, *, kernels: bool) -> list[Step]:
+def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: bool) -> list[Step]:
     prefix = layout.prefix(bool(plan.packages.conda))
     steps: list[Step] = [
         Comment("The image: the environment belongs to its user, who may install there."),
@@ -147,7 +154,7 @@ def _image(plan: Plan, resolution: Resolution, *, kernels: bool) -> list[Step]:
         *steps,
         Comment("What this image is: its plan as a file, its fingerprint as a label."),
         Copy(identity.PLAN, identity.PLAN_PATH),
-        *identity.labels(plan, resolution),
+        *labels,
         User(str(layout.UID)),
         Workdir(layout.WORK),
         *jupyter.opening(plan),

@@ -246,3 +246,9 @@ def test_a_hundred_thousand_bytes_of_packages_fit_on_safe_lines() -> None:
     ).dockerfile
     assert max(map(len, text.splitlines())) < 32 << 10
     assert len(text) > 100_000
+
+
+@pytest.mark.parametrize("name", ["conda", "conda-own-base"])
+def test_the_environment_is_merged_into_nothing_that_the_base_has(name: str) -> None:
+    base = bundle(name).dockerfile.partition(" AS uv")[0]
+    assert "RUN rm -rf /opt/conda" in base

@@ -1,0 +1,288 @@
+"""Each verb with its options and its help: what it does, then how it is typed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any, NoReturn
+
+from . import completers
+from .completers import Completer
+from .config import NAME, PROGRESS
+from .errors import UsageError
+
+VERBS = (
+    "build", "snapshot", "recipe", "verify", "diff",
+    "run", "ps", "stop", "logs", "images", "engines",
+)  # fmt: skip
+WIDTH = 88  # characters of a line of help
+SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
+HERE = "the notebook's own kernelspec, else the interpreter that runs this; or the one of"
+STATUS = """\
+exit status:
+  0 done   1 different, or a finding that stops the work   2 not typed right
+  3 no engine   4 the engine or a registry failed   70 a fault of ours   130 cancelled"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises `UsageError` where argparse would print and leave the process."""
+
+    verbs: dict[str, Parser]
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", fix=f"`{self.prog} -h` shows how it is typed")
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=WIDTH)
+
+
+class Verbs:
+    """Adds verbs with the options that several share."""
+
+    def __init__(self, verbs: Any, prog: str, magic: bool) -> None:
+        self.verbs, self.prog, self.magic = verbs, prog, magic
+
+    def add(
+        self, name: str, typed: str, summary: str, text: str = "", examples: Sequence[tuple[str, str]] = ()
+    ) -> Parser:
+        """A verb that is typed as ``typed`` says; ``examples`` are what is typed, and what it gives."""
+        prog = f"{self.prog} {name}"
+        made: Parser = self.verbs.add_parser(
+            name,
+            help=summary,
+            usage=f"%(prog)s {typed}".rstrip(),
+            description=fill(f"{summary[0].upper()}{summary[1:]}. {text}".strip(), WIDTH),
+            epilog=_examples([(f"{prog} {line}".rstrip(), gives) for line, gives in examples]),
+            formatter_class=Help,
+            allow_abbrev=False,
+        )
+        made.add_argument("--json", action="store_true", help=self._json())
+        if not self.magic:
+            made.add_argument(
+                "--progress",
+                choices=PROGRESS,
+                help="how progress is shown on stderr (rich in a terminal, plain elsewhere)",
+            )
+        return made
+
+    def _json(self) -> str:
+        if self.magic:
+            return "the result as a dict, the value of the cell"
+        return "the result as one JSON object on stdout, and nothing else there"
+
+    def environment(self, to: Parser) -> None:
+        """NB and the options that name an environment."""
+        text = "this kernel's; or the one of" if self.magic else HERE
+        group = to.add_argument_group("which environment", text)
+        group.add_argument("notebook", nargs="?", type=Path, metavar="NB", help="the notebook (.ipynb)")
+        kernel = group.add_argument(
+            "--kernel", metavar="NAME", help="this kernelspec (see `jupyter kernelspec list`)"
+        )
+        kernel.completer = completers.kernels  # type: ignore[attr-defined]  # argcomplete's convention
+        group.add_argument("--live", metavar="ID", help="a running kernel: its id or connection file")
+        group.add_argument("--python", metavar="PATH", help="this interpreter, such as .venv/bin/python")
+        group.add_argument("--hashes", action="store_true", help="also look for files edited after install")
+        to.set_defaults(magic=self.magic)
+
+    def image(self, to: Parser) -> None:
+        """The options that say what the image is to be."""
+        group = to.add_argument_group("what the image is to be")
+        group.add_argument("--base", metavar="IMAGE", help="start from this image")
+        group.add_argument("--minimal", action="store_true", help="only what the notebook really uses")
+        for option, metavar, text in (
+            ("--include", "PATH", "take this file or folder beside the notebook along"),
+            ("--apt", "NAME", "take this Debian package along"),
+            ("--allow", "CODE", "go on in spite of findings of this code"),
+        ):
+            again = f"{text}; may be given again"
+            group.add_argument(option, action="append", default=[], metavar=metavar, help=again)
+        group.add_argument("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64")
+
+    def engine(self, to: Parser) -> None:
+        action = to.add_argument(
+            "--engine", default="auto", metavar="NAME", help="auto or docker (default: %(default)s)"
+        )
+        action.completer = completers.engines  # type: ignore[attr-defined]
+
+    def named(self, to: Parser, name: str, metavar: str, text: str, known: Completer, **more: Any) -> None:
+        """A positional that is completed by ``known``."""
+        action = to.add_argument(name, metavar=metavar, help=text, **more)
+        action.completer = known  # type: ignore[attr-defined]
+
+
+def _examples(lines: Sequence[tuple[str, str]]) -> str:
+    if not lines:
+        return ""
+    width = max(len(line) for line, gives in lines if gives) if any(gives for _, gives in lines) else 0
+    rows = (f"  {line.ljust(width)}  {'# ' + gives if gives else ''}".rstrip() for line, gives in lines)
+    return "\n".join(("examples:", *rows))
+
+
+def epilog(prog: str, magic: bool) -> str:
+    first = (
+        ("", "this notebook → an image of its name")
+        if magic
+        else ("build penguins.ipynb", "→ image penguins, verified")
+    )
+    examples = _examples([
+        (f"{prog} {first[0]}".rstrip(), first[1]),
+        (f"{prog} run penguins", "open it in JupyterLab"),
+        (f"{prog} verify penguins", "does it hold what it should?"),
+        (f"{prog} recipe penguins.ipynb -o image/", "only the Dockerfile and its files"),
+        (f"{prog} VERB -h", "how a verb is typed"),
+    ])  # fmt: skip
+    where = fill(
+        f"Defaults of options stand in {NAME}.py, in a configuration folder of `jupyter --paths`.", WIDTH
+    )
+    return "\n\n".join((examples, where) if magic else (examples, where, STATUS))
+
+
+def _build(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "build",
+        "[NB] [-t REF] [options]",
+        "the environment becomes an image, and is compared with it",
+        "The image is named after the notebook, or by -t, and opens in JupyterLab with the notebook there.",
+        [
+            ("" if verbs.magic else "penguins.ipynb", "→ image penguins"),
+            ("penguins.ipynb -t penguins:2026 --include data/", "with files beside the notebook"),
+            ("--python .venv/bin/python -t lab", "no notebook, only an environment"),
+            *([("--background", "give the cell back at once")] if verbs.magic else []),
+        ],
+    )
+    verb.add_argument("-t", "--tag", metavar="REF", help="the image's name; replaces an image of that name")
+    verb.add_argument(
+        "--no-verify", action="store_true", help="do not compare the image with the environment"
+    )
+    if verbs.magic:
+        verb.add_argument(
+            "--background", action="store_true", help="give the cell back; the value has wait() and cancel()"
+        )
+    verbs.engine(verb)
+    verbs.environment(verb)
+    verbs.image(verb)
+
+
+def _snapshot(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "snapshot",
+        "[NB] [options]",
+        "what is running: packages, where they came from, what is wrong with them",
+        examples=[
+            ("penguins.ipynb", "of the notebook's kernel"),
+            ("--live 5f0c9c3e", "of a kernel that is running"),
+            ("--python .venv/bin/python --json > then.json", "for `diff file:then.json …`"),
+        ],
+    )
+    verbs.environment(verb)
+
+
+def _recipe(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "recipe",
+        "[NB] -o DIR [options]",
+        "writes the Dockerfile and its files, without building",
+        "Everything is pinned, so that it builds the same image elsewhere and later.",
+        [
+            ("penguins.ipynb -o image/", ""),
+            ("--kernel python3 -o image/ --platform linux/arm64", ""),
+        ],
+    )
+    verb.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    verb.add_argument(
+        "--to", default="dockerfile", metavar="TARGET", help="dockerfile (default: %(default)s)"
+    )
+    verbs.environment(verb)
+    verbs.image(verb)
+
+
+def _verify(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "verify",
+        "REF [SOURCE]",
+        "does the image hold the planned environment",
+        f"Without SOURCE: what it was meant to hold when it was made. SOURCE is {SOURCES}.",
+        [
+            ("penguins", "is it what it was meant to be?"),
+            ("penguins kernel:python3", "and still what I have?"),
+        ],
+    )
+    verbs.named(verb, "ref", "REF", "the image; also one that others made", completers.images)
+    verbs.named(verb, "source", "SOURCE", "compare with what this has now", completers.sources, nargs="?")
+    verbs.engine(verb)
+
+
+def _diff(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "diff",
+        "A B",
+        "what two environments have otherwise",
+        f"A and B are {SOURCES}.",
+        [("image:penguins kernel:python3", ""), ("file:then.json live", "")],
+    )
+    verbs.named(verb, "a", "A", "what is expected", completers.sources)
+    verbs.named(verb, "b", "B", "what there is", completers.sources)
+    verbs.engine(verb)
+
+
+def _run(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "run",
+        "REF [options]",
+        "opens the image: its JupyterLab on a free port, with a token",
+        "The address is printed; it answers on this machine only.",
+        [("penguins", ""), ("penguins --port 8888 --mount .", "with the files of this folder")],
+    )
+    verbs.named(verb, "ref", "REF", "the image", completers.images)
+    verb.add_argument("--port", type=int, metavar="N", help="this port instead of a free one")
+    verb.add_argument(
+        "--mount", type=Path, metavar="DIR", help="this folder is seen, and written, in the image"
+    )
+    verb.add_argument("--gpus", metavar="all", help="give it GPUs of this machine: all, 2 or device=0,1")
+    verbs.engine(verb)
+
+
+def _ps(verbs: Verbs) -> None:
+    verbs.engine(verbs.add("ps", "", "the images that are open, with their addresses", examples=[("", "")]))
+
+
+def _stop(verbs: Verbs) -> None:
+    verb = verbs.add("stop", "NAME", "stops and removes what `run` opened", examples=[("penguins", "")])
+    verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
+    verbs.engine(verb)
+
+
+def _logs(verbs: Verbs) -> None:
+    verb = verbs.add("logs", "NAME", "what the opened image printed", examples=[("penguins --tail 50", "")])
+    verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
+    verb.add_argument(
+        "--tail", type=int, default=200, metavar="N", help="so many of the last lines (default: %(default)s)"
+    )
+    verbs.engine(verb)
+
+
+def _images(verbs: Verbs) -> None:
+    verbs.engine(verbs.add("images", "", "the images that were made here", examples=[("", "")]))
+
+
+def _engines(verbs: Verbs) -> None:
+    verbs.add("engines", "", "who could build here, and why not where not", examples=[("", "")])
+
+
+DEFINE: dict[str, Callable[[Verbs], None]] = {
+    "build": _build,
+    "snapshot": _snapshot,
+    "recipe": _recipe,
+    "verify": _verify,
+    "diff": _diff,
+    "run": _run,
+    "ps": _ps,
+    "stop": _stop,
+    "logs": _logs,
+    "images": _images,
+    "engines": _engines,
+}

@@ -1,0 +1,135 @@
+"""Which image a plan starts from. The tags are those of Docker Hub's official ``python``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from packaging.version import Version
+
+from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, System
+from jupyter_dockerize.environment.plan import Plan, Wishes
+from jupyter_dockerize.errors import UsageError
+from jupyter_dockerize.recipe.base import choose_base, official
+
+DEBIAN = System(os="debian", version="12", codename="bookworm", libc="glibc 2.36")
+
+
+def plan(python: str = "3.11.7", system: System = DEBIAN, *pip: PipPackage, foreign: bool = False) -> Plan:
+    return Plan(
+        source="sha256:" + "0" * 64,
+        platform="linux/amd64",
+        foreign=foreign,
+        system=system,
+        python=Python(implementation="cpython", version=python),
+        packages=Packages(pip=pip),
+        server="environment",
+    )
+
+
+def ubuntu(codename: str, libc: str, cuda: str | None = None) -> System:
+    return System(os="ubuntu", codename=codename, libc=libc, cuda=cuda)
+
+
+@pytest.mark.parametrize(
+    ("python", "system", "expected"),
+    [
+        ("3.11.7", DEBIAN, "python:3.11.7-slim-bookworm"),
+        ("3.9.2", System(os="debian", codename="bullseye"), "debian:bullseye-slim"),
+        ("3.9.18", System(os="debian", codename="bullseye"), "python:3.9.18-slim-bullseye"),
+        ("3.13.5", System(os="debian", codename="trixie"), "python:3.13.5-slim-bookworm"),
+        ("3.13.7", System(os="debian", codename="trixie"), "python:3.13.7-slim-trixie"),
+        ("3.14.0", System(os="debian", codename="bullseye"), "python:3.14.0-slim-bookworm"),
+        ("3.8.20", ubuntu("focal", "glibc 2.31"), "python:3.8.20-slim-bookworm"),
+        ("3.8.10", ubuntu("focal", "glibc 2.31"), "debian:bookworm-slim"),
+        ("3.10.12", ubuntu("jammy", "glibc 2.35"), "python:3.10.12-slim-bookworm"),
+        ("3.12.11", ubuntu("noble", "glibc 2.39"), "python:3.12.11-slim-trixie"),
+        ("3.12.3", ubuntu("noble", "glibc 2.39"), "python:3.12.3-slim-bookworm"),
+        ("3.12.9", System(os="fedora", libc="glibc 2.34"), "python:3.12.9-slim-bookworm"),
+        ("3.13.7", System(os="arch", libc="glibc 2.43"), "python:3.13.7-slim-trixie"),
+        ("3.12.11", System(os="alpine", libc="musl 1.2.4"), "python:3.12.11-slim-trixie"),
+        ("3.12.4", System(os="macos", version="14.5"), "python:3.12.4-slim-bookworm"),
+        ("3.15.0rc1", System(os="macos", version="14.5"), "python:3.15.0rc1-slim-trixie"),
+    ],
+)
+def test_the_base_has_the_python_and_no_older_c_library(python: str, system: System, expected: str) -> None:
+    base = choose_base(plan(python, system))
+    assert base.ref == expected
+    assert base.kind == expected.partition(":")[0]
+    assert base.codename in expected
+    assert base.digest is None
+    assert base.reason
+
+
+def test_what_was_compiled_here_meets_no_older_c_library() -> None:
+    """A newer glibc's symbols do not resolve on an older one: rather Python from elsewhere."""
+    built = PipPackage(name="x", version="1", built_locally=True, pure=False)
+    assert choose_base(plan("3.12.3", ubuntu("noble", "glibc 2.39"), built)).ref == "debian:trixie-slim"
+
+
+@pytest.mark.parametrize(
+    ("version", "releases"),
+    [
+        ("3.7.17", ()),
+        ("3.8.11", ("bullseye",)),
+        ("3.11.3", ("bullseye",)),
+        ("3.11.4", ("bullseye", "bookworm")),
+        ("3.11.13", ("bullseye", "bookworm", "trixie")),
+        ("3.13.7", ("bookworm", "trixie")),
+        ("3.14.0", ("bookworm", "trixie")),
+    ],
+)
+def test_official_images_by_version(version: str, releases: tuple[str, ...]) -> None:
+    assert official(Version(version)) == releases
+
+
+def test_conda_comes_from_micromamba() -> None:
+    package = CondaPackage(name="a", version="1", build="0", channel="c", subdir="noarch", url="u")
+    base = choose_base(replace(plan(), packages=Packages(conda=(package,))))
+    assert base.kind == "conda"
+    assert base.ref.startswith("mambaorg/micromamba:")
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["numpy"], "python"),
+        (["cupy-cuda12x"], "cuda"),
+        (["cupy-cuda12x", "nvidia-cuda-runtime-cu12"], "python"),
+    ],
+)
+def test_a_cuda_base_only_where_cuda_is_the_systems(names: list[str], kind: str) -> None:
+    packages = [PipPackage(name=name, version="1") for name in names]
+    base = choose_base(plan("3.11.7", ubuntu("jammy", "glibc 2.35", "12.4.1"), *packages))
+    assert base.kind == kind
+    assert kind != "cuda" or base.ref == "nvidia/cuda:12.4.1-runtime-ubuntu22.04"
+
+
+@pytest.mark.parametrize(
+    ("ref", "kind", "codename"),
+    [
+        ("python:3.11.7-bookworm", "python", "bookworm"),
+        ("docker.io/library/python:3.11.7", "python", ""),
+        ("quay.io/jupyter/base-notebook:latest", "own", ""),
+        ("registry.example.org/python:3.11.7", "own", ""),
+    ],
+)
+def test_the_users_base_is_taken(ref: str, kind: str, codename: str) -> None:
+    base = choose_base(replace(plan(), wishes=Wishes(base=ref)))
+    assert (base.ref, base.kind, base.codename) == (ref, kind, codename)
+
+
+@pytest.mark.parametrize("version", ["3.11", "", "evil", "3.11.7.1", "1!3.11.7", "3.11.7+local"])
+def test_a_python_that_is_none_is_refused(version: str) -> None:
+    with pytest.raises(UsageError, match="not a full version"):
+        choose_base(plan(version))
+
+
+def test_an_unreleased_build_is_taken_for_its_release() -> None:
+    assert choose_base(plan("3.11.7+")).ref == "python:3.11.7-slim-bookworm"
+
+
+def test_other_implementations_are_refused() -> None:
+    found = plan()
+    with pytest.raises(UsageError, match="pypy"):
+        choose_base(replace(found, python=replace(found.python, implementation="pypy")))

@@ -25,7 +25,7 @@ _DRIVER = ("libcuda.so*", "libcudadebugger.so*", "libnvcuvid.so*", "libnvidia-*.
 # Files that load only where somebody installed what they link to, and whose package works without them.
 _OPTIONAL = (
     ("*/numba/np/ufunc/tbbpool.*", "libtbb.so*"),
-    # The official images hold Python's window toolkit module without the libraries that it opens windows with.
+    # The official images hold Python's window toolkit module without the libraries that draw windows.
     ("python/lib-dynload/_tkinter.*", "lib*8.6.so*"),
 )
 

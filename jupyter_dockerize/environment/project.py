@@ -14,7 +14,6 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from ..errors import NotebookError, UsageError
@@ -23,19 +22,9 @@ from . import beside, imports
 from .choices import Choice, ProjectFile
 from .names import shown
 from .notebook import Notebook
+from .private import holds_secrets, stays_out
 from .secrets import SCAN_LIMIT, scan_file, scan_notebook
 
-_SECRET = (
-    ".env", ".env.*", "*.env", ".envrc", ".ssh", ".aws", ".azure", ".gnupg", ".kube", ".netrc",
-    "_netrc", ".pgpass", ".pypirc", ".git-credentials", ".boto", "kaggle.json", "*.pem", "*.key",
-    "*.p12", "*.pfx", "*.jks", "*.kdbx", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
-    ".docker/config.json", ".config/gcloud", "secrets.toml",
-)  # fmt: skip
-_CACHE = (
-    ".git", ".hg", ".svn", ".ipynb_checkpoints", "__pycache__", ".venv", "venv", "node_modules",
-    ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".DS_Store",
-)  # fmt: skip
-_HARMLESS = (".env.example", ".env.sample", ".env.template", "*.pub")
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, what is not UTF-8, line separators
 MOST_FILES = 20_000
 
@@ -103,7 +92,7 @@ def project_of(
         findings += _scan(data, relative) if relative.endswith(".ipynb") else scan_file(data, relative)
         if relative.endswith(".py"):
             texts.append(data.decode("utf-8", "replace"))
-    offered = tuple(path for path in beside.data_files(notebook) if path not in paths and not _never(path))
+    offered = tuple(path for path in beside.data_files(notebook) if path not in paths and not stays_out(path))
     choices += [_offered(path) for path in offered]
     return Project(
         notebook=name,
@@ -157,7 +146,7 @@ def _included(wish: str, folder: Path, root: Path) -> Iterator[tuple[str, Path, 
     relative = _checked(path.as_posix())
     file = folder / relative
     real = _inside(file, root, relative)
-    named = _never(relative)
+    named = stays_out(relative)
     if real.is_dir():
         yield from _below(file, relative, root, named)
     elif stat.S_ISREG(real.stat().st_mode):
@@ -214,26 +203,9 @@ def _reason(relative: str, named: bool) -> str:
     """Why a path below an included folder stays out, "" where it does not; ``named``: the user named it."""
     return (
         "may hold secrets, or is a cache: name it itself to include it"
-        if not named and _never(relative)
+        if not named and stays_out(relative)
         else ""
     )
-
-
-def _never(relative: str) -> bool:
-    return _matches(relative, _SECRET) or _matches(relative, _CACHE)
-
-
-def _matches(relative: str, patterns: Iterable[str]) -> bool:
-    """Whether the path, or a folder that it lies in, has one of the names."""
-    parts = PurePosixPath(relative.lower()).parts
-    if any(fnmatchcase(parts[-1], pattern) for pattern in _HARMLESS):
-        return False
-    for pattern in patterns:
-        length = pattern.count("/") + 1
-        for end in range(length, len(parts) + 1):
-            if fnmatchcase("/".join(parts[end - length : end]), pattern.lower()):
-                return True
-    return False
 
 
 def _left(name: str, reason: str) -> Choice:
@@ -241,12 +213,8 @@ def _left(name: str, reason: str) -> Choice:
 
 
 def _named_secret(wish: str) -> Iterator[Finding]:
-    if _never(wish):
-        what = (
-            "usually holds secrets"
-            if _matches(wish, _SECRET)
-            else "is history or a cache, and may hold secrets"
-        )
+    if stays_out(wish):
+        what = "usually holds secrets" if holds_secrets(wish) else "is history or a cache, and may hold secrets"
         yield Finding(
             "secret-file",
             "error",

@@ -13,21 +13,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..environment.private import holds_secrets, is_cache
 from .editable import is_extension
 
-CACHES = frozenset(
-    (
-        "__pycache__", ".git", ".hg", ".svn", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache",
-        ".DS_Store", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".venv", ".eggs", "node_modules",
-    )
-)  # fmt: skip
-SECRETS = (
-    ".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pypirc", ".npmrc", ".git-credentials", ".ssh",
-    ".aws", ".azure", ".gcloud", ".kube", ".docker", ".gnupg", ".pgpass", ".boto", "kaggle.json",
-    "credentials.json", "client_secret*.json", "service-account*.json", "service_account*.json",
-    "secrets.toml", "secrets.yaml", "secrets.yml", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
-    "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
-)  # fmt: skip
 GENERATED = ("_version.py", "version.py", "__version__.py", "*_version.py", "*_pb2.py", "*_pb2_grpc.py")
 GIT_SECONDS = 30
 
@@ -54,14 +42,14 @@ def choose(source: Path) -> Chosen:
         folders[:] = sorted(
             n
             for n in folders
-            if n not in CACHES and not n.endswith(".egg-info") and not _pruned(folder, n, source, secret)
+            if not is_cache(n) and not n.endswith(".egg-info") and not _pruned(folder, n, source, secret)
         )
         for name in sorted(names):
             path = Path(folder, name)
             inside = path.relative_to(source).as_posix()
-            if name in CACHES or path.suffix in (".pyc", ".pyo") or not path.is_file():
+            if is_cache(name) or path.suffix in (".pyc", ".pyo") or not path.is_file():
                 continue
-            if is_secret(name):
+            if holds_secrets(name):
                 secret.append(inside)
             elif not Path(os.path.realpath(path)).is_relative_to(root):
                 untracked.append(inside)
@@ -70,11 +58,6 @@ def choose(source: Path) -> Chosen:
             else:
                 untracked.append(inside)
     return Chosen(files, tuple(untracked), tuple(secret))
-
-
-def is_secret(name: str) -> bool:
-    """Whether a file or folder of this name is where people keep secrets."""
-    return any(fnmatch.fnmatchcase(name.lower(), pattern) for pattern in SECRETS)
 
 
 def tracked_by_git(folder: Path) -> frozenset[str] | None:
@@ -122,10 +105,10 @@ def _generated(name: str) -> bool:
 
 
 def _pruned(folder: str, name: str, source: Path, secret: list[str]) -> bool:
-    if not is_secret(name):
+    if not holds_secrets(name):
         return False
     secret.append(Path(folder, name).relative_to(source).as_posix() + "/")
     return True
 
 
-__all__ = ["Chosen", "choose", "is_secret", "tracked_by_git"]
+__all__ = ["Chosen", "choose", "tracked_by_git"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..environment.model import PipPackage
+from ..environment.private import holds_secrets
 from ..environment.secrets import scan_file
 from ..events import Cancel, Finding
 from ..recipe.resolution import CarriedWheel
@@ -26,7 +27,7 @@ from .installed import (
     metadata_members,
     read,
 )
-from .sources import choose, is_secret
+from .sources import choose
 from .wheelfile import Member, make
 
 SIZE_LIMIT = 100 << 20  # bytes of one wheel
@@ -92,7 +93,7 @@ def _installed(package: PipPackage, layout: Layout, limit: int, findings: list[F
     paths: Iterable[Path] = record.files if record else by_top_level(layout, package.name)
     if record and record.outside:
         findings.append(_outside(package, record.outside))
-    paths = [path for path in paths if not (is_secret(path.name) and _holds_a_key(path))]
+    paths = [path for path in paths if not (holds_secrets(path.name) and _holds_a_key(path))]
     _refuse_size(paths, limit)
     return {
         **members(layout, paths, package.name, package.version),

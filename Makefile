@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lab clean
+.PHONY: help install demo test check bench lab screenshots clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ check: $(STAMP)  ## lint, types, and the floors of the house
 
 bench: $(STAMP)  ## every figure that README quotes, into benchmarks/RESULTS.md
 	tests/rig/with-engine $(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(STAMP)  ## the pictures of README (needs chromium: apt-get install chromium)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python playwright
+	tests/rig/with-engine $(BIN)/python docs/screenshots.py
 
 lab: $(STAMP)  ## JupyterLab on the example notebook, with the magics installed
 	tests/rig/with-engine $(BIN)/jupyter lab --notebook-dir examples penguins.ipynb

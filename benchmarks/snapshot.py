@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .environment import LARGE, python
-from .timing import Figure, command, in_turn, ratio, show, table
+from .environment import python
+from .timing import Figure, command, in_turn, met, ratio, show, table
 
 RUNS = 11
+SECONDS, TIMES = 0.060, 40
 PACKAGE = Path(__file__).resolve().parent.parent
 # The measured interpreter has none of our dependencies: it is given the two rooms that a kernel needs.
 PROGRAM = """
@@ -26,7 +27,7 @@ for line in sys.stdin:
 
 def run() -> str:
     """The section of the report."""
-    interpreter = str(python("large", [*LARGE, "msgspec", "packaging"]))
+    interpreter = str(python("large", "msgspec", "packaging"))
     with _Observed.running(interpreter) as observed:
         ours, *commands = in_turn(
             {
@@ -40,17 +41,19 @@ def run() -> str:
         )
         distributions, debs = observed.snapshot()
     together = Figure("all three", tuple(map(sum, zip(*(f.seconds for f in commands), strict=True))))
+    faster = ratio(together, ours)
     rows = [[f.name, str(f)] for f in (ours, *commands, together)]
     return "\n".join(
         [
             "## Snapshot",
             "",
-            f"{distributions} distributions and {debs} Debian packages, warm, in-process; the target is 60 ms "
-            "and 40 times faster than the three commands.",
+            f"{distributions} distributions and {debs} Debian packages, warm, in-process; the target is "
+            f"{show(SECONDS)} and {TIMES} times faster than the three commands.",
             "",
             table(rows, ("what", "median")),
             "",
-            f"**{show(ours.median)}, {ratio(together, ours):.0f} times faster.**",
+            f"**{show(ours.median)}, {faster:.0f} times faster** (median). "
+            + met(ours.median <= SECONDS, faster >= TIMES),
         ]
     )
 

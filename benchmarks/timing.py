@@ -21,8 +21,12 @@ class Figure:
         return statistics.median(self.seconds)
 
     def __str__(self) -> str:
+        return f"{show(self.median)} ({self.spread})"
+
+    @property
+    def spread(self) -> str:
         low, high = min(self.seconds), max(self.seconds)
-        return f"{show(self.median)} ({show(low)} to {show(high)}, {len(self.seconds)} runs)"
+        return f"{show(low)} to {show(high)}, {len(self.seconds)} runs"
 
 
 def show(seconds: float) -> str:
@@ -44,6 +48,11 @@ def in_turn(works: dict[str, Callable[[], object]], *, runs: int, warm: int = 1)
 def ratio(slow: Figure, fast: Figure) -> float:
     """How many times faster: the median of the ratios of each pair."""
     return statistics.median(a / b for a, b in zip(slow.seconds, fast.seconds, strict=True))
+
+
+def met(*conditions: bool) -> str:
+    """The sentence that ends a section."""
+    return "The target is met." if all(conditions) else "The target is missed."
 
 
 def command(*argv: str) -> Callable[[], object]:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -103,29 +104,32 @@ def work_folder() -> Path:
     return folder
 
 
-def typed_in_a_notebook(folder: Path) -> dict[str, Any]:
-    """Runs the notebook, then %dockerize in a cell below it; returns what that was worth."""
+def run(folder: Path, below: Sequence[str]) -> nbformat.NotebookNode:
+    """The penguins notebook after it ran, and after that the cells that were typed below it."""
     path = folder / "penguins.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    below = len(notebook.cells)
-    for source in ("%load_ext jupyter_dockerize", TYPED, "import json; print(json.dumps(built))"):
-        notebook.cells.append(nbformat.v4.new_code_cell(source))
+    notebook.cells += [nbformat.v4.new_code_cell(source) for source in below]
     os.environ["JPY_SESSION_NAME"] = str(path)  # as a Jupyter server tells its kernels
-    client = Watched(notebook, kernel_name="demo", timeout=1800, resources={"metadata": {"path": str(folder)}})
-    client.execute()
-    (card,) = (o["data"] for o in notebook.cells[below + 1].outputs if o["output_type"] == "display_data")
+    where = {"metadata": {"path": str(folder)}}
+    Watched(notebook, kernel_name="demo", timeout=1800, resources=where).execute()
+    return notebook
+
+
+def typed_in_a_notebook(folder: Path) -> dict[str, Any]:
+    """What %dockerize is worth in a cell of the notebook; its card is printed."""
+    cells = run(folder, ("%load_ext jupyter_dockerize", TYPED, "import json; print(json.dumps(built))")).cells
+    (card,) = (o["data"] for o in cells[-2].outputs if o["output_type"] == "display_data")
     assert "Same environment" in card["text/html"], card["text/plain"]
     print()
     tell(card["text/plain"])
-    return json.loads(notebook.cells[below + 2].outputs[0]["text"])
+    return json.loads(cells[-1].outputs[0]["text"])
 
 
 def left_out(built: dict[str, Any]) -> dict[str, str]:
     """The packages that the image was planned to lack, with the reason. (Index folders stand there too.)"""
-    planned = [d for d in built["differences"] if (d["field"], d["class"]) == ("left-out", "planned")]
-    return {
-        d["name"]: d["note"] for d in planned if d["manager"] == "pip" and re.fullmatch(r"[a-z0-9.-]+", d["name"])
-    }
+    kind = ("pip", "left-out", "planned")
+    planned = [d for d in built["differences"] if (d["manager"], d["field"], d["class"]) == kind]
+    return {d["name"]: d["note"] for d in planned if re.fullmatch(r"[a-z0-9.-]+", d["name"])}
 
 
 def served(url: str, name: str) -> dict[str, Any]:
@@ -159,10 +163,10 @@ def main() -> int:
             print(f"no engine here: {status.reason}\n  → {status.fix}", file=sys.stderr)
         print("then `make demo` again; everything else is in place", file=sys.stderr)
         return NO_ENGINE
-    print("jupyter-dockerize: the environment that is running now becomes an image, and is proven to equal it.")
+    print("jupyter-dockerize: the environment that is running now, as an image that is proven to equal it")
     print("engine:", next(s.reason for s in engine.engines if s.name == engine.chosen).split(" at ")[0])
 
-    say(1, f"An environment that grew by hand: {', '.join(PACKAGES)}, and this checkout as an editable install")
+    say(1, f"An environment that grew by hand: {', '.join(PACKAGES)}, and this checkout (editable)")
     count = grow_environment()
     tell(f"{count} packages in .demo/venv")
     assert count > 90, count
@@ -188,8 +192,8 @@ def main() -> int:
 
     say(5, "The figures, and the one line that opens it anywhere")
     tell(
-        f"{count} packages seen, {built['packages']} in the image, {built['size'] / 1e9:.2f} GB, {built['verdict']}",
-        f"{built['seconds']:.0f} s from %dockerize to the verdict; {time.monotonic() - began:.0f} s for this demo",
+        f"{count} packages seen, {built['packages']} in the image of {built['size'] / 1e9:.2f} GB: {built['verdict']}",
+        f"{built['seconds']:.0f} s from %dockerize to the verdict, {time.monotonic() - began:.0f} s for the demo",
     )
     print(f"\n   docker run --rm -p 8888:8888 {NAME}\n")
     return 0

@@ -12,11 +12,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .errors import CancelledError, DockerizeError, OutputError
-from .foreground import Terminated, terminable
+from .foreground import Terminated, settle, terminable
 
 if TYPE_CHECKING:
     from .verbs import Outcome
@@ -35,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with terminable():
             return _main(words)
     except DockerizeError as error:
-        return _failed(error, words)
+        status = _failed(error, words)
+        with suppress(KeyboardInterrupt):
+            settle()
+        return status
     except (KeyboardInterrupt, Terminated):
         return _failed(CancelledError(), words)
     except Exception:

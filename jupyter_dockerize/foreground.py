@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import CancelledError
 from .events import Cancel
@@ -21,6 +21,7 @@ from .events import Cancel
 T = TypeVar("T")
 
 PATIENCE = 5.0  # seconds that cancelled work may take to clean up: the promise of the product
+LINGER = 30.0  # seconds that a process waits at its own end for what is still cleaning up
 TICK = 0.1  # seconds: how soon an interrupt is noticed where waiting cannot be interrupted
 
 
@@ -86,6 +87,7 @@ def wait_for(work: Callable[[Cancel], T], *, token: Cancel | None = None) -> T:
     except (KeyboardInterrupt, Terminated):
         task.cancel()
         if not _ended(task):
+            _ending.append(task)
             raise CancelledError("cancelled; something of it is still ending in the background") from None
         if task.failed:
             raise CancelledError from None
@@ -102,6 +104,16 @@ def _ended(task: Task[T]) -> bool:
         except (KeyboardInterrupt, Terminated):  # noqa: PERF203 - once per interrupt
             continue
     return not task.running
+
+
+_ending: list[Task[Any]] = []  # cancelled, and not ended within `PATIENCE`
+
+
+def settle() -> None:
+    """For a process that is about to end: waits for what is still cleaning up, or for one more interrupt."""
+    end = time.monotonic() + LINGER
+    while _ending:
+        _ending.pop().wait(max(0.0, end - time.monotonic()))
 
 
 class Terminated(BaseException):

@@ -51,7 +51,14 @@ def notebook(path: Path, *cells: str, kernel: str | None = None) -> Path:
     """A notebook file with these code cells."""
     spec = {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}} if kernel else {}
     code = [
-        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "metadata": {},
+            "source": cell,
+            "outputs": [],
+            "execution_count": None,
+        }
         for n, cell in enumerate(cells)
     ]
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": code}))
@@ -60,6 +67,6 @@ def notebook(path: Path, *cells: str, kernel: str | None = None) -> Path:
 
 def listing(folder: Path) -> dict[str, int]:
     """Everything below a folder, with sizes."""
-    return {str(p.relative_to(folder)): p.lstat().st_size for p in sorted(folder.rglob("*")) if not p.is_dir()} | {
-        f"{p.relative_to(folder)}/": 0 for p in folder.rglob("*") if p.is_dir()
-    }
+    return {
+        str(p.relative_to(folder)): p.lstat().st_size for p in sorted(folder.rglob("*")) if not p.is_dir()
+    } | {f"{p.relative_to(folder)}/": 0 for p in folder.rglob("*") if p.is_dir()}

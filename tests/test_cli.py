@@ -47,10 +47,22 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
     "no such notebook": (lambda here, python: ["build", "none.ipynb"], 2, "none.ipynb does not exist"),
     "a folder as notebook": (lambda here, python: ["build", here], 2, "is a folder"),
     "no such kernelspec": (lambda here, python: ["snapshot", "--kernel", "none"], 2, "no kernelspec 'none'"),
-    "a script": (lambda here, python: ["snapshot", "--python", here / "script"], 2, "not a Python interpreter"),
+    "a script": (
+        lambda here, python: ["snapshot", "--python", here / "script"],
+        2,
+        "not a Python interpreter",
+    ),
     "a folder as interpreter": (lambda here, python: ["snapshot", "--python", here], 2, "is a folder"),
-    "another program": (lambda here, python: ["snapshot", "--python", "/bin/cat"], 2, "not a Python interpreter"),
-    "no such interpreter": (lambda here, python: ["snapshot", "--python", "/none"], 2, "/none does not exist"),
+    "another program": (
+        lambda here, python: ["snapshot", "--python", "/bin/cat"],
+        2,
+        "not a Python interpreter",
+    ),
+    "no such interpreter": (
+        lambda here, python: ["snapshot", "--python", "/none"],
+        2,
+        "/none does not exist",
+    ),
     "an empty name": (lambda here, python: ["snapshot", "--python", ""], 2, "--python names nothing"),
     "two environments": (
         lambda here, python: ["snapshot", "--python", python, "--kernel", "x"],
@@ -62,7 +74,11 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         2,
         "not an image reference: 'Bad Name'",
     ),
-    "a name with a dash": (lambda here, python: ["build", "--python", python, "-t=-x"], 2, "begins with a dash"),
+    "a name with a dash": (
+        lambda here, python: ["build", "--python", python, "-t=-x"],
+        2,
+        "begins with a dash",
+    ),
     "an option for a name": (lambda here, python: ["build", "-t", "-x"], 2, "expected one argument"),
     "no name": (lambda here, python: ["build", "--python", python], 2, "the image has no name"),
     "include without notebook": (
@@ -71,7 +87,16 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         "x cannot be included",
     ),
     "include of nothing": (
-        lambda here, python: ["recipe", here / "good.ipynb", "--python", python, "--include", "x", "-o", "new"],
+        lambda here, python: [
+            "recipe",
+            here / "good.ipynb",
+            "--python",
+            python,
+            "--include",
+            "x",
+            "-o",
+            "new",
+        ],
         2,
         "x",
     ),
@@ -106,20 +131,30 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         "/proc/new cannot be",
     ),
     "no environment": (lambda here, python: ["diff", "live", "venv:x"], 2, "'venv:x' names no environment"),
-    "not a snapshot": (lambda here, python: ["diff", f"file:{here / 'bad.ipynb'}", "live"], 2, "not a snapshot"),
+    "not a snapshot": (
+        lambda here, python: ["diff", f"file:{here / 'bad.ipynb'}", "live"],
+        2,
+        "not a snapshot",
+    ),
     "unknown engine": (
         lambda here, python: ["build", "--python", python, "-t", "x", "--engine", "none"],
         2,
         "there is no engine 'none'",
     ),
-    "no engine": (lambda here, python: ["build", "--python", python, "-t", "x"], 3, "no socket at /nonexistent"),
+    "no engine": (
+        lambda here, python: ["build", "--python", python, "-t", "x"],
+        3,
+        "no socket at /nonexistent",
+    ),
     "no engine to run": (lambda here, python: ["run", "x"], 3, "fix: "),
     "no engine to list": (lambda here, python: ["images"], 3, "fix: "),
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_input_gets_a_clear_error_and_leaves_nothing_behind(what: str, tmp_path: Path, tiny: Path) -> None:
+def test_bad_input_gets_a_clear_error_and_leaves_nothing_behind(
+    what: str, tmp_path: Path, tiny: Path
+) -> None:
     typed, status, words = BAD[what]
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     for folder in (here, temporary):
@@ -216,7 +251,11 @@ def test_a_configuration_that_is_broken_is_named(tmp_path: Path) -> None:
 def test_a_result_that_cannot_be_written_is_an_error(tiny: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            argv("snapshot", "--python", tiny), stdout=full, stderr=subprocess.PIPE, env=environment(), check=False
+            argv("snapshot", "--python", tiny),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
         )
     assert done.returncode == 2
     assert b"the result cannot be written" in done.stderr
@@ -227,7 +266,11 @@ def test_a_reader_who_has_gone_is_no_error(tiny: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        argv("snapshot", "--python", tiny), stdout=writing, stderr=subprocess.PIPE, env=environment(), check=False
+        argv("snapshot", "--python", tiny),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        check=False,
     )
     os.close(writing)
     assert (done.returncode, b"Traceback" in done.stderr, b"Broken" in done.stderr) == (0, False, False)
@@ -239,8 +282,14 @@ def test_a_terminal_without_our_signs_gets_the_rest() -> None:
     assert "docker: there is no socket" in done.stdout
 
 
-def test_what_others_wrote_does_nothing_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
-    hostile = ["\x1b]52;c;ZXZpbA==\x07wrote", "\x1b[2Jcleared", "\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07"]
+def test_what_others_wrote_does_nothing_in_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = [
+        "\x1b]52;c;ZXZpbA==\x07wrote",
+        "\x1b[2Jcleared",
+        "\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07",
+    ]
     monkeypatch.setattr(api, "logs", lambda name, tail, engine: hostile)
     assert cli.main(["logs", "x"]) == 0
     said = capsys.readouterr().out
@@ -262,7 +311,8 @@ def test_a_fault_of_ours_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def test_the_command_line_starts_without_its_engines() -> None:
-    code = "import sys; from jupyter_dockerize import cli; print([m for m in ('docker', 'rich', 'requests') if m in sys.modules])"
+    heavy = {"docker", "rich", "requests", "jupyter_client", "traitlets"}
+    code = f"import sys; from jupyter_dockerize import cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
 
@@ -271,11 +321,20 @@ def test_a_shell_completes_verbs_and_options() -> None:
     """argcomplete's protocol: the words so far in COMP_LINE, what may follow on file descriptor 8."""
     line = "jupyter-dockerize build --mini"
     done = subprocess.run(
-        ["bash", "-c", f'exec 8>&1; exec "$0" -m jupyter_dockerize 9>/dev/null', sys.executable],
-        env=environment({"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line)),
-                         "_ARGCOMPLETE_SHELL": "bash"}),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        ["bash", "-c", 'exec 8>&1; exec "$0" -m jupyter_dockerize 9>/dev/null', sys.executable],
+        env=environment(
+            {
+                "_ARGCOMPLETE": "1",
+                "_ARGCOMPLETE_IFS": "\n",
+                "_ARGCOMPLETE_SHELL": "bash",
+                "COMP_LINE": line,
+                "COMP_POINT": str(len(line)),
+            }
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == "--minimal"
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from jupyter_dockerize import foreground
 from jupyter_dockerize.errors import CancelledError, UsageError
 from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.foreground import Task, wait_for
@@ -69,3 +70,68 @@ def test_a_task_in_the_background_can_be_cancelled() -> None:
     task.cancel()
     with pytest.raises(CancelledError):
         task.result()
+
+
+def test_a_second_interrupt_does_not_tear_the_cleaning_apart() -> None:
+    cleaned: list[bool] = []
+
+    def work(cancel: Cancel) -> None:
+        try:
+            while True:
+                cancel.check()
+                time.sleep(0.01)
+        finally:
+            time.sleep(0.6)
+            cleaned.append(True)
+
+    interrupt_soon()
+    threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(CancelledError):
+        wait_for(work)
+    assert cleaned == [True]
+
+
+def test_work_that_was_finished_all_the_same_counts() -> None:
+    """Else "cancelled" would be said of an image that is there."""
+
+    def work(cancel: Cancel) -> str:
+        time.sleep(0.6)
+        return "made"
+
+    interrupt_soon()
+    assert wait_for(work) == "made"
+
+
+def test_sigterm_means_what_it_meant_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    wait_for(lambda cancel: None)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_it_works_in_another_thread_too() -> None:
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.append(wait_for(lambda cancel: 1)))
+    thread.start()
+    thread.join()
+    assert found == [1]
+
+
+def test_a_process_that_ends_waits_for_what_is_still_cleaning_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreground, "PATIENCE", 0.1)
+    cleaned: list[bool] = []
+
+    def work(cancel: Cancel) -> None:
+        try:
+            while True:
+                cancel.check()
+                time.sleep(0.01)
+        finally:
+            time.sleep(0.8)
+            cleaned.append(True)
+
+    interrupt_soon()
+    with pytest.raises(CancelledError, match="background"):
+        wait_for(work)
+    assert cleaned == []
+    foreground.settle()
+    assert cleaned == [True]

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..errors import DockerizeError
+from ..errors import CancelledError, DockerizeError
 from ..events import Event, Finding, Log, Progress, Report, Result, Step, ignore
 from .text import SIGNS, size
 from .untrusted import coloured, last_frame, plain
@@ -164,7 +164,7 @@ class RichPrinter(Printer):
             failed = exc[0] is not None
             self._end(failed=failed)
             self.bars.stop()
-            if failed:
+            if failed and not isinstance(exc[1], CancelledError):
                 self._tell()
 
     def _show(self, event: Event) -> None:

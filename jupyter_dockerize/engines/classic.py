@@ -24,6 +24,7 @@ from ..recipe.steps import BUILDKIT, CLASSIC, Feature
 from .connection import Connection
 from .exchange import exchange
 from .explain import explain
+from .podman import remove_working_containers
 from .progress import Narrator
 from .proxies import proxies
 
@@ -83,7 +84,7 @@ class Api:
             raise EngineError("the engine went away during the build", why=why, fix=error.fix) from error
         finally:
             if cancel.cancelled:
-                _forget(connection, answer.made)
+                _forget(connection, answer.made, podman=self.podman)
         narrator.end()
         cancel.check()
         if answer.error:
@@ -192,11 +193,13 @@ def _failure(answer: _Answer, narrator: Narrator) -> BuildError:
     )
 
 
-def _forget(connection: Connection, images: list[str]) -> None:
+def _forget(connection: Connection, images: list[str], *, podman: bool) -> None:
     """Removes what a cancelled build had made; the engine may still hold the last for a moment."""
     import docker.errors
 
     for image in reversed(images):
+        if podman:
+            remove_working_containers(connection, image)
         for _ in range(10):
             try:
                 connection.client().remove_image(image, noprune=True)

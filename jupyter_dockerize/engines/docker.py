@@ -24,6 +24,7 @@ from .endpoint import Endpoint, candidates
 from .explain import explain
 from .faults import explanation, mapped
 from .place import Place
+from .podman import remove_working_containers
 from .progress import Narrator
 from .reference import Reference
 
@@ -189,18 +190,30 @@ class DockerEngine:
         import docker.errors
 
         with mapped(f"remove {ref}"):
-            try:
-                self._connected().client().remove_image(_named(ref))
-            except docker.errors.NotFound:
-                return
-            except docker.errors.APIError as error:
-                if error.status_code != 409:
-                    raise
-                raise EngineError(
-                    f"{ref} is in use",
-                    why=explanation(error),
-                    fix="stop the container first: `jupyter dockerize ps`",
-                ) from error
+            connection, name = self._connected(), _named(ref)
+            for last in (False, True):
+                try:
+                    connection.client().remove_image(name)
+                except docker.errors.NotFound:  # noqa: PERF203 - twice at most
+                    return
+                except docker.errors.APIError as error:
+                    if error.status_code != 409:
+                        raise
+                    image = self.inspect(ref)
+                    podman = self._status is not None and self._status.flavour == "Podman"
+                    if (
+                        last
+                        or not podman
+                        or image is None
+                        or not remove_working_containers(connection, image.id)
+                    ):
+                        raise EngineError(
+                            f"{ref} is in use",
+                            why=explanation(error),
+                            fix="stop the container first: `jupyter dockerize ps`, or `docker ps -a`",
+                        ) from error
+                else:
+                    return
 
     def images(self) -> list[Image]:
         """See `Engine.images`."""

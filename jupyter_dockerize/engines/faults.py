@@ -68,7 +68,9 @@ def root(error: BaseException) -> BaseException:
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, ssl.SSLError | TimeoutError) or (isinstance(one, OSError) and one.errno is not None):
+        if isinstance(one, ssl.SSLError | TimeoutError) or (
+            isinstance(one, OSError) and one.errno is not None
+        ):
             return one
         todo += [
             inner

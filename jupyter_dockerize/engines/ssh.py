@@ -70,18 +70,21 @@ class Bridge:
             threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
 
     def _carry(self, connection: socket.socket) -> None:
-        with connection:
+        # A file, because a shared connection (ControlPersist) holds stderr open long after its client.
+        with connection, tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
                 self._argv,
                 env=self._environ,
                 stdin=connection.fileno(),
                 stdout=connection.fileno(),
-                stderr=subprocess.PIPE,
+                stderr=stderr,
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
-        assert process.stderr is not None
-        said = process.stderr.read(4096).decode(errors="replace").strip()
-        if said:
-            self._errors = said.splitlines()[-1]
-        process.stderr.close()
-        process.wait()
+            process.wait()
+            stderr.seek(0)
+            said = stderr.read(4096).decode(errors="replace").strip()
+            if said:
+                # Before the connection ends, so that whoever sees its end finds the reason.
+                self._errors = said.splitlines()[-1]
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -77,6 +78,8 @@ def probe_with(
         raise InterpreterError(f"{python} gave no answer", why=str(error), fix=fix) from error
     except OSError as error:
         why = error.strerror or str(error)
+        if error.errno == errno.ENOSPC:
+            fix = "make room in the folder for temporary files (TMPDIR)"
         raise InterpreterError(f"{python} cannot be run", why=why, fix=fix) from error
     if version := probing.too_old(done.stderr):
         raise InterpreterError(f"{python} is Python {version}", why="the probe needs 3.8 or newer", fix=fix)

@@ -48,7 +48,7 @@ class PipPackage:
     pure: bool = True
     tags: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()  # Requires-Dist, where it was read
-    edited: tuple[str, ...] = ()  # files edited after install, where it was looked for
+    edited: tuple[str, ...] = ()  # files edited or lost after install, where it was looked for
     dist_info: str | None = None  # the metadata folder, absolute; None in what is stored in images
     location: str | None = None  # an editable's source, absolute; None in what is stored in images
     used: bool | None = None  # this kernel has imported from it; None: not looked at

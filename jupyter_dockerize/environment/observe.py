@@ -60,7 +60,8 @@ def observe(
         return live(where.live, options, cancel=cancel)
     if where.python is not None:
         report(Log(f"looking at the environment of {where.python}"))
-        return Observed(interpreter(where.python, options, cancel=cancel))
+        facts = interpreter(where.python, options, cancel=cancel)
+        return Observed(facts, notebook.kernel if notebook else None)
     if notebook and notebook.language.lower() != "python":
         raise KernelError(
             f"{notebook.path} is a notebook in {notebook.language}",

@@ -15,7 +15,7 @@ import sys
 import time
 
 SCHEMA = 1
-OPTIONS = ("hashes", "libraries", "modules", "requires")
+OPTIONS = ("hashes", "libraries", "modules", "requires", "sizes")
 
 HEADERS = 2048  # bytes of METADATA that hold Name and Version
 LARGEST = 16 << 20  # bytes of any one file that is read whole
@@ -126,7 +126,7 @@ PLUMBING = re.compile(
     INVOCATION_ID | JOURNAL_STREAM | MANAGERPID | GOROOT | CI | DEBUGINFOD_URLS | LOCALE_ARCHIVE |
     MEMORY_PRESSURE\w* | CC | CXX | FC | LD | AR | \w*CFLAGS | \w*CXXFLAGS | CPPFLAGS | LDFLAGS |
     MAKEFLAGS | MAKELEVEL | PYTHON\w* | IPYTHON\w* | WSLENV | NODE_\w+ | NVARCH | LD_LIBRARY_PATH |
-    OLDPWD | SUDO_\w+ | GRANT_SUDO | CHOWN_\w+ | RESTARTABLE |
+    OLDPWD | MPLBACKEND | SUDO_\w+ | GRANT_SUDO | CHOWN_\w+ | RESTARTABLE |
     (?:
         TERM | WAYLAND | GNOME | KDE | QT | GTK | GDK | DESKTOP | SESSION | VIRTUAL_ENV | CONDA | MAMBA |
         MINIFORGE | PYENV | JUPYTER | KERNEL | IPY | PYDEVD | VSCODE | GIT | DOCKER | CONTAINER | PIP |
@@ -507,6 +507,7 @@ def distribution_facts(paths, options, faults):
                     found.append(look(at, place["path"], name, options, faults))
                 except Exception as error:
                     faults.add("pip", os.path.join(place["path"], name), error)
+    _overwritten(found, paths, options)
     return found, leftovers
 
 
@@ -664,23 +665,59 @@ def _egg_link(at, folder, entry, options, faults):
 
 
 def _edited(fact, record, options):
-    """Files whose SHA-256 is not RECORD's, and files that are not there (PEP 376; PEP 427 for the hash)."""
-    if "hashes" not in options:
-        return
-    import csv
+    """Files that are not what RECORD says, and files that are not there (PEP 376; PEP 427 for the hash).
 
-    folder = os.path.dirname(os.path.dirname(record))
+    By their SHA-256; with ``sizes`` alone by their size, which takes a tenth of the time.
+    """
+    if not {"hashes", "sizes"} & set(options):
+        return
     edited: list[str] = []
     missing: list[str] = []
     fact.update(edited=edited, missing=missing)
-    for row in csv.reader(read_text(record, 64 << 20).split("\n")):
-        if len(row) < 2 or not row[1].startswith("sha256="):
-            continue
-        digest = _sha256(os.path.join(folder, row[0]))
+    for path, row in _recorded(record):
+        digest = _sha256(path) if "hashes" in options else _as_large(path, row)
         if digest is None and len(missing) < 100:
             missing.append(row[0])
         elif digest and digest != row[1][7:].rstrip("=") and len(edited) < 100:
             edited.append(row[0])
+
+
+def _recorded(record):
+    """Path and row of every file whose hash RECORD has; but bytecode is compiled anew by installers."""
+    import csv
+
+    folder = os.path.dirname(os.path.dirname(record))
+    for row in csv.reader(read_text(record, 64 << 20).split("\n")):
+        if len(row) > 1 and row[1].startswith("sha256=") and not row[0].endswith(".pyc"):
+            yield os.path.join(folder, row[0]), row
+
+
+def _overwritten(found, paths, options):
+    """Takes out of ``edited`` what is as another package installed it: two that bring one file edit none."""
+    placed = [(paths[fact["at"]]["path"], fact) for fact in found if fact["edited"] is not None]
+    odd = {os.path.join(at, name) for at, fact in placed for name in fact["edited"]}
+    sound: set[str] = set()
+    for at, fact in placed if odd else ():
+        rows = [pair for pair in _recorded(os.path.join(at, fact["entry"], "RECORD")) if pair[0] in odd]
+        sound.update(path for path, row in rows if path not in sound and _sound(path, row, options))
+    for at, fact in placed:
+        fact["edited"] = [name for name in fact["edited"] if os.path.join(at, name) not in sound]
+
+
+def _sound(path, row, options):
+    digest = _sha256(path) if "hashes" in options else _as_large(path, row)
+    return digest == row[1][7:].rstrip("=")
+
+
+def _as_large(path, row):
+    """RECORD's hash where the file has RECORD's size, else "edited"; None where it is not there."""
+    try:
+        size = os.stat(path).st_size
+    except PermissionError:
+        return ""
+    except (OSError, ValueError):
+        return None
+    return row[1][7:].rstrip("=") if row[2:] in ([""], [str(size)]) else "edited"
 
 
 def _sha256(path):

@@ -18,7 +18,7 @@ from pathlib import Path
 from .facts import SCHEMA, AnyFacts
 from .model import Kernel
 
-OPTIONS = ("hashes", "libraries", "modules", "requires")
+OPTIONS = ("hashes", "libraries", "modules", "requires", "sizes")
 LIMIT = 64 << 20  # bytes of JSON; 400 distributions and 900 Debian packages make 0.5 MB
 
 # Read by whatever was named as an interpreter, so it is also valid in Python 2. The folder that it runs

@@ -137,7 +137,7 @@ def _imported(modules: Iterable[tuple[str, str]], root: Path) -> Iterator[tuple[
 def _included(wish: str, folder: Path, root: Path) -> Iterator[tuple[str, Path, Choice | None]]:
     """Relative path and file for everything that ``wish`` names."""
     path = PurePosixPath(wish)
-    if path.is_absolute() or ".." in path.parts or "\\" in wish or not path.parts:
+    if path.is_absolute() or ".." in path.parts or "\\" in wish or not wish:
         raise UsageError(
             f"{shown(wish)} cannot be included",
             why="paths are relative to the notebook's folder and stay inside it",

@@ -63,8 +63,8 @@ def build(
     started = time.monotonic() if started is None else started
     if not overwrite:
         _refuse_to_overwrite(engine, ref, prepared.plan.notebook)
-    prepared = _pinned(prepared, engine, report=report, cancel=cancel)
     report(Step(3, len(STEPS), BUILDING))
+    prepared = _pinned(prepared, engine, report=report, cancel=cancel)
     bundle = prepared.bundle(engine.features())
     before = engine.inspect(ref)
     image = engine.build(
@@ -78,7 +78,7 @@ def build(
     try:
         verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
     except BaseException:
-        _put_back(engine, ref, before)  # cancelled: the name is as it was, or not there
+        _put_back(engine, ref, before, image)  # cancelled: the name is as it was, or not there
         raise
     for finding in extra:
         report(finding)
@@ -99,11 +99,12 @@ def build(
     )
 
 
-def _put_back(engine: Engine, ref: str, before: Image | None) -> None:
+def _put_back(engine: Engine, ref: str, before: Image | None, image: Image) -> None:
     if before is None:
         engine.remove(ref)
-    else:
+    elif before.id != image.id:
         engine.tag(before.id, ref)
+        engine.remove(image.id)
 
 
 def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:

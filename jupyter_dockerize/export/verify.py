@@ -19,7 +19,7 @@ from ..events import Cancel, Report
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PYTHON, PLAN_PATH
 from .prepare import look
 
-IN_IMAGE = frozenset({"libraries", "requires"})
+IN_IMAGE = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
 
 
@@ -49,10 +49,9 @@ def probe_image(engine: Engine, image: Image, *, cancel: Cancel) -> Snapshot:
                 python,
                 IN_IMAGE,
             )
-        except EngineError as error:  # noqa: PERF203 - at most twice
-            reasons.append(f"{python}: {error.why or error.what}")
-        else:
             return interpret(facts)
+        except (EngineError, UsageError) as error:  # noqa: PERF203 - at most twice
+            reasons.append(f"{python}: {error.why or error.what}")
     raise VerificationError(
         "the image cannot be looked into",
         why="; ".join(reasons),

@@ -1,33 +1,32 @@
 """The card says what happened, and no word of it is markup."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_dockerize.display import card, text
+from jupyter_dockerize.api import Recipe
+from jupyter_dockerize.display import card
 from jupyter_dockerize.display.live import Live
-from jupyter_dockerize.environment.compare import Difference
+from jupyter_dockerize.engines.base import Container
+from jupyter_dockerize.environment.plan import Wishes, make_plan
 from jupyter_dockerize.events import Finding, Log, Progress, Step
-from jupyter_dockerize.export.build import Built
 
-BUILT = Built(
-    ref="penguins",
-    digest=None,
-    image_id="sha256:" + "0" * 64,
-    engine="docker",
-    method="rebuild",
-    verdict="identical",
-    summary="identical: 162 packages",
-    fingerprint="sha256:" + "1" * 64,
-    packages=162,
-    differences=(),
-    findings=(),
-    size=1_234_567_890,
-    seconds=61.4,
+from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, SNAPSHOT, difference_of
+
+ALLOWED = {
+    "style", "div", "h4", "p", "b", "span", "code", "ul", "li", "br", "details", "summary", "pre",
+    "table", "tr", "td", "progress", "a",
+}  # fmt: skip
+ATTRIBUTES = {"class", "title", "open", "max", "value", "href", "target", "rel"}
+CONTAINER = Container(
+    name="p-1", id="1", ref="penguins", status="running", url="http://127.0.0.1:1/lab?token=t"
 )
-ALLOWED = {"style", "div", "h4", "b", "span", "code", "ul", "ol", "li", "br", "details", "summary", "pre", "table", "tr", "td", "th", "progress"}  # fmt: skip
 
 
 class Tags(HTMLParser):
@@ -35,10 +34,16 @@ class Tags(HTMLParser):
         super().__init__()
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
 def tags_of(html: str) -> Tags:
@@ -47,23 +52,77 @@ def tags_of(html: str) -> Tags:
     return parser
 
 
-def test_it_shows_image_verdict_size_and_the_one_line_that_opens_it() -> None:
-    html = card.built(BUILT)
-    for part in ("penguins", "Same environment", "1.2 GB", "162 packages", "docker run --rm -p 8888:8888 penguins"):
-        assert part in html
+def assert_harmless(html: str) -> None:
+    seen = tags_of(html)
+    assert seen.tags <= ALLOWED
+    assert seen.attributes <= ATTRIBUTES
+    assert all(link.startswith(("http://", "https://")) for link in seen.links)
+
+
+def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
+    said = tags_of(card.built(BUILT)).text
+    parts = ("Same environment", "penguins", "identical: 162 packages", "1.2 GB", "696 planned differences",
+             "docker run --rm -p 8888:8888 penguins", "%dockerize run penguins")  # fmt: skip
+    places = [said.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_what_nobody_planned_is_in_sight_with_its_fix_and_the_rest_is_folded() -> None:
+    html = card.built(replace(BUILT, verdict="different", differences=(LIBRARY, PATCH, *PLANNED)))
+    sight, _, folded = html.partition("<details>")
+    assert "Not the same environment" in sight
+    assert "libGL.so.1 is missing" in sight and "--apt libgl1" in sight
+    assert "libssl3" not in sight and "libssl3" in folded
+    assert "lib0, lib1" in folded and "and 172 more" in folded
+
+
+def test_many_findings_are_folded_unless_one_is_an_error() -> None:
+    some = tuple(Finding(f"c{n}", "info", f"m{n}") for n in range(5))
+    assert "<details><summary>5 findings" in card.built(replace(BUILT, findings=some))
+    worse = (*some, Finding("e", "error", "bad"))
+    assert "<details open><summary>6 findings" in card.built(replace(BUILT, findings=worse))
 
 
 @given(st.text())
 def test_no_data_becomes_markup(hostile: str) -> None:
-    value = replace(
-        BUILT,
-        summary=hostile,
-        findings=(Finding(hostile, "warning", hostile, hostile),),
-        differences=(Difference(manager="pip", name=hostile, field="version", expected=hostile, found=hostile, class_="unexpected"),),  # fmt: skip
-    )
-    seen = tags_of(card.built(value))
-    assert seen.tags <= ALLOWED
-    assert seen.attributes <= {"class", "title", "open", "max", "value"}
+    finding = Finding(hostile, "warning", hostile, hostile)
+    difference = difference_of(hostile)
+    differences = (difference, replace(difference, class_="tolerated"), replace(difference, class_="planned"))
+    system = replace(SNAPSHOT.system, os=hostile)
+    plan = make_plan(SNAPSHOT, Wishes())
+    live = Live(hostile, lambda state: None)
+    live.report(Step(1, 1, hostile))
+    live.report(Step(1, 2, hostile, within="x"))
+    live.report(finding)
+    live.report(Log(hostile))
+    running = card.progress(live)
+    live.finish("failed", hostile)
+    for html in (
+        running,
+        card.progress(live),
+        card.built(
+            replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences)
+        ),
+        card.compared(replace(COMPARED, differences=differences), hostile),
+        card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
+        card.looked(replace(SNAPSHOT, system=system, findings=(finding,))),
+        card.written(
+            Recipe(folder=Path("x" + hostile.replace("\0", "")), files=(hostile,), plan=plan, base=hostile,
+                   secrets=(), findings=(finding,))
+        ),
+    ):  # fmt: skip
+        assert_harmless(html)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil", None, ""])
+def test_only_an_address_of_the_web_becomes_a_link(url: str | None) -> None:
+    assert tags_of(card.opened(replace(CONTAINER, url=url))).links == []
+
+
+def test_an_image_that_is_open_is_a_link_that_opens_beside_the_notebook() -> None:
+    html = card.opened(CONTAINER)
+    assert tags_of(html).links == ["http://127.0.0.1:1/lab?token=t"]
+    assert 'target="_blank" rel="noopener"' in html
 
 
 def test_hostile_names_are_shown_as_text() -> None:
@@ -73,33 +132,27 @@ def test_hostile_names_are_shown_as_text() -> None:
     assert "&lt;img" in html
 
 
-def test_progress_names_the_step_the_log_and_what_went_wrong() -> None:
-    drawn: list[str] = []
-    live = Live("Building penguins", lambda state: drawn.append(card.progress(state)))
+def test_progress_shows_the_step_its_time_the_bar_and_the_last_line_of_the_log() -> None:
+    live = Live("Building penguins", lambda state: None)
     live.report(Step(1, 4, "Reading the environment"))
     live.report(Step(3, 4, "Building the image"))
-    live.report(Step(2, 9, "apt-get", within="Building the image"))
+    live.report(Step(2, 9, "RUN apt-get", within="Building the image"))
     live.report(Log("\x1b[31mdownloading\x1b[0m 10%\r20%"))
+    html = card.progress(live)
+    assert "3 of 4" in html and '<progress max="9" value="1">' in html
+    assert "RUN apt-get" in html
+    assert "20%" in html and "10%" not in html
+    assert_harmless(html)
+
+
+def test_a_failure_shows_where_why_and_the_end_of_the_log() -> None:
+    live = Live("Building penguins", lambda state: None)
+    live.report(Step(1, 4, "Reading the environment"))
+    for number in range(100):
+        live.report(Log(f"line {number};"))
     live.report(Progress("sending", 2_000_000, 0))
-    live.finish("the disk is full\nfix: make room")
-    assert "Reading the environment" in drawn[-1]
-    assert "the disk is full" in drawn[-1]
-    assert "20%" in drawn[-1] and "10%" not in drawn[-1]
-    assert tags_of(drawn[-1]).tags <= ALLOWED
-
-
-def test_drawing_is_throttled_but_no_step_and_no_end_is_missed() -> None:
-    drawn: list[int] = []
-    live = Live("x", lambda state: drawn.append(len(state.log)))
-    live.report(Step(1, 1, "one"))
-    for number in range(10_000):
-        live.report(Log(str(number)))
-    live.finish()
-    assert len(drawn) < 100
-    assert drawn[-1] == 200
-
-
-def test_sizes_read_as_people_say_them() -> None:
-    assert [text.size(n) for n in (0, 999, 1500, 2_345_678, 713_000_000, 1_234_567_890)] == [
-        "0 B", "999 B", "2 kB", "2.3 MB", "713 MB", "1.2 GB",
-    ]  # fmt: skip
+    live.finish("failed", "the disk is full\nfix: make room")
+    html = card.progress(live)
+    assert "✗" in html and "the disk is full" in html and "fix: make room" in html
+    assert "line 99;" in html and "line 79;" not in html
+    assert "<details open>" in html

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from jupyter_dockerize.display.untrusted import coloured, last_frame, plain
 
-ANYTHING = st.text(alphabet=st.one_of(st.sampled_from("\x1b[]\x07\x9b\x9d\x9c\\m0;38PX^_?\rA\n"), st.characters()))
+ANYTHING = st.text(
+    alphabet=st.one_of(st.sampled_from("\x1b[]\x07\x9b\x9d\x9c\\m0;38PX^_?\rA\n"), st.characters())
+)
 DANGEROUS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -22,7 +24,11 @@ def test_coloured_text_holds_nothing_but_colours(text: str) -> None:
     assert not DANGEROUS.search(without_colours)
 
 
-@given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\u200e\u200f\u061c")))
+@given(
+    st.text(
+        alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\u200e\u200f\u061c")
+    )
+)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert plain(text) == coloured(text) == text
 

@@ -19,13 +19,19 @@ BUNDLE = Bundle({"Dockerfile": b"FROM scratch\n"})
 CANARY = b"canary-3f9a"
 
 
-def docker(folder: Path, *, version: str = "Docker version 28.2.2, build e6534b4", buildx: str = "", build: str = "") -> Cli | None:
+def docker(
+    folder: Path, *, version: str = "Docker version 28.2.2, build e6534b4", buildx: str = "", build: str = ""
+) -> Cli | None:
     """A docker CLI made of shell, found as the user's own would be."""
     script = folder / "docker"
     script.write_text(
         "#!/bin/sh\n"
         f'if [ "$1" = --version ]; then echo "{version}"; exit; fi\n'
-        + (f'if [ "$2" = version ]; then echo "github.com/docker/buildx {buildx} abc"; exit; fi\n' if buildx else "")
+        + (
+            f'if [ "$2" = version ]; then echo "github.com/docker/buildx {buildx} abc"; exit; fi\n'
+            if buildx
+            else ""
+        )
         + f'if [ "$1" = buildx ] && [ -z "{buildx}" ]; then echo "docker: unknown command" >&2; exit 1; fi\n'
         + build
     )
@@ -34,7 +40,12 @@ def docker(folder: Path, *, version: str = "Docker version 28.2.2, build e6534b4
 
 
 def environ(folder: Path, **more: str) -> dict[str, str]:
-    return {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder), "AWS_SECRET_ACCESS_KEY": "private", **more}
+    return {
+        "PATH": f"{folder}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "AWS_SECRET_ACCESS_KEY": "private",
+        **more,
+    }
 
 
 def build(folder: Path, cli: Cli | None, *, bundle: Bundle = BUNDLE, secrets: dict[str, bytes] | None = None,
@@ -76,7 +87,9 @@ cat > {folder}/context.tar
 def test_what_the_cli_is_told(tmp_path: Path):
     cli = docker(tmp_path, buildx="v0.13.1", build=RECORD.format(folder=tmp_path))
     bundle = Bundle({"Dockerfile": b"FROM scratch\n"}, secrets=("ca",), platform="linux/arm64")
-    build(tmp_path, cli, bundle=bundle, secrets={"ca": CANARY}, pull=True, HTTPS_PROXY="http://me:pw@proxy:3128")
+    build(
+        tmp_path, cli, bundle=bundle, secrets={"ca": CANARY}, pull=True, HTTPS_PROXY="http://me:pw@proxy:3128"
+    )
     argv = (tmp_path / "argv").read_text().splitlines()[2:]
     assert argv[:5] == ["buildx", "build", "--builder", "default", "--load"]
     assert {"--provenance=false", "--sbom=false", "--pull", "linux/arm64", "rawjson", "x:1"} <= set(argv)
@@ -137,7 +150,9 @@ def failing(error: str, *logs: str) -> str:
 
 
 def test_a_failure_names_the_step_the_cause_and_the_fix(tmp_path: Path):
-    cli = docker(tmp_path, buildx="v0.13.1", build=failing("exit code: 1", "E: Unable to locate package libx"))
+    cli = docker(
+        tmp_path, buildx="v0.13.1", build=failing("exit code: 1", "E: Unable to locate package libx")
+    )
     events: list[Event] = []
     with pytest.raises(BuildError) as caught:
         build(tmp_path, cli, report=events.append)
@@ -177,7 +192,9 @@ def test_a_cli_that_ends_without_reading(tmp_path: Path):
 def test_cancel_ends_the_cli_and_what_it_started(tmp_path: Path, trap: str):
     # The plugin is a child of the CLI, as buildx is.
     script = f"{trap}echo $$ > {tmp_path}/pid; (echo $BASHPID; exec sleep 300) & echo $! > {tmp_path}/child\n"
-    script += "echo '{\"vertexes\": [{\"digest\": \"v\", \"name\": \"[1/1] RUN x\", \"started\": \"n\"}]}' >&2; wait; wait\n"
+    script += (
+        'echo \'{"vertexes": [{"digest": "v", "name": "[1/1] RUN x", "started": "n"}]}\' >&2; wait; wait\n'
+    )
     cli = docker(tmp_path, buildx="v0.13.1", build=script)
     cancel = Cancel()
     with pytest.raises(CancelledError):

@@ -83,7 +83,12 @@ def test_bytes_of_a_pull_in_plain():
 
 def test_a_step_that_was_cancelled_is_not_the_one_that_failed():
     vertexes = [
-        {"digest": "a", "name": "[x 1/2] RUN a", "started": "now", "error": "context canceled: context canceled"},
+        {
+            "digest": "a",
+            "name": "[x 1/2] RUN a",
+            "started": "now",
+            "error": "context canceled: context canceled",
+        },
         {"digest": "b", "name": "[y 1/2] RUN b", "started": "now", "error": "exit code: 1"},
     ]
     _, output, _ = read(RawJson, [json.dumps({"vertexes": vertexes}).encode()])
@@ -91,7 +96,11 @@ def test_a_step_that_was_cancelled_is_not_the_one_that_failed():
 
 
 @pytest.mark.parametrize("kind", [RawJson, Plain])
-@given(lines=st.lists(st.one_of(st.binary(max_size=80), st.sampled_from([b"{", b"}", b"#1 [1/2] x", b"#1 0.1 y"]))))
+@given(
+    lines=st.lists(
+        st.one_of(st.binary(max_size=80), st.sampled_from([b"{", b"}", b"#1 [1/2] x", b"#1 0.1 y"]))
+    )
+)
 def test_nonsense_is_no_fault(kind: type[RawJson] | type[Plain], lines: list[bytes]):
     read(kind, lines)
 

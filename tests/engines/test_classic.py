@@ -62,7 +62,8 @@ class Builder:
 
 
 def build(folder: Path, builder: Builder, *, podman: bool = False, bundle: Bundle = BUNDLE,
-          secrets: dict[str, bytes] | None = None, report=ignore, cancel: Cancel | None = None) -> None:  # fmt: skip
+          secrets: dict[str, bytes] | None = None, report=ignore,
+          cancel: Cancel | None = None) -> None:  # fmt: skip
     with listening(builder, folder / "s") as host:
         connection = Connection(Endpoint(host=host, origin="a test"), {})
         Api(podman=podman).build(connection, {}, bundle, "x:1", secrets=secrets or {}, report=report,
@@ -105,7 +106,9 @@ def test_bytes_of_a_pull(tmp_path: Path):
 def test_a_secret_is_never_sent_to_a_builder_without_mounts(tmp_path: Path):
     builder = Builder()
     with pytest.raises(EngineError, match="needs a secret") as caught:
-        build(tmp_path, builder, bundle=Bundle({"Dockerfile": b""}, secrets=("ca",)), secrets={"ca": b"canary"})
+        build(
+            tmp_path, builder, bundle=Bundle({"Dockerfile": b""}, secrets=("ca",)), secrets={"ca": b"canary"}
+        )
     assert "buildx" in caught.value.fix
     assert builder.requests == []
 
@@ -135,7 +138,10 @@ def test_an_engine_that_goes_away_in_the_middle(tmp_path: Path):
 
 def test_an_engine_that_refuses(tmp_path: Path):
     with pytest.raises(BuildError, match="refused the build") as caught:
-        build(tmp_path, Builder(b"dockerfile parse error line 1: unknown instruction: FRUM", status="400 Bad Request"))
+        build(
+            tmp_path,
+            Builder(b"dockerfile parse error line 1: unknown instruction: FRUM", status="400 Bad Request"),
+        )
     assert "does not understand" in caught.value.why
 
 
@@ -167,7 +173,13 @@ def test_cancel_before_it_began(tmp_path: Path):
 
 
 def test_nonsense_is_passed_over(tmp_path: Path):
-    said = [b"\xff\n", b"[]\n", b'{"stream": 5}\n', b'{"progressDetail": {"total": "x"}, "id": "a"}\n', b'{"aux": {}}\n']
+    said = [
+        b"\xff\n",
+        b"[]\n",
+        b'{"stream": 5}\n',
+        b'{"progressDetail": {"total": "x"}, "id": "a"}\n',
+        b'{"aux": {}}\n',
+    ]
     build(tmp_path, Builder(*said))
 
 

@@ -58,12 +58,14 @@ def test_no_socket_where_docker_host_names_one(tmp_path: Path):
 
 def test_a_socket_without_permission(tmp_path: Path):
     """Asked as an ordinary user, where these tests run as root."""
-    code = (
-        "import sys; sys.path[:0] = %r\n"
-        "from jupyter_dockerize.engines.docker import DockerEngine\n"
-        "status = DockerEngine(environ={'PATH': '/nonexistent', 'DOCKER_HOST': sys.argv[1]}).status(seconds=5)\n"
-        "print(status.available, status.reason, '|', status.fix)"
-    ) % ([path for path in sys.path if path],)
+    code = f"""if True:
+        import sys
+        sys.path[:0] = {[path for path in sys.path if path]!r}
+        from jupyter_dockerize.engines.docker import DockerEngine
+        engine = DockerEngine(environ=dict(PATH="/nonexistent", DOCKER_HOST=sys.argv[1]))
+        status = engine.status(seconds=5)
+        print(status.available, status.reason, "|", status.fix)
+    """
     argv = [sys.executable, "-c", code, f"unix://{tmp_path}/docker.sock"]
     with listening(engine(DOCKER), tmp_path / "docker.sock"):
         (tmp_path / "docker.sock").chmod(0)
@@ -127,7 +129,9 @@ def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch):
 
 def test_tls_asked_of_a_plain_port(tmp_path: Path):
     with listening(garbage) as host:
-        assert "does not speak TLS" in status(host, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(tmp_path)).reason
+        assert (
+            "does not speak TLS" in status(host, DOCKER_TLS_VERIFY="1", DOCKER_CERT_PATH=str(tmp_path)).reason
+        )
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path):

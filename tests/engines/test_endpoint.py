@@ -18,7 +18,9 @@ def context(folder: Path, name: str, host: str, *, tls: bool = False, skip: bool
     meta = folder / "contexts" / "meta" / key
     meta.mkdir(parents=True)
     docker = {"Host": host, "SkipTLSVerify": skip}
-    (meta / "meta.json").write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": docker}}))
+    (meta / "meta.json").write_text(
+        json.dumps({"Name": name, "Metadata": {}, "Endpoints": {"docker": docker}})
+    )
     if tls:
         files = folder / "contexts" / "tls" / key / "docker"
         files.mkdir(parents=True)
@@ -28,7 +30,11 @@ def context(folder: Path, name: str, host: str, *, tls: bool = False, skip: bool
 
 def test_docker_host_comes_first(tmp_path: Path):
     context(tmp_path, "gpu", "ssh://me@gpu")
-    environ = {"DOCKER_HOST": "unix:///run/mine.sock", "DOCKER_CONTEXT": "gpu", "DOCKER_CONFIG": str(tmp_path)}
+    environ = {
+        "DOCKER_HOST": "unix:///run/mine.sock",
+        "DOCKER_CONTEXT": "gpu",
+        "DOCKER_CONFIG": str(tmp_path),
+    }
     (found,) = candidates(environ)
     assert (found.host, found.origin, found.context) == ("unix:///run/mine.sock", "DOCKER_HOST", None)
     assert str(found.socket) == "/run/mine.sock"

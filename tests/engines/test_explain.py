@@ -1,5 +1,7 @@
 """What people read when a build fails: the cause in words, and what to do."""
 
+# ruff: noqa: E501 - lines as builders print them
+
 import pytest
 
 from jupyter_dockerize.engines.explain import RULES, explain
@@ -18,6 +20,8 @@ SAMPLES = [
     ("manifest for python:9 not found: manifest unknown: manifest unknown", "python:9 is not in its registry"),
     ("failed to resolve source metadata for docker.io/library/python:9: docker.io/library/python:9: not found",
      "docker.io/library/python:9 is not in its registry"),
+    ("failed to solve with frontend dockerfile.v0: failed to create LLB definition: localhost:5000/x:1: not found", "x:1 is not in its registry"),
+    ('failed to resolve reference "localhost:5000/x:1": localhost:5000/x:1: not found', "x:1 is not in its registry"),
     ("initializing source docker://localhost:5000/x:1: reading manifest 1 in localhost:5000/x: manifest unknown",
      "localhost:5000/x:1 is not in its registry"),
     ("unauthorized: authentication required", "refused the credentials"),

@@ -1,6 +1,7 @@
 """Lines as a terminal leaves them, whatever a program prints, and steps that only rise."""
 
 import tracemalloc
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def test_a_line_of_ten_megabytes_is_cut_and_says_so():
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
 def test_lines_do_not_depend_on_how_the_bytes_arrive(data: bytes, cuts: list[int]):
     places = [0, *sorted(cuts), len(data)]
-    chunks = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    chunks = [data[start:end] for start, end in pairwise(places)]
     assert lines_of(*chunks) == lines_of(data)
 
 

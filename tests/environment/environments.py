@@ -79,7 +79,9 @@ def image_of(plan: Plan) -> Snapshot:
     chosen = {c.name for c in plan.choices if c.manager == "pip" and c.planned == "wheel"}
     wheel = Source(kind="local", url="file:///opt/bundle/wheel.whl")
     packages = Packages(
-        pip=tuple(replace(p, source=wheel) if p.name in chosen else p for p in plan.packages.pip),
+        pip=tuple(
+            replace(p, source=wheel if p.name in chosen else p.source, edited=()) for p in plan.packages.pip
+        ),
         conda=plan.packages.conda,
         apt=(*plan.packages.apt, apt("base-files", "12.4", essential=True)),
     )

@@ -344,3 +344,15 @@ def test_tk_is_tolerated_because_the_official_images_come_without_it_and_the_not
     assert comparison.verdict == "equivalent"
     (difference,) = [d for d in comparison.differences if d.class_ == "tolerated"]
     assert "--apt libtk8.6" in difference.note
+
+
+def test_an_image_whose_packages_lost_files_is_different() -> None:
+    plan = make_plan(snapshot(pip("humanize"), pip("six")), Wishes())
+    sound = image_of(plan)
+    broken = with_pip(
+        sound,
+        *(replace(p, edited=("a.py", "b.py") if p.name == "six" else ()) for p in sound.packages.pip),
+    )
+    [difference] = only(compare(plan, broken), "unexpected")
+    assert (difference.name, difference.field) == ("six", "files")
+    assert difference.found == "edited or gone: a.py and 1 more"

@@ -55,7 +55,10 @@ def test_what_is_named_on_purpose_comes_before_the_notebook(
     path = notebook("missing")
     kernelspecs("project", [str(other), *LAUNCH])
     prefix = str(other.parent.parent)
-    assert observe(Where(notebook=path, python=str(other))).facts["python"]["prefix"] == prefix
+    named = observe(Where(notebook=path, python=str(other)))
+    assert named.facts["python"]["prefix"] == prefix
+    assert named.kernel is not None
+    assert named.kernel.name == "missing"  # what the notebook will ask for in the image
     assert observe(Where(notebook=path, kernel="project")).facts["python"]["prefix"] == prefix
     inside = observe(Where(notebook=path, here=True))
     assert inside.facts["probe"]["pid"] == os.getpid()

@@ -19,7 +19,7 @@ from jupyter_dockerize.environment.facts import Facts
 
 from .probed import SOURCE, by_name, dist_info, run
 
-ALL = ("hashes", "libraries", "modules", "requires")
+ALL = ("hashes", "libraries", "modules", "requires", "sizes")
 
 
 def _interpreters() -> list[str]:

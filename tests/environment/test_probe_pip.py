@@ -266,6 +266,31 @@ def test_edited_and_missing_files_are_found_by_their_hash(tmp_path: Path) -> Non
     assert "a,b.py" not in fact["missing"]
 
 
+def test_sizes_alone_tell_what_was_cut_or_lost(tmp_path: Path) -> None:
+    names = ("same.py", "cut.py", "lost.py")
+    for name in names:
+        (tmp_path / name).write_text("x = 1\n")
+    lines = [record_line(tmp_path / name, name) for name in names]
+    lines.append(f"__pycache__/same.cpython-311.pyc,sha256={'x' * 43},1")  # some wheels bring theirs
+    dist_info(tmp_path, "p", RECORD="\n".join(lines))
+    (tmp_path / "same.py").write_text("x = 2\n")  # as long as before: only its hash would tell
+    (tmp_path / "cut.py").write_text("x")
+    (tmp_path / "lost.py").unlink()
+    [fact], _, _ = folder_facts(tmp_path, "sizes")
+    assert (fact["edited"], fact["missing"]) == (["cut.py"], ["lost.py"])
+
+
+@pytest.mark.parametrize("option", ["hashes", "sizes"])
+def test_a_file_that_another_package_brought_too_was_not_edited(tmp_path: Path, option: str) -> None:
+    shared = tmp_path / "shared.py"
+    for name, text in (("first", "x = 1\n"), ("second", "the second one's\n")):
+        shared.write_text(text)
+        dist_info(tmp_path, name, RECORD=record_line(shared, "shared.py"))
+    assert [fact["edited"] for fact in folder_facts(tmp_path, option)[0]] == [[], []]
+    shared.write_text("nobody's text\n")
+    assert [fact["edited"] for fact in folder_facts(tmp_path, option)[0]] == [["shared.py"], ["shared.py"]]
+
+
 def test_requirements_are_read_to_the_end_of_the_headers(tmp_path: Path) -> None:
     lines = [f"Requires-Dist: dep{number}>={number} ; extra == 'x'" for number in range(400)]
     text = "Name: a\nVersion: 1\nRequires-Python: >=3.8,<4\n" + "\n".join(lines) + "\n\nRequires-Dist: no\n"

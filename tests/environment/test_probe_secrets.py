@@ -213,6 +213,12 @@ def test_what_shells_hubs_and_images_set_is_passed_over(name: str) -> None:
     assert probe.environ_facts({name: SECRET}) == {"kept": {}, "withheld": []}
 
 
+def test_the_backend_that_ipykernel_sets_itself_is_passed_over() -> None:
+    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    assert probe.environ_facts(inline) == {"kept": {}, "withheld": []}
+    assert probe.environ_facts({"MPLBACKEND": "Agg"})["kept"] == {"MPLBACKEND": "Agg"}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -113,6 +113,16 @@ def test_a_folder_is_included_with_all_below_it(folder: Path) -> None:
     assert paths(project(folder, "data/")) == paths(project(folder, "./data/."))
 
 
+def test_the_whole_folder_can_be_taken_and_secrets_in_it_stay_out(folder: Path) -> None:
+    for name in ("a.csv", ".env", "deep/b.csv", ".git/config"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("1")
+    found = project(folder, ".")
+    assert paths(found) == ["a.csv", "a.ipynb", "deep/b.csv"]
+    assert {c.name for c in found.choices} == {".env", ".git/"}
+    assert not found.findings
+
+
 @pytest.mark.parametrize(
     "escape",
     [
@@ -121,7 +131,6 @@ def test_a_folder_is_included_with_all_below_it(folder: Path) -> None:
         "data/../../outside.csv",
         "..",
         "",
-        ".",
         "..\\outside.csv",
         "~/x",
         "missing.csv",

@@ -1,0 +1,142 @@
+"""Results in plain text: short, the verdict first, nothing of it markup or escape sequence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_dockerize.api import Recipe
+from jupyter_dockerize.display import text
+from jupyter_dockerize.engines import Survey
+from jupyter_dockerize.engines.base import Container, Image, Status
+from jupyter_dockerize.environment.plan import Wishes, make_plan
+from jupyter_dockerize.events import Finding
+
+from .samples import BUILT, COMPARED, EDITED, LIBRARY, PATCH, PLANNED, SNAPSHOT, WITHHELD, difference_of
+
+HOSTILE = "\x1b]52;c;ZXZpbA==\x07x\x1b[2J\r\x9b31m\u202e"
+DANGEROUS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def test_a_build_is_told_in_a_few_lines_verdict_first() -> None:
+    said = text.build(replace(BUILT, findings=(EDITED, WITHHELD)))
+    lines = said.splitlines()
+    assert lines[0] == "✓ penguins: identical: 162 packages"
+    assert lines[1] == "  1.2 GB, 162 packages, 61 s, by docker"
+    assert "! numpy has files that were edited [edited-files]\n    → reinstall it" in said
+    assert "as planned: added 1 package; left out 695 Debian packages (`--json` lists them)" in said
+    assert lines[-1] == "open it:  docker run --rm -p 8888:8888 penguins"
+    assert len(lines) < 15
+
+
+def test_what_nobody_planned_comes_with_what_to_do() -> None:
+    said = text.comparison(COMPARED)
+    assert said.startswith("✗ different: 1 library\n")
+    assert (
+        "✗ libGL.so.1 is missing, cv2/cv2.abi3.so needs it\n"
+        "    → the Debian package libgl1 has it: --apt libgl1" in said
+    )
+    assert "~ libssl3: version 3.0.19 → 3.0.22" in said
+
+
+def test_hundreds_of_differences_do_not_scroll_by() -> None:
+    many = tuple(replace(LIBRARY, name=f"file{n}.so") for n in range(700))
+    lines = text.comparison(replace(COMPARED, differences=many)).splitlines()
+    assert len(lines) < 50
+    assert "✗ and 680 more: `--json` lists them" in lines
+
+
+def test_a_snapshot_shows_what_would_not_come_back_by_its_name() -> None:
+    said = text.snapshot(SNAPSHOT)
+    assert said.startswith(
+        "Python 3.11.7 in /opt/venv\ndebian 12 amd64, glibc 2.36\n2 pip, 1 conda, 1 Debian packages"
+    )
+    assert re.search(r"^mine +0\.1 +env +vcs https://example.org/mine.git @ c{12}$", said, re.MULTILINE)
+    assert "\nnumpy 2.1.0, zlib 1.3\n" in said
+
+
+def test_a_recipe_groups_what_it_leaves_out(tmp_path: Path) -> None:
+    plan = make_plan(SNAPSHOT, Wishes())
+    choices = tuple(
+        replace(
+            plan.choices[0],
+            kind="left-out",
+            manager="apt",
+            name=f"lib{n}",
+            reason=f"unused; --apt lib{n} takes it",
+        )
+        for n in range(239)
+    )
+    value = Recipe(
+        folder=tmp_path / "my image",
+        files=("Dockerfile", "README.md"),
+        plan=replace(plan, choices=choices),
+        base="python:3.11.7-slim-bookworm",
+        secrets=("ca",),
+        findings=(),
+    )
+    said = text.recipe(value)
+    assert (
+        "left out: 239 Debian packages: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7 and 231 more\n" in said
+    )
+    assert "    unused; --apt NAME takes it\n" in said
+    assert said.endswith(f"docker build --secret id=ca,src=FILE -t NAME '{tmp_path}/my image'")
+    assert len(said.splitlines()) < 10
+
+
+def test_engines_say_why_not_and_what_to_do() -> None:
+    down = Status(name="docker", available=False, reason="it is not running", fix="start it")
+    assert text.engines(Survey(chosen=None, engines=(down,))) == (
+        "✗ docker: it is not running\n    → start it\nchosen: none"
+    )
+
+
+def test_empty_lists_say_how_to_fill_them() -> None:
+    assert "jupyter dockerize build" in text.images([])
+    assert "jupyter dockerize run" in text.containers([])
+
+
+def test_what_is_open_is_told_with_its_address_and_how_to_close_it() -> None:
+    said = text.opened(
+        Container(name="p-1", id="1", ref="p", status="running", url="http://127.0.0.1:1/lab?token=t")
+    )
+    assert said == "p-1 is open at http://127.0.0.1:1/lab?token=t\nclose it:  jupyter dockerize stop p-1"
+
+
+@given(st.text() | st.just(HOSTILE))
+def test_nothing_that_others_wrote_does_anything_in_a_terminal(hostile: str) -> None:
+    finding = Finding(hostile, "warning", hostile, hostile)
+    difference = difference_of(hostile)
+    planned = replace(difference, class_="planned")
+    image = Image(id=hostile, refs=(hostile,), size=1, created=hostile, platform=hostile)
+    container = Container(name=hostile, id="1", ref=hostile, status=hostile, url=hostile, note=hostile)
+    status = Status(name=hostile, available=False, reason=hostile, fix=hostile, endpoint=hostile)
+    for said in (
+        text.build(
+            replace(
+                BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=(difference, planned)
+            )
+        ),
+        text.comparison(
+            replace(COMPARED, verdict="skipped", reason=hostile, differences=(difference, planned))
+        ),
+        text.images([image]),
+        text.containers([container]),
+        text.opened(container),
+        text.engines(Survey(chosen=None, engines=(status,))),
+    ):
+        assert not DANGEROUS.search(said)
+
+
+def test_sizes_read_as_people_say_them() -> None:
+    assert [text.size(n) for n in (0, 999, 1500, 2_345_678, 713_000_000, 1_234_567_890)] == [
+        "0 B", "999 B", "2 kB", "2.3 MB", "713 MB", "1.2 GB",
+    ]  # fmt: skip
+
+
+def test_the_samples_hold_every_class() -> None:
+    assert {d.class_ for d in (LIBRARY, PATCH, *PLANNED)} == {"unexpected", "tolerated", "planned"}

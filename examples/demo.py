@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Any
+from urllib.parse import urlsplit
 
 import nbformat
 from nbclient import NotebookClient
@@ -134,9 +135,9 @@ def left_out(built: dict[str, Any]) -> dict[str, str]:
 
 def served(url: str, name: str) -> dict[str, Any]:
     """A file as the JupyterLab at ``url`` serves it."""
-    found = re.fullmatch(r"(http://[^/]+)/.*[?&]token=(\w[\w-]*)", url)
-    assert found, url
-    with urllib.request.urlopen(f"{found[1]}/api/contents/{name}?token={found[2]}", timeout=20) as answer:
+    parts = urlsplit(url)
+    query = parts._replace(path=f"/api/contents/{name}").geturl()
+    with urllib.request.urlopen(query, timeout=20) as answer:
         return json.load(answer)
 
 

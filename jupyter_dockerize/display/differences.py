@@ -24,6 +24,7 @@ MANAGERS = {
     "library": ("library", "libraries"),
     "file": ("file", "files"),
     "variable": ("variable", "variables"),
+    "index": ("index", "indexes"),
     "system": ("system", "systems"),
 }
 

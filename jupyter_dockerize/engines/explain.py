@@ -71,7 +71,8 @@ RULES: Sequence[Rule] = (
     ),
     _rule(
         r"manifest for (\S+) not found|failed to resolve source metadata for (\S+?): .{0,300}not found"
-        r"|failed to create LLB definition: (\S+?): not found|failed to resolve reference \"(\S+?)\": .{0,300}not found"
+        r"|failed to create LLB definition: (\S+?): not found"
+        r"|failed to resolve reference \"(\S+?)\": .{0,300}not found"
         r"|initializing source docker://(\S+?): .{0,300}(?:manifest|not found)|manifest unknown|no such image"
         r"|name unknown",
         "the base image {0} is not in its registry",

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import IO
 
@@ -55,6 +56,11 @@ def run(
         reader.start()
         while (line := _next(lines, process, cancel)) is not None:
             listen(line)
+        if cancel.cancelled:
+            while not _ended(process):
+                time.sleep(0.02)
+            # What it started may outlive it: a child that heard no SIGINT, or passed over it.
+            _signal(process, kill=True)
         return process.wait()
     finally:
         forget()
@@ -69,7 +75,7 @@ def _next(lines: queue.Queue[bytes | None], process: subprocess.Popen[bytes], ca
     while True:
         with contextlib.suppress(queue.Empty):
             return lines.get(timeout=0.2)
-        if cancel.cancelled and process.poll() is not None:
+        if cancel.cancelled and _ended(process):
             return None
 
 
@@ -97,6 +103,13 @@ def _read(pipe: IO[bytes], lines: queue.Queue[bytes | None], stopped: threading.
     put(None)
 
 
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; without taking its exit status, so that its number stays its own."""
+    if sys.platform == "linux" and process.returncode is None:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return process.poll() is not None
+
+
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
     """Asks the CLI to stop, as Ctrl-C would, and ends it when it does not."""
     _signal(process, kill=False)
@@ -106,8 +119,8 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], *, kill: bool) -> None:
-    if process.poll() is not None:
-        return  # its number may be somebody else's by now
+    if process.returncode is not None:
+        return  # waited for: its number may be somebody else's by now
     with contextlib.suppress(OSError):
         if sys.platform == "win32":
             process.kill() if kill else process.terminate()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ChoiceKind = Literal["left-out", "added", "changed"]
-ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable"]
+ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable", "index"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

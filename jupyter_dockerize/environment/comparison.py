@@ -9,7 +9,7 @@ from .model import SCHEMA
 
 Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
 Class = Literal["planned", "tolerated", "unexpected"]
-DifferenceManager = Literal["python", "pip", "conda", "apt", "library", "file", "variable", "system"]
+DifferenceManager = Literal["python", "pip", "conda", "apt", "library", "file", "variable", "index", "system"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,7 @@ _WORDS: dict[str, str] = {
     "library": "library",
     "file": "file",
     "variable": "variable",
+    "index": "index",
     "system": "system",
 }
 

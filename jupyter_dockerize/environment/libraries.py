@@ -36,7 +36,8 @@ _ALWAYS = frozenset(
 
 _INSTALLER = "apt"  # every image that installs packages has it, with all that it depends on
 _SONAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,198}")
-_SHARED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\.so(?:\.[A-Za-z0-9_.+-]+)?")
+# Name services (nsswitch.conf(5)) belong to the machine: looking up a host name loads what it has.
+_SHARED = re.compile(r"(?!libnss_)[A-Za-z0-9][A-Za-z0-9_.+-]*\.so(?:\.[A-Za-z0-9_.+-]+)?")
 _PYTHON = re.compile(r"libpython[0-9.]+[a-z]*\.so[0-9.]*")
 _PYTHON_PACKAGE = re.compile(r"(?:lib)?python[0-9.]+(?:-stdlib|-minimal|t64)?")
 _DRIVER = re.compile(r"lib(?:cuda|nvcuvid|nvoptix|nvidia-[a-z-]+)\.so(?:\.\d+)?")

@@ -204,7 +204,7 @@ def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice],
             choices.append(
                 Choice(
                     kind="left-out",
-                    manager="pip",
+                    manager="index",
                     name=f"{index.kind} {index.url}",
                     reason=reason,
                     source=index.url,

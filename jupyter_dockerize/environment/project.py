@@ -214,7 +214,8 @@ def _left(name: str, reason: str) -> Choice:
 
 def _named_secret(wish: str) -> Iterator[Finding]:
     if stays_out(wish):
-        what = "usually holds secrets" if holds_secrets(wish) else "is history or a cache, and may hold secrets"
+        secret = holds_secrets(wish)
+        what = "usually holds secrets" if secret else "is history or a cache, and may hold secrets"
         yield Finding(
             "secret-file",
             "error",

@@ -15,7 +15,7 @@ from ..events import Cancel, Event, Finding, Report, Step
 from ..recipe.bundle import Bundle
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
-from .prepare import BUILDING, STEPS, VERIFYING, Prepared
+from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
 from .verify import verify_against_plan
 
 Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
@@ -128,7 +128,7 @@ def _pinned(prepared: Prepared, engine: Engine, *, report: Report, cancel: Cance
     image = engine.inspect(base.ref) or engine.pull(base.ref, report=report, cancel=cancel)
     if image.digest is None:
         return prepared
-    findings = tuple(f for f in prepared.resolution.findings if f.code != "base-not-pinned")
+    findings = tuple(f for f in prepared.resolution.findings if f.code != UNPINNED)
     resolution = dataclasses.replace(
         prepared.resolution, base=dataclasses.replace(base, digest=image.digest), findings=findings
     )

@@ -25,6 +25,7 @@ READING = "Reading the environment"
 LOCKING = "Locking packages"
 BUILDING = "Building the image"
 VERIFYING = "Same environment?"
+UNPINNED = "base-not-pinned"
 STEPS = (READING, LOCKING, BUILDING, VERIFYING)
 
 
@@ -83,7 +84,8 @@ def prepare(
         plan, snapshot, choose_base(plan), offline=offline, report=report, cancel=cancel
     )
     for finding in resolution.findings:
-        report(finding)
+        if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
+            report(finding)
     refuse(resolution.findings, wishes.allow)
     return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
 

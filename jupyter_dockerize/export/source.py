@@ -55,6 +55,9 @@ def _read(path: Path) -> Snapshot:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read", why=str(error)) from error
-    snapshot = parse(data, Snapshot)
+    try:
+        snapshot = parse(data, Snapshot)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.what}", why=error.why, fix=error.fix) from error
     assert isinstance(snapshot, Snapshot)
     return snapshot

@@ -8,6 +8,7 @@ contributor's own is used. ``JUPYTER_DOCKERIZE_REQUIRE_ENGINE=1`` (continuous in
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,11 @@ from jupyter_dockerize.engines.docker import DockerEngine
 REQUIRED = os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE") == "1"
 _ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"
 _CLI = "JUPYTER_DOCKERIZE_TEST_CLI_"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ctrl-C means what it means at a terminal: a shell's background jobs inherit it as ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def missing(what: str) -> NoReturn:

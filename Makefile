@@ -26,6 +26,7 @@ test: $(STAMP)  ## a fresh machine → everything installed, an engine started, 
 
 check: $(STAMP)  ## lint, types, and the floors of the house
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -37,10 +37,15 @@ def test_every_kind_is_in_the_tree_that_the_module_draws() -> None:
 
 
 def test_refused_findings_say_how_to_allow_them() -> None:
-    error = errors.FindingsError([Finding("secret-file", "error", ".env would enter the image", "leave it out")])
+    error = errors.FindingsError(
+        [Finding("secret-file", "error", ".env would enter the image", "leave it out")]
+    )
     assert error.exit_status == 1
     assert "--allow secret-file" in str(error)
 
 
 def test_a_notebook_shows_the_message_and_not_our_stack() -> None:
-    assert errors.UsageError("no name", fix="give one")._render_traceback_() == ["UsageError: no name", "fix: give one"]
+    assert errors.UsageError("no name", fix="give one")._render_traceback_() == [
+        "UsageError: no name",
+        "fix: give one",
+    ]

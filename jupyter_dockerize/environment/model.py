@@ -188,7 +188,7 @@ class Snapshot:
 
     @property
     def fingerprint(self) -> str:
-        """"sha256:…" of the Python version and every pip and conda package (`fingerprint`)."""
+        """ "sha256:…" of the Python version and every pip and conda package (`fingerprint`)."""
         return fingerprint(self.python, self.packages)
 
 

@@ -334,11 +334,14 @@ def test_json_says_class_and_is_in_order() -> None:
     assert "class_" not in data["differences"][0]
 
 
-def test_tk_is_tolerated_because_the_official_images_come_without_it_and_the_note_says_how_to_have_it() -> None:
+def test_tk_is_tolerated_because_the_official_images_come_without_it_and_the_note_says_how_to_have_it() -> (
+    None
+):
     plan = make_plan(snapshot(), Wishes())
     file = "python/lib-dynload/_tkinter.cpython-311-x86_64-linux-gnu.so"
     found = replace(
-        image_of(plan), libraries=Libraries(files=1, missing=(MissingLibrary(file=file, soname="libtk8.6.so"),))
+        image_of(plan),
+        libraries=Libraries(files=1, missing=(MissingLibrary(file=file, soname="libtk8.6.so"),)),
     )
     comparison = compare(plan, found)
     assert comparison.verdict == "equivalent"

@@ -249,7 +249,7 @@ def test_a_fresh_kernel_is_started_in_the_folder_and_gone_afterwards(
     kernelspecs: Callable[..., str], other: Path, tmp_path: Path
 ) -> None:
     # A wrapper: argv[0] is a shell, not the interpreter, and the kernel is its child.
-    line = f"{other} -m ipykernel_launcher -f \"$1\"; true"
+    line = f'{other} -m ipykernel_launcher -f "$1"; true'
     name = kernelspecs("wrapped", ["/bin/sh", "-c", line, "sh", "{connection_file}"])
     folder = tmp_path / "project"
     folder.mkdir()

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-SCIENCE = """
-jupyterlab numpy pandas scipy scikit-learn matplotlib statsmodels seaborn opencv-python pillow sympy networkx bokeh altair
-openpyxl sqlalchemy lxml plotly ipywidgets pytest fastapi typer dask distributed xarray black nltk flask httpx
-""".split()
+SCIENCE = (
+    "jupyterlab", "numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "statsmodels",
+    "seaborn", "opencv-python", "pillow", "sympy", "networkx", "bokeh", "altair", "openpyxl",
+    "sqlalchemy", "lxml", "plotly", "ipywidgets", "pytest", "fastapi", "typer", "dask",
+    "distributed", "xarray", "black", "nltk", "flask", "httpx",
+)  # fmt: skip
 SOURCE_ONLY = "docopt==0.6.2"  # its index has never had a wheel of it
 BUILT_HERE = "psycopg2"  # compiled against the machine's libpq
 USER = "pyfiglet==1.0.2"  # goes to ~/.local
@@ -52,7 +54,9 @@ class Environment:
 
 
 def run(*argv: str | Path, environ: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    done = subprocess.run([*map(str, argv)], env=environ, cwd=cwd, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        [*map(str, argv)], env=environ, cwd=cwd, capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, f"{argv}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 
@@ -102,12 +106,33 @@ def environment_a(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environm
     environ = {**os.environ, "HOME": str(home)}
     environ.pop("PYTHONPATH", None)
     uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
-    run(sys.executable, "-m", "uv", "venv", "--quiet", "--seed", "--system-site-packages", "--python", base, place / "venv")
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "venv",
+        "--quiet",
+        "--seed",
+        "--system-site-packages",
+        "--python",
+        base,
+        place / "venv",
+    )
     run(*uv, *SCIENCE, SOURCE_ONLY)
     run(*uv, "--no-binary", BUILT_HERE, BUILT_HERE)
     run(*uv, "--editable", git_project(place / "pelagic", "pelagic", "DEPTH = 4000\n"))
     run(*uv, "git+" + git_project(place / "moult", "moult", "FEATHERS = 'new'\n").as_uri())
-    run(sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", place, git_project(place / "krill", "krill", "PREY = True\n"))
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "build",
+        "--quiet",
+        "--wheel",
+        "--out-dir",
+        place,
+        git_project(place / "krill", "krill", "PREY = True\n"),
+    )
     run(*uv, next(place.glob("krill-*.whl")))
     run(python, "-m", "pip", "install", "--quiet", "--user", USER, environ=environ)
     yield Environment(python=python, notebook=notebook_folder(place / "project"), environ=environ)
@@ -121,7 +146,9 @@ def _own_interpreter(prefix: Path) -> Path:
         sys.base_prefix,
         prefix,
         symlinks=True,
-        ignore=lambda folder, names: [n for n in names if n in ("site-packages", "__pycache__", "test", "tests")],
+        ignore=lambda folder, names: [
+            n for n in names if n in ("site-packages", "__pycache__", "test", "tests")
+        ],
     )
     (prefix / "lib" / version / "site-packages").mkdir(exist_ok=True)
     return prefix / "bin" / version
@@ -138,7 +165,14 @@ def notebook_folder(folder: Path) -> Path:
         "nbformat_minor": 5,
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         "cells": [
-            {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": text}
+            {
+                "cell_type": "code",
+                "id": f"c{n}",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": text,
+            }
             for n, text in enumerate(cells)
         ],
     }

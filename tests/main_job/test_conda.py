@@ -46,7 +46,9 @@ def environment_b(tmp_path_factory: pytest.TempPathFactory) -> Conda:
 
 @pytest.fixture(scope="module")
 def built(environment_b: Conda) -> Iterator[Any]:
-    yield environment_b.cli("build", environment_b.notebook.name, "--python", str(environment_b.python), "-t", REF)
+    yield environment_b.cli(
+        "build", environment_b.notebook.name, "--python", str(environment_b.python), "-t", REF
+    )
     run("docker", "rmi", "--force", REF)
 
 
@@ -65,7 +67,12 @@ def test_the_snapshot_names_the_overwrite(environment_b: Conda) -> None:
 
 def test_the_lock_is_the_records_of_the_source(environment_b: Conda, tmp_path: Path) -> None:
     environment_b.cli(
-        "recipe", environment_b.notebook.name, "--python", str(environment_b.python), "-o", str(tmp_path / "recipe")
+        "recipe",
+        environment_b.notebook.name,
+        "--python",
+        str(environment_b.python),
+        "-o",
+        str(tmp_path / "recipe"),
     )
     (lock,) = [p for p in (tmp_path / "recipe").rglob("*.txt") if "@EXPLICIT" in p.read_text()]
     lines = {line for line in lock.read_text().splitlines() if line.startswith("https://")}
@@ -79,7 +86,10 @@ def test_the_image_is_the_same_environment(built: Any) -> None:
 
 
 def test_it_imports_what_pip_put_over_conda(built: Any) -> None:
-    program = "import idna, six, humanize, os, sys; print(idna.__version__, six.__version__, os.getuid(), sys.prefix)"
+    program = (
+        "import idna, six, humanize, os, sys\n"
+        "print(idna.__version__, six.__version__, os.getuid(), sys.prefix)"
+    )
     assert in_image(REF, "python", "-c", program).split() == ["3.7", "1.16.0", "1000", "/opt/conda"]
 
 

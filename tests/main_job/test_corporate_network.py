@@ -1,4 +1,4 @@
-"""Behind a private certificate authority and an index that wants a login: it builds, and neither is in the image."""
+"""Behind a private certificate authority, from an index with a login: it builds, and neither is in the image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import trustme
 
 from tests.rig import bridge, channel, place
 
-from .conftest import Environment, git_project, in_image, notebook_folder, run
+from .conftest import CLI, Environment, git_project, in_image, notebook_folder, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(900)]
 
@@ -51,7 +51,17 @@ class Index(http.server.SimpleHTTPRequestHandler):
 def corporate(tmp_path_factory: pytest.TempPathFactory, rig: object) -> Iterator[Environment]:
     folder = tmp_path_factory.mktemp("corporate")
     wheels = folder / "index" / "simple" / "harbour"
-    run(sys.executable, "-m", "uv", "build", "-q", "--wheel", "-o", wheels, git_project(folder / "harbour", "harbour", "DEPTH = 12\n"))
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "build",
+        "-q",
+        "--wheel",
+        "-o",
+        wheels,
+        git_project(folder / "harbour", "harbour", "DEPTH = 12\n"),
+    )
     (wheels / ".gitignore").unlink(missing_ok=True)
     authority = trustme.CA()
     server = _serve(folder / "index", authority)
@@ -94,7 +104,8 @@ def _serve(folder: Path, authority: trustme.CA) -> http.server.ThreadingHTTPServ
 @pytest.fixture(scope="module")
 def built(corporate: Environment) -> Iterator[Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "jupyter_dockerize", "build", str(corporate.notebook), "--python", str(corporate.python), "-t", REF, "--json", "--progress", "jsonl"],
+        [*CLI, "build", str(corporate.notebook), "--python", str(corporate.python), "-t", REF,
+         "--json", "--progress", "jsonl"],
         env=corporate.environ, capture_output=True, text=True, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
@@ -157,9 +168,14 @@ def test_nothing_that_was_printed_or_written_holds_a_secret(
 
 
 def test_without_the_login_the_build_says_what_is_missing_and_leaves_no_image(corporate: Environment) -> None:
-    environ = {**corporate.environ, "PIP_EXTRA_INDEX_URL": corporate.environ["PIP_EXTRA_INDEX_URL"].replace(PASSWORD, "wrong")}
+    environ = {
+        **corporate.environ,
+        "PIP_EXTRA_INDEX_URL": corporate.environ["PIP_EXTRA_INDEX_URL"].replace(PASSWORD, "wrong"),
+    }
     other = Environment(python=corporate.python, notebook=corporate.notebook, environ=environ)
-    said = other.cli("build", str(corporate.notebook), "--python", str(corporate.python), "-t", "jd-test/none", status=1)
+    said = other.cli(
+        "build", str(corporate.notebook), "--python", str(corporate.python), "-t", "jd-test/none", status=1
+    )
     assert "401" in said or "login" in said or "credential" in said, said
     assert run("docker", "images", "-q", "jd-test/none") == ""
 

@@ -39,7 +39,19 @@ def test_another_process_hash_seed_locale_time_zone_and_umask_give_the_same_byte
     python = tmp_path / "venv" / "bin" / "python"
     run(sys.executable, "-m", "uv", "venv", "-q", tmp_path / "venv")
     editable = git_project(tmp_path / "reef", "reef", "CORAL = 3\n")
-    run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "ipykernel", "--editable", editable)
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        python,
+        "ipykernel",
+        "--editable",
+        editable,
+    )
     notebook = notebook_folder(tmp_path / "project")
     who = Environment(python=python, notebook=notebook, environ=dict(os.environ))
     snapshot = tmp_path / "snapshot.json"

@@ -24,7 +24,14 @@ IMPORTS = (
 @pytest.fixture(scope="module")
 def built(environment_a: Environment) -> Iterator[Any]:
     yield environment_a.cli(
-        "build", environment_a.notebook.name, "--python", str(environment_a.python), "-t", REF, "--include", "data"
+        "build",
+        environment_a.notebook.name,
+        "--python",
+        str(environment_a.python),
+        "-t",
+        REF,
+        "--include",
+        "data",
     )
     run("docker", "rmi", "--force", REF)
 
@@ -34,7 +41,13 @@ def test_the_snapshot_names_every_origin(environment_a: Environment) -> None:
     pip = {p["name"]: p for p in snapshot["packages"]["pip"]}
     assert len(pip) >= 150
     kinds = {name: pip[name]["source"]["kind"] for name in ("numpy", "pelagic", "moult", "krill", "docopt")}
-    assert kinds == {"numpy": "index", "pelagic": "editable", "moult": "vcs", "krill": "local", "docopt": "index"}
+    assert kinds == {
+        "numpy": "index",
+        "pelagic": "editable",
+        "moult": "vcs",
+        "krill": "local",
+        "docopt": "index",
+    }
     assert re.fullmatch("[0-9a-f]{40}", pip["moult"]["source"]["commit"])
     assert pip["pyfiglet"]["scope"] == "user"
     assert pip["psycopg2"]["built_locally"]
@@ -63,13 +76,17 @@ def test_the_notebook_runs_inside_with_its_module_and_data(built: Any) -> None:
     assert "276" in json.dumps(json.loads(out)["cells"][0]["outputs"])
 
 
-def test_jupyterlab_answers_on_the_published_port_with_the_notebook(built: Any, environment_a: Environment) -> None:
+def test_jupyterlab_answers_on_the_published_port_with_the_notebook(
+    built: Any, environment_a: Environment
+) -> None:
     opened = environment_a.cli("run", REF)["containers"][0]
     try:
         assert [c["name"] for c in environment_a.cli("ps")["containers"]].count(opened["name"]) == 1
         host, token = address(opened["url"])
         served = ask(f"{host}/api/contents?token={token}")
-        assert {"survey of birds.ipynb", "survey.py", "data"} <= {entry["name"] for entry in served["content"]}
+        assert {"survey of birds.ipynb", "survey.py", "data"} <= {
+            entry["name"] for entry in served["content"]
+        }
     finally:
         environment_a.cli("stop", opened["name"])
     assert opened["name"] not in [c["name"] for c in environment_a.cli("ps")["containers"]]
@@ -86,4 +103,3 @@ def test_verify_and_diff_need_nothing_but_the_image(built: Any, environment_a: E
     assert environment_a.cli("verify", REF)["verdict"] == built["verdict"]
     python = f"python:{environment_a.python}"
     assert environment_a.cli("verify", REF, python)["verdict"] in ("identical", "equivalent")
-

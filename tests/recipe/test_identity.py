@@ -21,10 +21,7 @@ def test_the_labels_say_what_it_is_and_how_it_runs() -> None:
     assert found[identity.LABEL_NOTEBOOK] == "penguins.ipynb"
     assert found[identity.LABEL_PYTHON] == "/opt/env/bin/python"
     assert found[identity.LABEL_RUN] == "docker run --rm -p 8888:8888 IMAGE"
-    assert (
-        found[identity.LABEL_FINGERPRINT]
-        == parse(dump(redacted(plan)), Plan).fingerprint
-    )
+    assert found[identity.LABEL_FINGERPRINT] == parse(dump(redacted(plan)), Plan).fingerprint
 
 
 def test_an_environment_without_a_notebook_says_so() -> None:

@@ -10,8 +10,8 @@ _SECRETS = (
     ".env", ".env.*", "*.env", ".envrc", ".ssh", ".aws", ".azure", ".gcloud", ".config/gcloud", ".gnupg",
     ".kube", ".docker", ".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials", ".boto",
     "kaggle.json", "credentials.json", "client_secret*.json", "service-account*.json",
-    "service_account*.json", "secrets.toml", "secrets.yaml", "secrets.yml", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
-    "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
+    "service_account*.json", "secrets.toml", "secrets.yaml", "secrets.yml", "id_rsa*", "id_dsa*",
+    "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
 )  # fmt: skip
 _HARMLESS = (".env.example", ".env.sample", ".env.template", "*.pub")
 _CACHES = (

@@ -1,4 +1,4 @@
-"""Behind a private certificate authority, from an index with a login: it builds, and neither is in the image."""
+"""Behind a private authority, from an index with a login: it builds, and neither is in the image."""
 
 from __future__ import annotations
 

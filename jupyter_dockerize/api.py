@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cancel import Cancel
 from .environment.model import Snapshot
 from .environment.notebook import read_notebook
 from .environment.observe import Where
 from .environment.plan import Plan, Wishes
 from .errors import UsageError
-from .events import Cancel, Finding, Report, Step, ignore
+from .events import Finding, Report, Step, ignore
 
 if TYPE_CHECKING:
     from .engines import Survey

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .cancel import Cancel
 from .display.card import of as card_of
 from .display.cell import Cell, in_notebook
 from .display.progress import reporter
 from .errors import CancelledError, DockerizeError, VerificationError
-from .events import Cancel
 from .foreground import PATIENCE, Task, wait_for
 from .verbs import DIFFERENT, Outcome, perform
 

@@ -22,10 +22,8 @@ libraries raise these and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .events import Finding
+from .events import Finding
 
 
 class DockerizeError(Exception):

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
+from .cancel import Cancel
 from .errors import CancelledError
-from .events import Cancel
 
 T = TypeVar("T")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import api, surface
 from .arguments import where_of, wishes_of
+from .cancel import Cancel
 from .display import text
 from .display.untrusted import plain
-from .events import Cancel, Report
+from .events import Report
 
 if TYPE_CHECKING:
     from .environment.compare import Comparison

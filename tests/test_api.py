@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_dockerize import api
 from jupyter_dockerize.api import Where, Wishes
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import (
     NoEngineError,
     NotebookError,
@@ -17,7 +18,7 @@ from jupyter_dockerize.errors import (
     ReferenceError,  # noqa: A004 - the field's word
     UsageError,
 )
-from jupyter_dockerize.events import Cancel, Event, Step
+from jupyter_dockerize.events import Event, Step
 
 from .commandline import notebook
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from jupyter_dockerize import foreground
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError, UsageError
-from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.foreground import Task, wait_for
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ..events import Cancel, Report, ignore
+from ..cancel import Cancel
+from ..events import Report, ignore
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 

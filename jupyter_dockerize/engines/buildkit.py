@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..errors import BuildError, EngineError
-from ..events import Cancel, Report
+from ..events import Report
 from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.steps import BUILDKIT, Feature
 from .buildkit_output import Output, Plain, RawJson

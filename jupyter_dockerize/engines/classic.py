@@ -17,8 +17,9 @@ from typing import Any
 
 import msgspec
 
+from ..cancel import Cancel
 from ..errors import BuildError, EngineError
-from ..events import Cancel, Report
+from ..events import Report
 from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.steps import BUILDKIT, CLASSIC, Feature
 from .connection import Connection

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..cancel import Cancel
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
-from ..events import Cancel, Report, ignore
+from ..events import Report, ignore
 from ..recipe.bundle import Bundle
 from ..recipe.identity import LABEL_SCHEMA
 from ..recipe.steps import Feature

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import requests
 
+from ..cancel import Cancel
 from ..errors import BuildError
-from ..events import Cancel
 from .connection import Connection
 from .explain import explain
 from .faults import explanation, mapped

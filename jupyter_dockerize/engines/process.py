@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import IO
 
+from ..cancel import Cancel
 from ..errors import EngineError
-from ..events import Cancel
 
 LONGEST_LINE = 1 << 20  # bytes; the rest of a longer line is passed over
 PATIENCE = 2.0  # seconds between asking it to stop and ending it

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..cancel import Cancel
 from ..errors import EngineError, UsageError
-from ..events import Cancel, Log, Report
+from ..events import Log, Report
 from ..recipe.identity import LABEL_NOTEBOOK
 from ..recipe.layout import PORT, WORK
 from . import ownership

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..cancel import Cancel
 from ..errors import EngineError
-from ..events import Cancel
 from . import ownership
 from .base import Image, Limits
 from .connection import Connection

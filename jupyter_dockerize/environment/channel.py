@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..cancel import Cancel
 from ..errors import CancelledError, KernelError
-from ..events import Cancel
 from . import probing
 from .facts import AnyFacts
 

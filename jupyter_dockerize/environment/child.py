@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..events import Cancel
+from ..cancel import Cancel
 
 
 @dataclass(frozen=True, slots=True)

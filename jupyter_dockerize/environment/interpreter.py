@@ -9,8 +9,8 @@ import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..errors import InterpreterError, VerificationError
-from ..events import Cancel
 from . import child, probing
 from .facts import AnyFacts
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..cancel import Cancel
 from ..errors import KernelError
-from ..events import Cancel
 from . import child, process
 from .channel import Hello, connected
 from .model import Kernel

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..errors import KernelError
-from ..events import Cancel, Log, Report, ignore
+from ..events import Log, Report, ignore
 from .facts import AnyFacts
 from .interpreter import interpreter, through
 from .kernel import fresh, live

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..errors import InterpreterError, KernelError
-from ..events import Cancel
 from . import interpreter
 from .facts import AnyFacts, Fault
 

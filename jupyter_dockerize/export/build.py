@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..cancel import Cancel
 from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, Difference
 from ..errors import EngineError, UsageError, VerificationError
-from ..events import Cancel, Event, Finding, Report, Step
+from ..events import Event, Finding, Report, Step
 from ..recipe.bundle import Bundle
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..cancel import Cancel
 from ..environment.interpret import interpret
 from ..environment.model import Snapshot
 from ..environment.notebook import read_notebook
 from ..environment.observe import Where, observe
 from ..environment.plan import Plan, Wishes, make_plan, refuse
 from ..environment.project import project_of
-from ..events import Cancel, Finding, Report, Step
+from ..events import Finding, Report, Step
 from ..recipe import render
 from ..recipe.base import choose_base
 from ..recipe.bundle import Bundle

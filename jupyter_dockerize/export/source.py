@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..engines.base import Engine
 from ..environment.model import Snapshot, parse
 from ..environment.observe import Where
 from ..errors import UsageError
-from ..events import Cancel, Report
+from ..events import Report
 from .prepare import look
 from .verify import find, probe_image
 

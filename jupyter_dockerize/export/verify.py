@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..cancel import Cancel
 from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, compare
 from ..environment.interpret import interpret
@@ -15,7 +16,7 @@ from ..environment.model import Snapshot, parse
 from ..environment.observe import Where, through
 from ..environment.plan import Plan, make_plan
 from ..errors import EngineError, UsageError, VerificationError
-from ..events import Cancel, Report
+from ..events import Report
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PYTHON, PLAN_PATH
 from .prepare import look
 

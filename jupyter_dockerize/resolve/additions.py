@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 
+from ..cancel import Cancel
 from ..environment.model import Packages, PipPackage, Source, ordered
 from ..environment.plan import Choice, Plan
-from ..events import Cancel, Finding
+from ..events import Finding
 from ..recipe.resolution import LockedPip
 from .credentials import Access
 from .indexes import Indexes

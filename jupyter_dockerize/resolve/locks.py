@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
+from ..cancel import Cancel
 from ..errors import RegistryError
-from ..events import Cancel
 from ..recipe.resolution import LockedPip
 from .credentials import Access
 from .indexes import Indexes, label_index

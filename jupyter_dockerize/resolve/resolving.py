@@ -10,13 +10,14 @@ from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from ..cancel import Cancel
 from ..engines.reference import Reference
 from ..engines.registry import digest_of
 from ..environment.model import PipPackage, Snapshot
 from ..environment.packages import CARRIED
 from ..environment.plan import Plan
 from ..errors import RegistryError, UsageError
-from ..events import Cancel, Finding, Log, Progress, Report
+from ..events import Finding, Log, Progress, Report
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from . import additions, uv

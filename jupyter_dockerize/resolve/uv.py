@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..errors import EngineError, RegistryError
-from ..events import Cancel
 from .credentials import Access
 
 ANONYMOUS = Access()

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..cancel import Cancel
 from ..environment.model import PipPackage
 from ..environment.private import holds_secrets
 from ..environment.secrets import scan_file
-from ..events import Cancel, Finding
+from ..events import Finding
 from ..recipe.resolution import CarriedWheel
 from .editable import exposed, is_extension
 from .installed import (

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.buildkit import LARGEST_SECRET, Cli
 from jupyter_dockerize.engines.endpoint import Endpoint
 from jupyter_dockerize.engines.progress import KEPT
 from jupyter_dockerize.errors import BuildError, CancelledError, EngineError
-from jupyter_dockerize.events import Cancel, Event, Log, Step, ignore
+from jupyter_dockerize.events import Event, Log, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
 
 ENDPOINT = Endpoint(host="unix:///nonexistent/docker.sock", origin="a test")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.classic import Api
 from jupyter_dockerize.engines.connection import Connection
 from jupyter_dockerize.engines.endpoint import Endpoint
 from jupyter_dockerize.engines.exchange import LONGEST_LINE, split
 from jupyter_dockerize.errors import BuildError, CancelledError, EngineError
-from jupyter_dockerize.events import Cancel, Event, Log, Progress, Step, ignore
+from jupyter_dockerize.events import Event, Log, Progress, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
 
 from .listeners import DOCKER, listening, request, respond, silence

@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines import ownership, running
 from jupyter_dockerize.engines.base import Image, Limits
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.errors import BuildError, CancelledError, EngineError, UsageError
-from jupyter_dockerize.events import Cancel, Event, Log, Progress, Step, ignore
+from jupyter_dockerize.events import Event, Log, Progress, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
 from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK, LABEL_SCHEMA
 

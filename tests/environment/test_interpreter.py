@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.interpreter import interpreter, through
 from jupyter_dockerize.errors import CancelledError, InterpreterError, VerificationError
-from jupyter_dockerize.events import Cancel
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 Program = Callable[..., str]

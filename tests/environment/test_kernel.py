@@ -16,11 +16,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment import kernel as kernels
 from jupyter_dockerize.environment.kernel import connection_file, fresh, live
 from jupyter_dockerize.environment.probing import Observed
 from jupyter_dockerize.errors import CancelledError, KernelError
-from jupyter_dockerize.events import Cancel
 
 Start = Callable[..., Any]  # conftest's RunningKernel
 LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.observe import Where, here, observe
 from jupyter_dockerize.errors import CancelledError, InterpreterError, KernelError, NotebookError
-from jupyter_dockerize.events import Cancel, Event, Log
+from jupyter_dockerize.events import Event, Log
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]

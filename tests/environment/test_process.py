@@ -11,9 +11,9 @@ from typing import IO
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.process import Process, from_outside, of_kernel
 from jupyter_dockerize.errors import KernelError
-from jupyter_dockerize.events import Cancel
 
 SLEEP = "import sys, time; print('up', flush=True); time.sleep(600)"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.errors import VerificationError
-from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.export.verify import probe_image
 
 IMAGE = Image(

@@ -18,7 +18,8 @@ from jupyter_dockerize.environment.model import Snapshot, parse
 from jupyter_dockerize.environment.notebook import read_notebook
 from jupyter_dockerize.environment.plan import Wishes, make_plan
 from jupyter_dockerize.environment.project import project_of
-from jupyter_dockerize.events import Cancel, ignore
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.events import ignore
 from jupyter_dockerize.recipe import render
 from jupyter_dockerize.recipe.base import choose_base
 from jupyter_dockerize.recipe.steps import BUILDKIT

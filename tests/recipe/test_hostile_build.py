@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Engine, Image
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.plan import ProjectFile
 from jupyter_dockerize.errors import UsageError
-from jupyter_dockerize.events import Cancel, ignore
+from jupyter_dockerize.events import ignore
 from jupyter_dockerize.recipe import dockerfile, layout, pip, project
 from jupyter_dockerize.recipe.bundle import DOCKERFILE, Bundle
 from jupyter_dockerize.recipe.resolution import LockedPip, Resolution

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import RegistryError
-from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.resolve.credentials import Access
 from jupyter_dockerize.resolve.indexes import Indexes
 from jupyter_dockerize.resolve.locks import Locks, Pin, lock, serve, unlocked

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError, EngineError, RegistryError
-from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.resolve.credentials import Access
 from jupyter_dockerize.resolve.uv import Served, Target, compile_pins, parse, version
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.model import PipPackage, Source
 from jupyter_dockerize.errors import CancelledError
-from jupyter_dockerize.events import Cancel
 from jupyter_dockerize.recipe.resolution import CarriedWheel
 from jupyter_dockerize.resolve.uv import binary
 from jupyter_dockerize.resolve.wheels import Carried, carry
@@ -178,7 +178,7 @@ import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from tests.resolve.conftest import packages_of
 from jupyter_dockerize.resolve.wheels import carry
-from jupyter_dockerize.events import Cancel
+from jupyter_dockerize.cancel import Cancel
 for p in packages_of(Path({str(environment.prefix)!r})):
     made = carry(p, python={PYTHON!r}, prefix={str(environment.prefix)!r}, cancel=Cancel())
     print(p.name, made.wheel.sha256)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError
-from jupyter_dockerize.events import Cancel
 
 
 def test_callbacks_are_called_once_and_late_ones_at_once() -> None:

@@ -17,7 +17,12 @@ _WHEELS = BindFile(WHEELS, f"{layout.BUILD}/{WHEELS}")
 
 
 def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
-    """The stage ``uv``: uv itself, by hash, on top of ``base``."""
+    """The stage ``uv``: uv itself, by hash.
+
+    An official Python image has all that it needs, so it starts beside the stage ``base`` and does
+    not wait for Debian's packages; elsewhere it stands on ``base``.
+    """
+    base = resolution.base
     handed = secrets.for_python(resolution)
     pip = "-m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore"
     lock = f"--no-deps --require-hashes -r {layout.BUILD}/{FOLDER}/{locks.UV}"
@@ -32,11 +37,10 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
         setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
     return [
         Comment("uv installs the packages; it stays in a stage that the image leaves behind."),
-        From("base", stage="uv"),
+        From(base.ref, base.digest, stage="uv") if kind == "python" else From("base", stage="uv"),
         Run((*secrets.trust(handed), *setup), secrets=handed, binds=(bind(locks.UV),)),
         SearchPath(f"{layout.UV}/bin"),
         Env("UV_CACHE_DIR", layout.UV_CACHE),
-        Env("UV_COMPILE_BYTECODE", "1"),
         Env("UV_LINK_MODE", "copy"),
         Env("UV_NO_PROGRESS", "1"),
         Env("UV_PYTHON_INSTALL_DIR", layout.PYTHON),
@@ -67,7 +71,7 @@ def install(found: Iterable[Lock], interpreter: str, resolution: Resolution) -> 
     for lock in found:
         steps.append(Comment(_explain(lock)))
         steps.append(_install(lock, interpreter, resolution))
-    return steps
+    return [*steps, _compile(interpreter)] if steps else []
 
 
 def install_server(python: str, resolution: Resolution) -> list[Step]:
@@ -77,6 +81,7 @@ def install_server(python: str, resolution: Resolution) -> list[Step]:
         From("uv", stage="server"),
         Run((f"uv venv --python={python} --no-python-downloads {layout.SERVER}",)),
         _install(Lock(locks.SERVER, ""), f"{layout.SERVER}/bin/python", resolution),
+        _compile(f"{layout.SERVER}/bin/python"),
     ]
 
 
@@ -84,6 +89,15 @@ def files(*, server: bool) -> dict[str, bytes]:
     """Our own locks as files of the bundle: uv's, and the server's where there is one."""
     names = (locks.UV, locks.SERVER) if server else (locks.UV,)
     return {f"{FOLDER}/{name}": locks.read(name) for name in names}
+
+
+def _compile(interpreter: str) -> Run:
+    """Bytecode, so that imports are quick; of tests nobody needs it, and they are a third of all modules.
+
+    Some packages hold templates that are no Python: they are passed over.
+    """
+    prefix = interpreter.removesuffix("/bin/python")
+    return Run((f"{interpreter} -m compileall -q -j 0 -x '/tests?/' {prefix}/lib || true",))
 
 
 def _explain(lock: Lock) -> str:

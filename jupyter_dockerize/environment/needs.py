@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from packaging.version import InvalidVersion, Version
+
 from ..errors import UsageError
 from ..events import Finding
+from . import releases
 from .choices import Choice, Wishes
-from .model import AptPackage, PipPackage, Snapshot, System
+from .model import AptPackage, PipPackage, Snapshot
 from .names import debian_name, shown
 from .platform import Target
 from .sonames import RELEASES, package_of
@@ -89,33 +92,34 @@ _PROVIDED = re.compile(
 _TIME64 = frozenset({"trixie", "noble"})
 _WITH_TIME64 = frozenset({"libglib2.0-0", "libmagic1", "libzbar0"})  # of the names above
 _SYSTEM = frozenset({"required", "important", "standard"})
-_BASE_OF = {
-    "focal": "bookworm",
-    "jammy": "bookworm",
-    "noble": "trixie",
-    "plucky": "trixie",
-    "questing": "trixie",
-}
 
 
-def release_of(system: System, base: str | None = None, *, conda: bool = False, foreign: bool = False) -> str:
+def release_of(
+    snapshot: Snapshot,
+    pip: Iterable[PipPackage],
+    base: str | None = None,
+    *,
+    conda: bool = False,
+    foreign: bool = False,
+) -> str:
     """The Debian release that the image is expected to have, for the names of packages.
 
-    Of a ``base`` whose tag names one, else the source's own, else the one whose C library is not older.
+    Of a ``base`` whose tag names one, else the one that `recipe.base` will choose.
     """
     named = [
         word for word in (base or "").rpartition(":")[2].replace(".", "-").split("-") if word in RELEASES
     ]
     if named:
         return named[0]
-    if conda or foreign:
+    if conda:
         return "bookworm"
-    if system.os == "debian" and system.codename in RELEASES:
-        return system.codename
-    if system.codename in _BASE_OF:
-        return _BASE_OF[system.codename]
-    version = (system.libc or "").removeprefix("glibc 2.").partition(".")[0]
-    return "trixie" if version.isdecimal() and int(version) > 36 else "bookworm"
+    wanted, _ = releases.wanted(snapshot.system, foreign=foreign)
+    try:
+        version = Version(snapshot.python.version)
+    except InvalidVersion:
+        return wanted
+    compiled = any(p.built_locally and not p.pure for p in pip)
+    return releases.with_python(version, wanted, older=not compiled) or wanted
 
 
 def debian_packages(

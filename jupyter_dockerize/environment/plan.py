@@ -102,7 +102,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         requirements = tuple(sorted({*requirements, "ipykernel"}))
         choices.append(_added("ipykernel", "the notebook needs a kernel, and the environment has none"))
 
-    release = needs.release_of(snapshot.system, wishes.base, conda=bool(conda), foreign=foreign)
+    release = needs.release_of(snapshot, pip, wishes.base, conda=bool(conda), foreign=foreign)
     apt, more, notes = needs.debian_packages(snapshot, pip, wishes, target, release=release)
     choices += more
     findings += notes

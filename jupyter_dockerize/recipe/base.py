@@ -1,10 +1,4 @@
-"""Which image to start from, and why.
-
-Official Python images exist for a patch version on the Debian releases that were supported when
-that version was current (github.com/docker-library/official-images, library/python and its
-history). Debian 12 images begin in June 2023, Debian 13 images in August 2025, when Debian 11's
-ended; older versions on Debian 10 and before are left alone, because apt no longer works there.
-"""
+"""Which image to start from, and why. Which releases there are to choose from: `environment.releases`."""
 
 from __future__ import annotations
 
@@ -12,29 +6,12 @@ import re
 
 from packaging.version import InvalidVersion, Version
 
+from ..environment import releases
 from ..environment.plan import Plan
 from ..errors import UsageError
 from .resolution import Base
 
 MICROMAMBA = "mambaorg/micromamba:2.5.0-debian12-slim"  # reads #sha256 in explicit lists (2.1 and later)
-
-_GLIBC = {  # of each release, as (major, minor)
-    "bullseye": (2, 31),
-    "bookworm": (2, 36),
-    "trixie": (2, 41),
-    "focal": (2, 31),
-    "jammy": (2, 35),
-    "noble": (2, 39),
-    "plucky": (2, 41),
-    "questing": (2, 42),
-}
-_DEBIAN = ("bullseye", "bookworm", "trixie")  # oldest first
-_FIRST: dict[str, dict[tuple[int, int], int]] = {  # the first patch version with an official image
-    "bullseye": {(3, 8): 11, (3, 9): 6, (3, 10): 0, (3, 11): 0, (3, 12): 0, (3, 13): 0},
-    "bookworm": {(3, 8): 17, (3, 9): 17, (3, 10): 12, (3, 11): 4, (3, 12): 0, (3, 13): 0},
-    "trixie": {(3, 9): 23, (3, 10): 18, (3, 11): 13, (3, 12): 11, (3, 13): 6},
-}
-_LAST_BULLSEYE = {(3, 8): 20, (3, 9): 23, (3, 10): 18, (3, 11): 13, (3, 12): 11, (3, 13): 6}
 
 # Packages that look for CUDA in the system, and those that bring it along.
 _WANTS_CUDA = re.compile(r"cupy-cuda\d+x|jax-cuda\d+-(plugin|pjrt)|onnxruntime-gpu|pycuda|tensorflow")
@@ -60,10 +37,9 @@ def choose_base(plan: Plan) -> Base:
     cuda = _cuda(plan)
     if cuda:
         return cuda
-    wanted, why = _wanted(plan)
-    offered = official(version)
+    wanted, why = releases.wanted(plan.system, foreign=plan.foreign)
     compiled = any(p.built_locally and not p.pure for p in plan.packages.pip)
-    chosen = _nearest(wanted, offered, older=not compiled)
+    chosen = releases.with_python(version, wanted, older=not compiled)
     if chosen is None:
         return Base(
             ref=f"debian:{wanted}-slim",
@@ -75,51 +51,6 @@ def choose_base(plan: Plan) -> Base:
     if chosen != wanted:
         reason += f"; Python {version} has no official image on {wanted}, {chosen} is nearest"
     return Base(ref=f"python:{version}-slim-{chosen}", kind="python", reason=reason, codename=chosen)
-
-
-def official(version: Version) -> tuple[str, ...]:
-    """Debian releases, oldest first, for which ``python:VERSION-slim-RELEASE`` was published."""
-    minor, patch = (version.major, version.minor), version.micro
-    found = []
-    for release in _DEBIAN:
-        first = _FIRST[release].get(minor)
-        if minor >= (3, 14):
-            first = None if release == "bullseye" else 0
-        if first is None or patch < first:
-            continue
-        if release == "bullseye" and patch > _LAST_BULLSEYE[minor]:
-            continue
-        found.append(release)
-    return tuple(found)
-
-
-def _wanted(plan: Plan) -> tuple[str, str]:
-    """The Debian release whose C library is not older than the source's, and why that one."""
-    system = plan.system
-    if system.os == "debian" and system.codename in _DEBIAN:
-        return system.codename, "the source's own Debian release"
-    if plan.foreign or system.os in ("macos", "windows"):
-        return _DEBIAN[-1], "the newest Debian, because the source runs on another platform"
-    glibc = _GLIBC.get(system.codename) or _glibc(system.libc)
-    if glibc is None:
-        return _DEBIAN[-1], "the newest Debian, because the source's C library is not known"
-    for release in _DEBIAN[1:]:
-        if glibc <= _GLIBC[release]:
-            return release, f"its C library is not older than the source's {glibc[0]}.{glibc[1]}"
-    return _DEBIAN[-1], f"the newest C library that there is; the source has {glibc[0]}.{glibc[1]}"
-
-
-def _glibc(libc: str | None) -> tuple[int, int] | None:
-    match = re.fullmatch(r"glibc (\d{1,3})\.(\d{1,3}).*", libc or "")
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def _nearest(wanted: str, offered: tuple[str, ...], *, older: bool) -> str | None:
-    """``wanted``, else the next newer release, else (with ``older``) the newest older one."""
-    newer = [r for r in offered if _DEBIAN.index(r) >= _DEBIAN.index(wanted)]
-    if newer:
-        return newer[0]
-    return offered[-1] if offered and older else None
 
 
 def _cuda(plan: Plan) -> Base | None:
@@ -144,7 +75,7 @@ def _own(ref: str, plan: Plan) -> Base:
     """The user's image. An official Python image is known for what it is."""
     official_name = re.fullmatch(r"(?:(?:docker\.io/)?library/|docker\.io/)?python:([A-Za-z0-9_.-]+)", ref)
     if official_name and not plan.packages.conda:
-        codename = next((r for r in _DEBIAN if r in official_name[1].split("-")), "")
+        codename = next((r for r in releases.DEBIAN if r in official_name[1].split("-")), "")
         return Base(ref=ref, kind="python", reason="asked for by name", codename=codename)
     return Base(ref=ref, kind="own", reason="asked for by name")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from packaging.version import Version
 
 from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, System
 from jupyter_dockerize.environment.plan import Plan, Wishes
 from jupyter_dockerize.errors import UsageError
-from jupyter_dockerize.recipe.base import choose_base, official
+from jupyter_dockerize.recipe.base import choose_base
 
 DEBIAN = System(os="debian", version="12", codename="bookworm", libc="glibc 2.36")
 
@@ -65,22 +64,6 @@ def test_what_was_compiled_here_meets_no_older_c_library() -> None:
     """A newer glibc's symbols do not resolve on an older one: rather Python from elsewhere."""
     built = PipPackage(name="x", version="1", built_locally=True, pure=False)
     assert choose_base(plan("3.12.3", ubuntu("noble", "glibc 2.39"), built)).ref == "debian:trixie-slim"
-
-
-@pytest.mark.parametrize(
-    ("version", "releases"),
-    [
-        ("3.7.17", ()),
-        ("3.8.11", ("bullseye",)),
-        ("3.11.3", ("bullseye",)),
-        ("3.11.4", ("bullseye", "bookworm")),
-        ("3.11.13", ("bullseye", "bookworm", "trixie")),
-        ("3.13.7", ("bookworm", "trixie")),
-        ("3.14.0", ("bookworm", "trixie")),
-    ],
-)
-def test_official_images_by_version(version: str, releases: tuple[str, ...]) -> None:
-    assert official(Version(version)) == releases
 
 
 def test_conda_comes_from_micromamba() -> None:

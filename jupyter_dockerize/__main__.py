@@ -1,7 +1,19 @@
-"""``python -m jupyter_dockerize``: the command line without its script."""
+"""The command line's way in: its script, and ``python -m jupyter_dockerize``."""
 
 import sys
 
-from .cli import main
+INTERRUPTED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Runs `cli.main`; a Ctrl-C that comes while it is still being imported is no traceback either."""
+    try:
+        from .cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -93,7 +93,7 @@ class FindingsError(DockerizeError):
         codes = " ".join(f"--allow {code}" for code in sorted({f.code for f in findings}))
         super().__init__(
             f"{first.message}{more}",
-            fix=f"{first.fix.rstrip('.')}; or accept it with {codes}" if first.fix else codes,
+            fix=f"{first.fix}; or accept it with {codes}" if first.fix else codes,
         )
         self.findings = tuple(findings)
 

@@ -184,7 +184,9 @@ def recipe(value: Recipe) -> str:
 def build_line(value: Recipe) -> str:
     """The line that builds the recipe's image."""
     secrets = "".join(f" --secret id={name},src=FILE" for name in value.secrets)
-    return f"docker build{secrets} -t NAME {shlex.quote(plain(str(value.folder)))}"
+    asked = value.plan.foreign or value.plan.wishes.platform
+    platform = f" --platform {value.plan.platform}" if asked else ""
+    return f"docker build{platform}{secrets} -t NAME {shlex.quote(plain(str(value.folder)))}"
 
 
 def comparison(value: Comparison) -> str:

@@ -114,6 +114,8 @@ def release_of(
     if conda:
         return "bookworm"
     wanted, _ = releases.wanted(snapshot.system, foreign=foreign)
+    if base:
+        return wanted
     try:
         version = Version(snapshot.python.version)
     except InvalidVersion:

@@ -78,6 +78,6 @@ def official(version: Version) -> tuple[str, ...]:
 
 
 def glibc_of(system: System) -> tuple[int, int] | None:
-    """The GNU C library that the source runs on, (major, minor); None for another one, or where it is not known."""
+    """The source's GNU C library as (major, minor); None for another one, or where it is not known."""
     match = re.fullmatch(r"glibc (\d{1,3})\.(\d{1,3}).*", system.libc or "")
     return (int(match[1]), int(match[2])) if match else None

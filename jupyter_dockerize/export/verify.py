@@ -17,7 +17,7 @@ from ..environment.observe import Where, through
 from ..environment.plan import Plan, make_plan
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Report
-from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PYTHON, PLAN_PATH
+from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
 from .prepare import look
 
 IN_IMAGE = frozenset({"libraries", "requires", "sizes"})
@@ -66,7 +66,8 @@ def stored_plan(engine: Engine, image: Image) -> Plan:
     Raises `VerificationError` where there is none, or where it is not what the label says.
     """
     try:
-        plan = parse(engine.execute(image.id, ["cat", PLAN_PATH]), Plan)
+        data = engine.execute(image.id, ["cat", PLAN_PATH])
+        plan = parse(data, Plan)
     except (EngineError, UsageError) as error:
         raise VerificationError(
             "the image does not say what it is meant to hold",
@@ -74,10 +75,13 @@ def stored_plan(engine: Engine, image: Image) -> Plan:
             fix="name what to compare it with: `jupyter dockerize verify REF SOURCE`",
         ) from error
     assert isinstance(plan, Plan)
-    if plan.fingerprint != image.labels.get(LABEL_FINGERPRINT):
+    said = (image.labels.get(LABEL_FINGERPRINT), image.labels.get(LABEL_PLAN))
+    if said != (plan.fingerprint, plan_digest(data)):
         raise VerificationError(
-            "the image's plan is not the one that its label names",
-            why=f"plan {plan.fingerprint[:19]}…, label {str(image.labels.get(LABEL_FINGERPRINT))[:19]}…",
+            "the image's plan is not the one that its labels name",
+            why=f"the plan's fingerprint is {plan.fingerprint[:19]}…, the label's {str(said[0])[:19]}…"
+            if said[0] != plan.fingerprint
+            else "the packages are the same, the rest of the plan is not",
             fix="somebody changed the one or the other: rebuild the image",
         )
     return plan

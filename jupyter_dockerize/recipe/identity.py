@@ -5,8 +5,10 @@ The plan is stored in its redacted form (`environment.redact`), which has the sa
 
 from __future__ import annotations
 
+import hashlib
+
 from .. import __version__
-from ..environment.model import SCHEMA
+from ..environment.model import SCHEMA, dump
 from ..environment.plan import Plan
 from . import layout
 from .resolution import Resolution
@@ -15,6 +17,7 @@ from .steps import Label
 LABEL_SCHEMA = "jupyter-dockerize.schema"
 LABEL_VERSION = "jupyter-dockerize.version"
 LABEL_FINGERPRINT = "jupyter-dockerize.fingerprint"
+LABEL_PLAN = "jupyter-dockerize.plan"  # "sha256:…" of the stored plan's bytes
 LABEL_METHOD = "jupyter-dockerize.method"
 LABEL_NOTEBOOK = "jupyter-dockerize.notebook"  # "" where there is none
 LABEL_PYTHON = "jupyter-dockerize.python"  # the interpreter that the notebook's kernel runs
@@ -29,6 +32,11 @@ PLAN_PATH = f"{layout.IDENTITY}/{PLAN}"  # in the image
 RUN = f"docker run --rm -p {layout.PORT}:{layout.PORT} IMAGE"
 
 
+def plan_digest(data: bytes) -> str:
+    """What `LABEL_PLAN` says of a stored plan: ``sha256:`` and 64 hex digits."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
 def labels(plan: Plan, resolution: Resolution) -> list[Label]:
     """What ``docker inspect`` shows of a plan. No time: the same plan gives the same bytes."""
     base = resolution.base
@@ -36,6 +44,7 @@ def labels(plan: Plan, resolution: Resolution) -> list[Label]:
         LABEL_SCHEMA: str(SCHEMA),
         LABEL_VERSION: __version__,
         LABEL_FINGERPRINT: plan.fingerprint,
+        LABEL_PLAN: plan_digest(dump(plan)),
         LABEL_METHOD: "rebuild",
         LABEL_NOTEBOOK: plan.notebook or "",
         LABEL_PYTHON: layout.interpreter(bool(plan.packages.conda)),

@@ -56,7 +56,7 @@ def test_programs_that_python_packages_call_come_along_where_the_source_has_them
 
 def test_the_same_library_has_another_name_after_the_transition_to_64_bit_time() -> None:
     source = linked(("libglib-2.0.so.0", "libglib2.0-0t64"), system=NOBLE, apt=(apt("libglib2.0-0t64"),))
-    assert debian(make_plan(source, Wishes())) == ["libglib2.0-0t64"]
+    assert debian(make_plan(source, Wishes(base="python:3.11-slim-trixie"))) == ["libglib2.0-0t64"]
     plan = make_plan(source, Wishes(base="python:3.11-slim-bookworm"))
     assert debian(plan) == ["libglib2.0-0"]
     [renamed] = [c for c in plan.choices if c.kind == "changed"]
@@ -140,18 +140,25 @@ def test_what_is_no_debian_package_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "base", "release"),
+    ("system", "python", "base", "release"),
     [
-        (BOOKWORM, None, "bookworm"),
-        (BOOKWORM, "python:3.12-slim-trixie", "trixie"),
-        (BOOKWORM, "registry.corp.local:5000/team/base:1", "bookworm"),
-        (replace(BOOKWORM, codename="trixie"), None, "trixie"),
-        (NOBLE, None, "trixie"),
-        (replace(NOBLE, codename="jammy"), None, "bookworm"),
-        (FEDORA, None, "trixie"),
-        (System(os="rocky", libc="glibc 2.34"), None, "bookworm"),
-        (MACOS, None, "bookworm"),
+        (BOOKWORM, "3.11.7", None, "bookworm"),
+        (BOOKWORM, "3.11.7", "python:3.12-slim-trixie", "trixie"),
+        (BOOKWORM, "3.11.7", "registry.corp.local:5000/team/base:1", "bookworm"),
+        (replace(BOOKWORM, codename="trixie"), "3.13.7", None, "trixie"),
+        (replace(BOOKWORM, codename="trixie"), "3.11.7", None, "bookworm"),
+        (NOBLE, "3.12.11", None, "trixie"),
+        (NOBLE, "3.12.3", None, "bookworm"),
+        (replace(NOBLE, codename="jammy"), "3.10.12", None, "bookworm"),
+        (FEDORA, "3.13.7", None, "trixie"),
+        (System(os="rocky", libc="glibc 2.34"), "3.11.7", None, "bookworm"),
+        (MACOS, "3.12.4", None, "bookworm"),
+        (MACOS, "3.13.7", None, "trixie"),
     ],
 )
-def test_the_release_whose_names_are_planned(system: System, base: str | None, release: str) -> None:
-    assert release_of(system, base) == release
+def test_the_release_whose_names_are_planned(
+    system: System, python: str, base: str | None, release: str
+) -> None:
+    source = snapshot(system=system)
+    source = replace(source, python=replace(source.python, version=python))
+    assert release_of(source, source.packages.pip, base) == release

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def built(environment_a: Environment) -> Iterator[Any]:
         "--include",
         "data",
     )
-    run("docker", "rmi", "--force", REF)
+    run("docker", "rmi", "--force", REF, f"{REF}-changed")
 
 
 def test_the_snapshot_names_every_origin(environment_a: Environment) -> None:
@@ -103,3 +104,24 @@ def test_verify_and_diff_need_nothing_but_the_image(built: Any, environment_a: E
     assert environment_a.cli("verify", REF)["verdict"] == built["verdict"]
     python = f"python:{environment_a.python}"
     assert environment_a.cli("verify", REF, python)["verdict"] in ("identical", "equivalent")
+
+
+def test_an_image_whose_files_or_plan_somebody_changed_is_noticed(
+    built: Any, environment_a: Environment, tmp_path: Path
+) -> None:
+    gone = _derived(tmp_path, "RUN rm /opt/env/lib/python3*/site-packages/docopt.py")
+    found = environment_a.cli("verify", gone, status=1)
+    assert {(d["name"], d["field"]) for d in found["differences"] if d["class"] == "unexpected"} == {
+        ("docopt", "files")
+    }
+    forged = _derived(
+        tmp_path, "USER 0\nRUN sed -i 's/no package here/nothing here/' /opt/jupyter-dockerize/plan.json"
+    )
+    assert "not the one that its labels name" in environment_a.cli("verify", forged, status=1)
+
+
+def _derived(folder: Path, instructions: str) -> str:
+    """An image made of the built one by somebody else."""
+    (folder / "Dockerfile").write_text(f"FROM {REF}\n{instructions}\n")
+    run("docker", "build", "-q", "-t", f"{REF}-changed", folder)
+    return f"{REF}-changed"

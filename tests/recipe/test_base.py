@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, System
-from jupyter_dockerize.environment.plan import Plan, Wishes
+from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, Snapshot, System
+from jupyter_dockerize.environment.needs import release_of
+from jupyter_dockerize.environment.plan import Plan, Wishes, make_plan
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe.base import choose_base
+
+from ..environment.environments import snapshots
 
 DEBIAN = System(os="debian", version="12", codename="bookworm", libc="glibc 2.36")
 
@@ -100,6 +105,16 @@ def test_a_cuda_base_only_where_cuda_is_the_systems(names: list[str], kind: str)
 def test_the_users_base_is_taken(ref: str, kind: str, codename: str) -> None:
     base = choose_base(replace(plan(), wishes=Wishes(base=ref)))
     assert (base.ref, base.kind, base.codename) == (ref, kind, codename)
+
+
+@given(snapshots(), st.sampled_from(("3.8.10", "3.11.7", "3.12.3", "3.13.7")))
+def test_debian_packages_have_their_names_of_the_bases_release(source: Snapshot, python: str) -> None:
+    source = replace(source, python=replace(source.python, version=python))
+    planned = make_plan(source, Wishes())
+    expected = release_of(
+        source, planned.packages.pip, conda=bool(planned.packages.conda), foreign=planned.foreign
+    )
+    assert choose_base(planned).codename == expected
 
 
 @pytest.mark.parametrize("version", ["3.11", "", "evil", "3.11.7.1", "1!3.11.7", "3.11.7+local"])

@@ -5,21 +5,16 @@ Nothing is executed; nothing outside the folder is looked at, also not through a
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path, PurePosixPath
 
+from . import imports
 from .notebook import Notebook
 
 _MODULES = 2000  # files of one notebook
 _FOLDERS = 50  # folders that are tried before each name
-_SIZE = 4 << 20  # bytes of a module that is still looked into
-_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|timeit|capture|prun|python3?\b|memit|mprun|snakeviz)")
-_NOT_PYTHON = re.compile(r"^([ \t]*)(?:[%!?]|[\w., ]+=[ \t]*[%!]).*$|^([ \t]*)[\w.]+\?{1,2}[ \t]*$", re.M)
-_IMPORT = re.compile(r"^[ \t]*((?:import|from)[ \t]+[\w.].*)$", re.M)
 _RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w+[ \t]+)*['\"]?([\w./-]+\.py)['\"]?(?:\s|$)", re.M)
 
 
@@ -32,7 +27,7 @@ def modules(notebook: Notebook) -> list[str]:
     folder = notebook.path.parent
     root = folder.resolve()
     cells = [cell.source for cell in notebook.cells]
-    waiting = [file for name in _imports(cells) for file in _files(name, folder, folder)]
+    waiting = [file for name in imports.read(cells).imports for file in _files(name, folder, folder)]
     scripts = (match[1] for cell in cells for match in _RUN.finditer(cell))
     waiting += [folder / script for script in scripts if _is_path(script)]
     found: set[Path] = set()
@@ -41,9 +36,9 @@ def modules(notebook: Notebook) -> list[str]:
         if file in found or not _inside(file, root):
             continue
         found.add(file)
-        if file.stat().st_size <= _SIZE:
-            source = file.read_text("utf-8", "replace")
-            waiting += [f for name in _imports([source]) for f in _files(name, folder, file.parent)]
+        if file.stat().st_size <= imports.LONGEST:
+            found_there = imports.read([file.read_text("utf-8", "replace")]).imports
+            waiting += [f for name in found_there for f in _files(name, folder, file.parent)]
     return sorted({file.relative_to(folder).as_posix() for file in found})
 
 
@@ -55,52 +50,11 @@ def data_files(notebook: Notebook) -> list[str]:
     """
     folder = notebook.path.parent
     root = folder.resolve()
-    texts = sorted({text for text in _texts(cell.source for cell in notebook.cells) if _is_path(text)})
+    texts = [text for text in imports.read(cell.source for cell in notebook.cells).texts if _is_path(text)]
     folders = ["", *(text for text in texts if (folder / text).is_dir())][:_FOLDERS]
     named = {folder / start / text for start, text in product(folders, texts)}
     found = (file for file in named if _is_data(file))
     return sorted(f.relative_to(folder).as_posix() for f in found if f != notebook.path and _inside(f, root))
-
-
-def _imports(sources: Iterable[str]) -> set[str]:
-    """The dotted names that code imports, as written; ``from a import b`` gives a and a.b, b may be a module.
-
-    Line by line where it is not valid for this Python.
-    """
-    found: set[str] = set()
-    for source in map(_plain, sources):
-        tree = _tree(source)
-        trees = [tree] if tree else [_tree(line) for line in _IMPORT.findall(source)]
-        for node in (node for tree in trees if tree for node in ast.walk(tree)):
-            if isinstance(node, ast.Import):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                start = "." * node.level + (node.module or "")
-                found.add(start)
-                found.update(start + "." * bool(node.module) + alias.name for alias in node.names)
-    return found
-
-
-def _texts(sources: Iterable[str]) -> Iterator[str]:
-    for source in map(_plain, sources):
-        tree = _tree(source)
-        for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
-
-
-def _plain(source: str) -> str:
-    """The code without IPython's own syntax; "" for cells in another language."""
-    if _OTHER_LANGUAGE.match(source):
-        return ""
-    return source if _tree(source) else _NOT_PYTHON.sub(r"\1\2pass", source)
-
-
-def _tree(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _files(name: str, folder: Path, package: Path) -> list[Path]:

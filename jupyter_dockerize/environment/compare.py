@@ -16,11 +16,10 @@ from .comparison import Class, Comparison, Difference, DifferenceManager, Verdic
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
 from .packages import as_imported
 from .plan import Plan
-from .sonames import package_of
+from .sonames import likely_package_of, of_driver
 
 _RANK: dict[Class, int] = {"unexpected": 0, "tolerated": 1, "planned": 2}
 _BASES_OWN = frozenset({"system", "debian"})  # scopes that come with the base image
-_DRIVER = ("libcuda.so*", "libcudadebugger.so*", "libnvcuvid.so*", "libnvidia-*.so*", "libnvoptix.so*")
 
 # Files that load only where somebody installed what they link to, and whose package works without them.
 _OPTIONAL = (
@@ -249,14 +248,14 @@ def _libraries(known: Iterable[MissingLibrary], found: Snapshot) -> Iterator[Dif
         if (_below(missing.file), missing.soname) in before:
             continue
         soname = missing.soname
-        package = package_of(soname, found.system.codename) or package_of(soname, "bookworm")
+        package = likely_package_of(soname, found.system.codename)
         note = (
             f"the Debian package {package} has it: --apt {package}"
             if package
             else "no Debian package is known"
         )
         class_: Class = "unexpected"
-        if any(fnmatchcase(soname, pattern) for pattern in _DRIVER):
+        if of_driver(soname):
             class_, note = "tolerated", "it comes with the GPU's driver when the image is run with --gpus"
         elif any(fnmatchcase(missing.file, f) and fnmatchcase(soname, s) for f, s in _OPTIONAL):
             class_ = "tolerated"

@@ -11,15 +11,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_LINE = re.compile(
-    r"^[ \t]*(?:import[ \t]+(?P<names>[\w., \t]+)|from[ \t]+(?P<origin>\w[\w.]*)[ \t]+import\b)", re.M
-)
-_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.M)
-_AS = re.compile(r"\s+as\s+\w+")
-_OTHER_LANGUAGE = re.compile(
-    r"\A\s*%%(?:bash|sh|script|html|javascript|js|latex|markdown|svg|perl|ruby|sql|R|cython|writefile|file)\b"
-)
-LONGEST = 1 << 20  # characters of one cell or module that are parsed
+_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|timeit|capture|prun|python3?\b|memit|mprun|snakeviz)")
+_NOT_PYTHON = re.compile(r"^([ \t]*)(?:[%!?]|[\w., ]+=[ \t]*[%!]).*$|^([ \t]*)[\w.]+\?{1,2}[ \t]*$", re.M)
+_IMPORT = re.compile(r"^[ \t]*((?:import|from)[ \t]+[\w.].*)$", re.M)
+LONGEST = 4 << 20  # characters of one cell or module that are parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +32,9 @@ def read(sources: Iterable[str]) -> Code:
     for source in sources:
         if len(source) > LONGEST or _OTHER_LANGUAGE.match(source):
             continue
-        tree = _tree(source) or _tree(_MAGIC.sub(r"\1pass", source))
-        if tree is None:
-            imports.update(_by_line(source))
-            continue
-        for node in ast.walk(tree):
+        tree = _tree(source) or _tree(_NOT_PYTHON.sub(r"\1\2pass", source))
+        trees = [tree] if tree else [_tree(line) for line in _IMPORT.findall(source)]
+        for node in (node for tree in trees if tree for node in ast.walk(tree)):
             if isinstance(node, ast.Import):
                 imports.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -64,13 +57,3 @@ def _from(node: ast.ImportFrom) -> list[str]:
     inner = origin if origin.endswith(".") else f"{origin}."
     own = [origin] if node.module else []
     return own + [inner + alias.name for alias in node.names if alias.name != "*"]
-
-
-def _by_line(source: str) -> Iterable[str]:
-    for match in _LINE.finditer(source):
-        if match["origin"]:
-            yield match["origin"]
-        else:
-            for name in _AS.sub("", match["names"]).split(","):
-                if name.strip():
-                    yield name.strip()

@@ -13,10 +13,7 @@ from ..events import Finding
 from .facts import AptFacts, LibraryFacts, PathFacts
 from .model import Libraries, Library, MissingLibrary
 from .names import debian_name, printable, shown
-from .sonames import package_of
-
-FALLBACK_CODENAME = "bookworm"
-"""The release whose package names are used where the source is neither Debian nor Ubuntu."""
+from .sonames import likely_package_of, of_driver
 
 _ALWAYS = frozenset(
     {
@@ -40,7 +37,6 @@ _SONAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,198}")
 _SHARED = re.compile(r"(?!libnss_)[A-Za-z0-9][A-Za-z0-9_.+-]*\.so(?:\.[A-Za-z0-9_.+-]+)?")
 _PYTHON = re.compile(r"libpython[0-9.]+[a-z]*\.so[0-9.]*")
 _PYTHON_PACKAGE = re.compile(r"(?:lib)?python[0-9.]+(?:-stdlib|-minimal|t64)?")
-_DRIVER = re.compile(r"lib(?:cuda|nvcuvid|nvoptix|nvidia-[a-z-]+)\.so(?:\.\d+)?")
 _BY = 3
 
 
@@ -115,7 +111,7 @@ def _owner(library: Library, apt: AptFacts | None, codename: str) -> str | None:
     if _PYTHON.fullmatch(library.soname):
         return None
     if library.owner is None and apt is None:
-        return package_of(library.soname, codename) or package_of(library.soname, FALLBACK_CODENAME)
+        return likely_package_of(library.soname, codename)
     return library.owner
 
 
@@ -149,11 +145,11 @@ def _missing(missing: Sequence[tuple[str, str]], codename: str) -> list[Finding]
     for soname, files in by_soname.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         said = f"{shown(files[0])}{more} cannot find {soname}"
-        if _DRIVER.fullmatch(soname):
+        if of_driver(soname):
             fix = "it comes with the NVIDIA driver of the machine; run the image with --gpus all"
             findings.append(Finding("library-driver", "info", said, fix))
             continue
-        package = package_of(soname, codename) or package_of(soname, FALLBACK_CODENAME)
+        package = likely_package_of(soname, codename)
         if package:
             findings.append(
                 Finding(

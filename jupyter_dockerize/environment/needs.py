@@ -19,7 +19,7 @@ from .choices import Choice, Wishes
 from .model import AptPackage, PipPackage, Snapshot
 from .names import debian_name, shown
 from .platform import Target
-from .sonames import RELEASES, package_of
+from .sonames import RELEASES, TIME64, of_driver, package_of
 
 # Python package → Debian packages, in the names of Debian 12, that it calls or opens while it runs.
 # Taken over where the source has them; where the source has no Debian packages at all, all of them.
@@ -83,13 +83,12 @@ _LINKED_ON_LINUX: dict[str, tuple[str, ...]] = {
     "mysqlclient": ("libmariadb3",),
 }
 
-# The C library's, the compiler's, Python's own and the GPU driver's: the base or the machine has them.
+# The C library's, the compiler's and Python's own: the base has them.
 _PROVIDED = re.compile(
     r"(?:ld-|libc|libm|libdl|libpthread|librt|libutil|libresolv|libnsl|libcrypt|libanl|libmvec|libthread_db)"
     r"(?:[-.]musl)?[-.\w]*\.so(?:\.\d+)*|libc\.musl-.*|(?:libgcc_s|libstdc\+\+|libgomp|libatomic)\.so\.\d+|libz\.so\.1"
-    r"|libpython[0-9.]+[a-z]*\.so[0-9.]*|lib(?:cuda|nvcuvid|nvoptix|nvidia-[a-z-]+)\.so(?:\.\d+)*|linux-vdso\.so\.1"
+    r"|libpython[0-9.]+[a-z]*\.so[0-9.]*|linux-vdso\.so\.1"
 )
-_TIME64 = frozenset({"trixie", "noble"})
 _WITH_TIME64 = frozenset({"libglib2.0-0", "libmagic1", "libzbar0"})  # of the names above
 _SYSTEM = frozenset({"required", "important", "standard"})
 
@@ -205,7 +204,7 @@ def _unowned(snapshot: Snapshot, release: str) -> Iterable[Finding]:
     """Libraries that no package holds: somebody put them there by hand, or our table does not know them."""
     assert snapshot.libraries is not None
     for library in snapshot.libraries.needed:
-        if library.owner or _PROVIDED.fullmatch(library.soname):
+        if library.owner or _PROVIDED.fullmatch(library.soname) or of_driver(library.soname):
             continue
         if not snapshot.packages.apt and package_of(library.soname, release):
             continue
@@ -241,7 +240,7 @@ def _called(names: Iterable[str], snapshot: Snapshot, *, elsewhere: bool) -> dic
 def _in_release(name: str, release: str) -> str:
     """With or without "t64": the 64-bit time_t transition renamed libraries in Debian 13 and Ubuntu 24.04."""
     plain = name.removesuffix("t64")
-    if release not in _TIME64:
+    if release not in TIME64:
         return plain
     return f"{plain}t64" if plain in _WITH_TIME64 else name
 

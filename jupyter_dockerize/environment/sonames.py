@@ -8,17 +8,32 @@ all five do. The Debian 12 lines were held against that release's package list.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 RELEASES = ("bullseye", "bookworm", "trixie", "jammy", "noble")
 """Debian 11, 12, 13 and Ubuntu 22.04, 24.04."""
 
-_TIME64 = frozenset({"trixie", "noble"})
+TIME64 = frozenset({"trixie", "noble"})
+"""Of these, the ones whose libraries were renamed for a 64-bit time_t."""
+
+_FALLBACK = "bookworm"  # whose names are told where the source is neither Debian nor Ubuntu
+_DRIVER = re.compile(r"lib(?:cuda|cudadebugger|nvcuvid|nvoptix|nvidia-[a-z-]+)\.so(?:\.\d+)*")
 
 
 def package_of(soname: str, codename: str) -> str | None:
     """The package of release ``codename`` that holds ``soname``; None where the table has none."""
     return _table().get((soname, codename))
+
+
+def likely_package_of(soname: str, codename: str) -> str | None:
+    """`package_of`, and where the table does not know the release, the name that Debian 12 has for it."""
+    return package_of(soname, codename) or package_of(soname, _FALLBACK)
+
+
+def of_driver(soname: str) -> bool:
+    """Whether the NVIDIA driver of the machine brings it: no package of an image can."""
+    return _DRIVER.fullmatch(soname) is not None
 
 
 @cache
@@ -30,7 +45,7 @@ def _table() -> dict[tuple[str, str], str]:
         left, _, right = line.partition(" : ")
         soname, package, *suffix = left.split()
         for codename in right.split() or RELEASES:
-            table[soname, codename] = package + ("t64" if suffix and codename in _TIME64 else "")
+            table[soname, codename] = package + ("t64" if suffix and codename in TIME64 else "")
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def built(environment_a: Environment) -> Iterator[Any]:
         "--include",
         "data",
     )
-    run("docker", "rmi", "--force", REF, f"{REF}-changed")
+    run("docker", "rmi", "--force", REF)
 
 
 def test_the_snapshot_names_every_origin(environment_a: Environment) -> None:
@@ -106,22 +106,31 @@ def test_verify_and_diff_need_nothing_but_the_image(built: Any, environment_a: E
     assert environment_a.cli("verify", REF, python)["verdict"] in ("identical", "equivalent")
 
 
-def test_an_image_whose_files_or_plan_somebody_changed_is_noticed(
-    built: Any, environment_a: Environment, tmp_path: Path
+@pytest.fixture
+def derived(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes an image of the built one, as somebody else would; the name goes afterwards."""
+    name = f"{REF}-changed"
+
+    def make(instructions: str) -> str:
+        (tmp_path / "Dockerfile").write_text(f"FROM {REF}\n{instructions}\n")
+        run("docker", "build", "-q", "-t", name, tmp_path)
+        return name
+
+    yield make
+    run("docker", "rmi", "--force", name)
+
+
+def test_an_image_that_lost_a_file_is_noticed(
+    built: Any, environment_a: Environment, derived: Callable[[str], str]
 ) -> None:
-    gone = _derived(tmp_path, "RUN rm /opt/env/lib/python3*/site-packages/docopt.py")
-    found = environment_a.cli("verify", gone, status=1)
-    assert {(d["name"], d["field"]) for d in found["differences"] if d["class"] == "unexpected"} == {
-        ("docopt", "files")
-    }
-    forged = _derived(
-        tmp_path, "USER 0\nRUN sed -i 's/no package here/nothing here/' /opt/jupyter-dockerize/plan.json"
-    )
+    changed = derived("RUN rm /opt/env/lib/python3*/site-packages/docopt.py")
+    found = environment_a.cli("verify", changed, status=1)
+    unexpected = {(d["name"], d["field"]) for d in found["differences"] if d["class"] == "unexpected"}
+    assert unexpected == {("docopt", "files")}
+
+
+def test_an_image_whose_plan_somebody_changed_is_noticed(
+    built: Any, environment_a: Environment, derived: Callable[[str], str]
+) -> None:
+    forged = derived("USER 0\nRUN sed -i 's/no package here/nothing/' /opt/jupyter-dockerize/plan.json")
     assert "not the one that its labels name" in environment_a.cli("verify", forged, status=1)
-
-
-def _derived(folder: Path, instructions: str) -> str:
-    """An image made of the built one by somebody else."""
-    (folder / "Dockerfile").write_text(f"FROM {REF}\n{instructions}\n")
-    run("docker", "build", "-q", "-t", f"{REF}-changed", folder)
-    return f"{REF}-changed"

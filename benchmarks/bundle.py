@@ -56,4 +56,4 @@ def _large() -> tuple[Plan, Resolution]:
     base = Base(
         ref="python:3.11.7-slim-bookworm", kind="python", reason="the same Python", codename="bookworm"
     )
-    return plan, Resolution(base=base, pip=locked, uv="0.13.8")
+    return plan, Resolution(base=base, pip=locked)

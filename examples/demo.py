@@ -191,7 +191,7 @@ def main() -> int:
     say(4, f"jupyter dockerize run {NAME}")
     opened()
 
-    say(5, "The figures, and the one line that opens it anywhere")
+    say(5, "The figures, and the one line that opens it")
     tell(
         f"{count} packages seen, {built['packages']} in the image of {built['size'] / 1e9:.2f} GB: {built['verdict']}",
         f"{built['seconds']:.0f} s from %dockerize to the verdict, {time.monotonic() - began:.0f} s for the demo",

@@ -50,10 +50,9 @@ def snapshot(
     where: Where, *, hashes: bool = False, report: Report = ignore, cancel: Cancel | None = None
 ) -> Snapshot:
     """What is running. ``hashes`` also looks for files that were edited after install."""
-    from .export.prepare import FULL, look
+    from .export.prepare import look
 
-    options = FULL | {"hashes"} if hashes else FULL
-    return look(where, options=options, report=report, cancel=cancel or Cancel())
+    return look(where, hashes=hashes, report=report, cancel=cancel or Cancel())
 
 
 def recipe(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .verbs import Outcome
 
 PROGRAM = "jupyter dockerize"
-DONE, FAULT = 0, 70
+FAULT = 70
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,14 @@ from .arguments import where_of, wishes_of
 from .cancel import Cancel
 from .display import text
 from .display.untrusted import plain
+from .errors import OutputError
 from .events import Report
 
 if TYPE_CHECKING:
     from .environment.compare import Comparison
 
 DONE, DIFFERENT = 0, 1
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,20 @@ class Outcome:
 
 
 def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    """Does what the parsed arguments say. Raises what `api` raises."""
-    return VERBS[args.verb](args, report, cancel)
+    """Does what the parsed arguments say.
+
+    Raises what `api` raises, and `OutputError` where the disk is full, wherever that was noticed.
+    """
+    try:
+        return VERBS[args.verb](args, report, cancel)
+    except OSError as error:
+        if error.errno in FULL or "No usable temporary directory" in str(error):
+            raise OutputError(
+                "the disk is full",
+                why=str(error),
+                fix="make room and try again; `docker system df` shows what Docker holds",
+            ) from error
+        raise
 
 
 def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -9,9 +10,14 @@ import pytest
 
 from jupyter_dockerize import surface
 from jupyter_dockerize.api import Recipe
+from jupyter_dockerize.arguments import parser
+from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
 from jupyter_dockerize.environment.plan import Wishes, make_plan
+from jupyter_dockerize.errors import OutputError
+from jupyter_dockerize.events import ignore
+from jupyter_dockerize.verbs import perform
 
 from .display.samples import BUILT, COMPARED, EDITED, SNAPSHOT
 
@@ -92,3 +98,19 @@ def test_a_finding_is_code_severity_message_and_fix() -> None:
 
 def test_an_engine_says_why() -> None:
     assert {"name", "available", "version", "reason"} <= surface.engines(SURVEY)["engines"][0].keys()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+    ],
+)
+def test_a_full_disk_is_no_fault_of_ours(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr("jupyter_dockerize.api.engines", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        perform(parser("x").parse_args(["engines"]), ignore, Cancel())

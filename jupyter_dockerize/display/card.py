@@ -80,9 +80,7 @@ def built(value: Built) -> str:
         _differences(value.differences),
         _findings(value.findings),
         _planned(of_planned(value.differences)),
-        _ways(
-            ("open it anywhere", text.run_line(value.ref)), ("or here", f"%dockerize run {plain(value.ref)}")
-        ),
+        _ways(("open it", text.run_line(value.ref)), ("or here", f"%dockerize run {plain(value.ref)}")),
     ]
     return _card(VERDICTS[value.verdict][1], parts)
 

@@ -27,7 +27,7 @@ WIDTH = 100  # characters of a line of package names
 
 
 def run_line(ref: str) -> str:
-    """The one line that opens the image anywhere."""
+    """The one line that opens the image wherever it is."""
     return f"docker run --rm -p {PORT}:{PORT} {plain(ref)}"
 
 

@@ -24,7 +24,7 @@ from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.steps import BUILDKIT, CLASSIC, Feature
 from .connection import Connection
 from .exchange import exchange
-from .explain import explain
+from .explain import Explanation, explain
 from .podman import remove_working_containers
 from .progress import Narrator
 from .proxies import proxies
@@ -185,11 +185,11 @@ def _context(bundle: Bundle, secrets: Mapping[str, bytes]) -> bytes:
 def _failure(answer: _Answer, narrator: Narrator) -> BuildError:
     log = narrator.tail(answer.step)
     name = narrator.name(answer.step)
-    known = explain([*log, answer.error])
+    known = explain([*log, answer.error]) or Explanation(answer.error, "the log above says more")
     return BuildError(
         f"the build failed at: {name}" if name else "the build failed",
-        why=known.why if known else answer.error,
-        fix=known.fix if known else "the log above says more",
+        why=known.why,
+        fix=known.fix,
         log=log or [answer.error],
     )
 

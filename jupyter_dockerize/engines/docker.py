@@ -22,12 +22,12 @@ from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
 from .endpoint import Endpoint, candidates
-from .explain import explain
+from .explain import meaning
 from .faults import explanation, mapped
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
-from .reference import Reference
+from .reference import DIGEST, Reference
 
 
 class DockerEngine:
@@ -302,7 +302,7 @@ def _may_exist(endpoint: Endpoint) -> bool:
 
 def _named(ref: str) -> str:
     """``ref`` checked: an image's id, or a reference. Raises `ReferenceError`."""
-    if ref.startswith("sha256:") and len(ref) == 71 and all(c in "0123456789abcdef" for c in ref[7:]):
+    if DIGEST.fullmatch(ref):
         return ref
     return Reference.parse(ref).full
 
@@ -317,9 +317,8 @@ def _taggable(ref: str) -> Reference:
 
 
 def _not_pulled(ref: str, said: str) -> EngineError:
-    known = explain([said])
-    why, fix = (known.why, known.fix) if known else (said, "")
-    return BuildError(f"{ref} cannot be pulled", why=why, fix=fix, log=[said])
+    known = meaning(said)
+    return BuildError(f"{ref} cannot be pulled", why=known.why, fix=known.fix, log=[said])
 
 
 def _image(found: dict[str, Any], ref: str) -> Image:

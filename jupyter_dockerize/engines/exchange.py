@@ -14,7 +14,7 @@ import requests
 from ..cancel import Cancel
 from ..errors import BuildError
 from .connection import Connection
-from .explain import explain
+from .explain import meaning
 from .faults import explanation, mapped
 
 LONGEST_LINE = 1 << 20  # bytes of one JSON object; what is longer is passed over
@@ -136,6 +136,5 @@ def _refused(response: requests.Response) -> BuildError:
             docker.errors.create_api_error_from_http_exception(error)
         except docker.errors.APIError as known:
             said = explanation(known)
-    meaning = explain([said])
-    why, fix = (meaning.why, meaning.fix) if meaning else (said, "")
-    return BuildError("the engine refused the build", why=why, fix=fix, log=said.splitlines())
+    cause = meaning(said)
+    return BuildError("the engine refused the build", why=cause.why, fix=cause.fix, log=said.splitlines())

@@ -177,5 +177,10 @@ def explain(lines: Iterable[str]) -> Explanation | None:
     return None
 
 
+def meaning(said: str, fix: str = "") -> Explanation:
+    """What the table knows of ``said``; else that itself, with ``fix``."""
+    return explain([said]) or Explanation(said, fix)
+
+
 def _without_group(why: str) -> str:
     return re.sub(r" \(\{0\}\)|: \{0\}| \{0\}", "", why)

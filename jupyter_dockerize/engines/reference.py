@@ -21,7 +21,7 @@ _DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]{{
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,7 +48,7 @@ class Reference:
         if any(ord(char) <= 0x20 or ord(char) == 0x7F for char in text) or not text.isascii():
             raise _refusal(text, "it holds a space, a control character or a letter outside ASCII")
         name, at, digest = text.partition("@")
-        if at and not _DIGEST.fullmatch(digest):
+        if at and not DIGEST.fullmatch(digest):
             raise _refusal(text, "after @ there must be sha256: and 64 lower-case hexadecimal digits")
         name, tag = _split_tag(name)
         if tag is not None and not _TAG.fullmatch(tag):
@@ -116,4 +116,4 @@ def _refusal(text: str, why: str) -> ReferenceError:
     )
 
 
-__all__ = ["DOCKER_HUB", "Reference"]
+__all__ = ["DIGEST", "DOCKER_HUB", "Reference"]

@@ -22,7 +22,7 @@ import requests
 import urllib3
 
 from ..errors import RegistryError, UsageError
-from .reference import DOCKER_HUB, Reference
+from .reference import DIGEST, DOCKER_HUB, Reference
 
 # > A client SHOULD send the Accept header with every manifest type that it knows.
 INDEXES = (
@@ -38,7 +38,6 @@ TOKEN_LIMIT = 1 << 20
 REDIRECTS = 3
 HUB_HOST = "registry-1.docker.io"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CHALLENGE = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
 
 
@@ -104,7 +103,7 @@ class Registry:
         """The platform that a single image's configuration names."""
         config = manifest.get("config")
         digest = config.get("digest") if isinstance(config, dict) else None
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
             raise self._broken("the manifest names no configuration by a sha256 digest")
         answer = self._get(f"/v2/{repository}/blobs/{digest}", "*/*")
         if answer is None:

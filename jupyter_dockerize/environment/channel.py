@@ -43,7 +43,6 @@ class Channel:
 
     def __init__(self, client: Any, cancel: Cancel) -> None:
         self._client, self._cancel = client, cancel
-        self._usage: str | None = None
 
     def hello(self, wait: float, *, alive: Callable[[], None] = lambda: None) -> Hello:
         """Who is there: ends when the shell answers, at the latest after ``wait`` seconds.

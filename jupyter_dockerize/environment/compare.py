@@ -130,8 +130,9 @@ def _pip(
             yield _different("pip", name, "version", package.version, other.version, "unexpected")
         if ("changed", name) not in chosen:
             yield from _origins(package, other, strict=strict)
-        if other.edited and not strict and other.source.kind not in ("conda", "apt"):
-            what = other.edited[0] + (f" and {len(other.edited) - 1} more" if other.edited[1:] else "")
+        odd = (*other.edited, *other.lost)
+        if odd and not strict and other.source.kind not in ("conda", "apt"):
+            what = odd[0] + (f" and {len(odd) - 1} more" if odd[1:] else "")
             yield _different("pip", name, "files", "as installed", f"edited or gone: {what}", "unexpected")
     for name, other in there.items():
         if name not in planned:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-from .model import SCHEMA
+from dataclasses import dataclass
+from typing import Literal
 
 Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
 Class = Literal["planned", "tolerated", "unexpected"]
@@ -54,21 +52,6 @@ class Comparison:
         if self.verdict == "different":
             return f"different: {', '.join(parts)}"
         return f"equivalent: {counted(self.packages, 'package')}, tolerated: {', '.join(parts)}"
-
-    def to_json(self) -> dict[str, Any]:
-        """``{schema, verdict, summary, packages, differences[]}``; a difference's ``class_`` is ``class``."""
-        listed = []
-        for difference in self.differences:
-            plain = asdict(difference)
-            plain["class"] = plain.pop("class_")
-            listed.append(plain if plain["note"] else {k: v for k, v in plain.items() if k != "note"})
-        return {
-            "schema": SCHEMA,
-            "verdict": self.verdict,
-            "summary": self.summary(),
-            "packages": self.packages,
-            "differences": listed,
-        }
 
 
 _WORDS: dict[str, str] = {

@@ -144,7 +144,7 @@ class PipFacts(TypedDict):
 
 
 class CondaRecordFacts(TypedDict):
-    """One conda-meta/*.json, cut to what is needed; ``files`` only where pip overwrote some."""
+    """One conda-meta/*.json, cut to what is needed."""
 
     name: str
     version: str

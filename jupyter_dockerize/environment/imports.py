@@ -33,7 +33,7 @@ def read(sources: Iterable[str]) -> Code:
         if len(source) > LONGEST or _OTHER_LANGUAGE.match(source):
             continue
         tree = _tree(source) or _tree(_NOT_PYTHON.sub(r"\1\2pass", source))
-        trees = [tree] if tree else [_tree(line) for line in _IMPORT.findall(source)]
+        trees = [tree] if tree else [_line(line) for line in _IMPORT.findall(source)]
         for node in (node for tree in trees if tree for node in ast.walk(tree)):
             if isinstance(node, ast.Import):
                 imports.update(alias.name for alias in node.names)
@@ -49,6 +49,11 @@ def _tree(source: str) -> ast.Module | None:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _line(line: str) -> ast.Module | None:
+    """One import by itself; of names in brackets that go on below, only where they come from."""
+    return _tree(line) or _tree(line.partition("(")[0] + "*")
 
 
 def _from(node: ast.ImportFrom) -> list[str]:

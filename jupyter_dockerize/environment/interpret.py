@@ -41,7 +41,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from ..events import Finding
 from . import apt, conda, libraries, machine, pip
@@ -164,14 +163,10 @@ def _settled(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         by_code.setdefault((_SEVERITY[finding.severity], finding.code), set()).add(finding)
     settled: list[Finding] = []
     for key in sorted(by_code):
-        same = sorted(by_code[key], key=_as_text)
+        same = sorted(by_code[key], key=lambda finding: (finding.message, finding.fix))
         settled += same[:_PER_CODE]
         if len(same) > _PER_CODE:
             first = same[0]
             more = f"and {len(same) - _PER_CODE} more of the same kind ({first.code})"
             settled.append(Finding(first.code, first.severity, more, first.fix))
     return tuple(settled)
-
-
-def _as_text(finding: Finding) -> tuple[Any, ...]:
-    return (finding.message, finding.fix)

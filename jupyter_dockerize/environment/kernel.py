@@ -19,6 +19,7 @@ from ..errors import KernelError
 from . import child, process
 from .channel import Hello, connected
 from .model import Kernel
+from .names import printable
 from .probing import Observed
 
 BUSY_AFTER = 2.0  # seconds without an answer on shell: the kernel runs a cell
@@ -114,6 +115,15 @@ def connection_file(target: str) -> Path:
     )
 
 
+def not_python(what: str, language: str) -> KernelError:
+    """The error for a kernel or notebook of another language: "WHAT R"."""
+    return KernelError(
+        f"{what} {printable(language, 200) or 'an unnamed language'}",
+        why="environments of Python kernels can be observed",
+        fix="name a Python kernel with --kernel, or an interpreter with --python",
+    )
+
+
 def _is_for(file: Path, notebook: Path) -> bool:
     try:
         session = _connection(file).get("jupyter_session")
@@ -143,11 +153,7 @@ def _check_language(hello: Hello, name: str) -> None:
             fix="restart the kernel",
         )
     if hello.language.lower() != "python":
-        raise KernelError(
-            f"the kernel {name} runs {_printable(hello.language) or 'an unnamed language'}",
-            why="environments of Python kernels can be observed",
-            fix="name a Python kernel with --kernel, or an interpreter with --python",
-        )
+        raise not_python(f"the kernel {name} runs", hello.language)
 
 
 def _kernel(info: dict[str, Any], language: str) -> Kernel | None:
@@ -170,20 +176,16 @@ def _installed(name: str) -> Kernel:
     except NoSuchKernel as error:
         have = ", ".join(sorted(specs.find_kernel_specs())) or "none"
         raise KernelError(
-            f"there is no kernelspec {_printable(name)!r}",
+            f"there is no kernelspec {printable(name, 200)!r}",
             why=f"there are: {have}",
             fix="name one of these with --kernel, or an interpreter with --python",
         ) from error
     except Exception as error:  # a kernel.json that is not JSON, or holds other types
         raise KernelError(
-            f"the kernelspec {_printable(name)!r} cannot be read", why=f"{type(error).__name__}: {error}"
+            f"the kernelspec {printable(name, 200)!r} cannot be read", why=f"{type(error).__name__}: {error}"
         ) from error
     if spec.language and spec.language.lower() != "python":
-        raise KernelError(
-            f"the kernel {name} runs {_printable(spec.language)}",
-            why="environments of Python kernels can be observed",
-            fix="name a Python kernel with --kernel, or an interpreter with --python",
-        )
+        raise not_python(f"the kernel {name} runs", spec.language)
     return Kernel(name=name, display_name=spec.display_name, language="python")
 
 
@@ -226,7 +228,3 @@ def _started(name: str, cwd: Path | None) -> Iterator[tuple[dict[str, Any], Call
             if group and group != os.getpgrp():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, signal.SIGKILL)
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text[:200] if c.isprintable())

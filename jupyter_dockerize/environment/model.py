@@ -1,7 +1,7 @@
 """What an environment is: the snapshot and its parts, frozen and in a fixed order.
 
 Two environments that hold the same give equal snapshots, whatever the order in which they
-were installed. ``to_json`` and ``from_json`` are the file format (``schema`` 1): keys may be
+were installed. ``to_json`` and ``parse`` are the file format (``schema`` 1): keys may be
 added, none is renamed or removed. Dataclasses of the standard library, because a kernel
 imports this; msgspec, which parses what strangers send, is imported where it is used.
 """
@@ -48,7 +48,8 @@ class PipPackage:
     pure: bool = True
     tags: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()  # Requires-Dist, where it was read
-    edited: tuple[str, ...] = ()  # files edited or lost after install, where it was looked for
+    edited: tuple[str, ...] = ()  # files changed after install, where it was looked for
+    lost: tuple[str, ...] = ()  # files gone after install, where it was looked for
     dist_info: str | None = None  # the metadata folder, absolute; None in what is stored in images
     location: str | None = None  # an editable's source, absolute; None in what is stored in images
     used: bool | None = None  # this kernel has imported from it; None: not looked at

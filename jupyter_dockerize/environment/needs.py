@@ -10,11 +10,8 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from packaging.version import InvalidVersion, Version
-
 from ..errors import UsageError
 from ..events import Finding
-from . import releases
 from .choices import Choice, Wishes
 from .model import AptPackage, PipPackage, Snapshot
 from .names import debian_name, shown
@@ -90,44 +87,23 @@ _PROVIDED = re.compile(
     r"|libpython[0-9.]+[a-z]*\.so[0-9.]*|linux-vdso\.so\.1"
 )
 _WITH_TIME64 = frozenset({"libglib2.0-0", "libmagic1", "libzbar0"})  # of the names above
+# Debian's Python, and the modules of the standard library that it packs apart.
+_PYTHON = ("python3", "python3-distutils", "python3-gdbm", "python3-lib2to3", "python3-tk")
 _SYSTEM = frozenset({"required", "important", "standard"})
 
 
-def release_of(
+def debian_packages(
     snapshot: Snapshot,
     pip: Iterable[PipPackage],
-    base: str | None = None,
+    wishes: Wishes,
+    target: Target,
     *,
-    conda: bool = False,
-    foreign: bool = False,
-) -> str:
-    """The Debian release that the image is expected to have, for the names of packages.
-
-    Of a ``base`` whose tag names one, else the one that `recipe.base` will choose.
-    """
-    named = [
-        word for word in (base or "").rpartition(":")[2].replace(".", "-").split("-") if word in RELEASES
-    ]
-    if named:
-        return named[0]
-    if conda:
-        return "bookworm"
-    wanted, _ = releases.wanted(snapshot.system, foreign=foreign)
-    if base:
-        return wanted
-    try:
-        version = Version(snapshot.python.version)
-    except InvalidVersion:
-        return wanted
-    compiled = any(p.built_locally and not p.pure for p in pip)
-    return releases.with_python(version, wanted, older=not compiled) or wanted
-
-
-def debian_packages(
-    snapshot: Snapshot, pip: Iterable[PipPackage], wishes: Wishes, target: Target, *, release: str
+    release: str,
+    python: bool = False,
 ) -> tuple[tuple[AptPackage, ...], list[Choice], list[Finding]]:
     """The roots to install, what was installed by hand and is not needed, and what is not known.
 
+    ``release`` is the image's, ``python`` whether the environment runs on that release's own.
     Raises `UsageError` for a wish that is not the name of a Debian package.
     """
     installed = {p.name: p for p in snapshot.packages.apt}
@@ -155,6 +131,12 @@ def debian_packages(
                 choices.append(_renamed(source, planned, release))
             if not planned:
                 findings.append(_not_in(release, source))
+    for name in _PYTHON if python else ():
+        if name in installed:
+            wanted[name] = name
+        elif name == "python3":
+            wanted[name] = ""
+            choices.append(_added(name, f"the environment's Python is {release}'s own"))
     names = [p.name for p in pip]
     for name, by in _called(names, snapshot, elsewhere=elsewhere).items():
         planned = _in_release(name, release)

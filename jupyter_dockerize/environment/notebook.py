@@ -1,4 +1,4 @@
-"""A notebook file: its kernel, its code, and the cells that install something.
+"""A notebook file: its kernel and its code.
 
 The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"); read with
 json, because importing nbformat takes longer than everything else that a kernel does here.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,6 @@ class Notebook:
     kernel: Kernel | None
     language: str
     cells: tuple[CodeCell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Install:
-    """A cell that installs something: ``command`` is "pip install pandas", without options and URLs."""
-
-    cell: int
-    command: str
 
 
 def current_notebook() -> Path | None:
@@ -80,20 +71,6 @@ def read_notebook(path: Path) -> Notebook:
         if isinstance(cell, dict) and cell.get("cell_type") == "code"
     )
     return Notebook(path.absolute(), kernel, language, code)
-
-
-def installs(notebook: Notebook) -> list[Install]:
-    """What its cells install when they run, in their order: the image has that already.
-
-    Only package names come out: options and URLs may hold tokens.
-    """
-    return [
-        Install(cell.index, command)
-        for cell in notebook.cells
-        for line in _command_lines(cell.source)
-        for part in re.split(r"&&|\|\||[;|]", line)
-        if (command := _install(part))
-    ]
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -145,50 +122,3 @@ def _text(path: Path, index: int, source: object) -> str:
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         return "".join(source)
     raise NotebookError(f"{path} is not a notebook", why=f"the source of cell {index} is not text")
-
-
-_SHELL_CELL = re.compile(r"%%(?:bash|sh|script|!)")
-_MANAGER = re.compile(
-    r"(?:sudo\s+(?:-\S+\s+)*)?"
-    r"(?:(?:\S*python[\d.]*|\{\s*sys\.executable\s*\})\s+(?:-\w\s+)*-m\s+)?"
-    r"(?:(?:uv\s+)?(?P<pip>pip)[\d.]*|(?P<conda>conda|mamba|micromamba)|(?P<apt>apt|apt-get|aptitude))"
-    r"\s+(?:-\S+\s+)*install\s+(?P<rest>.*)",
-    re.DOTALL,
-)
-_NAME = re.compile(  # a requirement without a URL, also as conda and apt write it: x=1.2, x/bookworm
-    r"[A-Za-z0-9][A-Za-z0-9._+-]*(?:\[[A-Za-z0-9._,-]*\])?(?:(?:[=<>!~]=?|===)[A-Za-z0-9.*+!:~-]+,?)*"
-)
-_WITH_VALUE = re.compile(  # what follows these is no package, and may be a secret
-    r"-[cfinoprt]|--(?:index-url|extra-index-url|find-links|requirement|constraint|channel|target|proxy|cert"
-    r"|client-cert|trusted-host|name|prefix|file|option|timeout|retries|cache-dir|log|src|root|platform"
-    r"|python-version|abi|implementation|keyring-provider|index|default-index|index-strategy|python)"
-)
-
-
-def _command_lines(source: str) -> list[str]:
-    """The lines that IPython hands to a shell or to a package manager's magic, without their marks.
-
-    A bare ``pip install x`` counts: automagic makes it a magic.
-    """
-    lines = re.sub(r"\\\n", " ", source).splitlines()
-    if lines and _SHELL_CELL.match(lines[0].strip()):
-        return [line.strip() for line in lines[1:]]
-    marks = ("!", "%", "pip install", "conda install")
-    return [line.lstrip("!%").strip() for raw in lines if (line := raw.strip()).startswith(marks)]
-
-
-def _install(command: str) -> str | None:
-    found = _MANAGER.fullmatch(command.strip())
-    if not found:
-        return None
-    manager = "pip" if found["pip"] else "conda" if found["conda"] else "apt"
-    names: list[str] = []
-    words = iter(found["rest"].replace('"', "").replace("'", "").split())
-    for word in words:
-        if _WITH_VALUE.fullmatch(word):
-            next(words, None)
-        elif word.startswith("#"):
-            break
-        elif _NAME.fullmatch(word):
-            names.append(word)
-    return f"{manager} install {' '.join(names) or '…'}"

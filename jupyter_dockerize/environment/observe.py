@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cancel import Cancel
-from ..errors import KernelError
 from ..events import Log, Report, ignore
 from .facts import AnyFacts
 from .interpreter import interpreter, through
-from .kernel import fresh, live
+from .kernel import fresh, live, not_python
 from .notebook import read_notebook
 from .probing import Observed
 
@@ -64,11 +63,7 @@ def observe(
         facts = interpreter(where.python, options, cancel=cancel)
         return Observed(facts, notebook.kernel if notebook else None)
     if notebook and notebook.language.lower() != "python":
-        raise KernelError(
-            f"{notebook.path} is a notebook in {notebook.language}",
-            why="environments of Python kernels can be observed",
-            fix="name a Python kernel with --kernel, or an interpreter with --python",
-        )
+        raise not_python(f"{notebook.path} is a notebook in", notebook.language)
     if notebook and notebook.kernel and not where.here:
         report(Log(f"starting the notebook's kernel {notebook.kernel.name} to look at its environment"))
         return fresh(notebook.kernel.name, options, cwd=folder, cancel=cancel)

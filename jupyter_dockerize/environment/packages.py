@@ -10,6 +10,7 @@ from .model import CondaPackage, PipPackage, Source, ordered
 from .requires import only_for
 
 OWN = "jupyter-dockerize"
+EDITED = "edited"  # what the choice says of an index's package whose files were changed here
 CARRIED = frozenset({"editable", "local", "vcs", "archive"})
 
 # Distributions that Debian and Ubuntu write for their own tools; no index has them.
@@ -39,12 +40,17 @@ _DEBIAN_TOOLS = frozenset(
     }
 )
 
-# Import names of packages that we need ourselves, where they are not the package's name.
+# Import names of what we need ourselves and of what Debian brings, where they are not the package's name.
 _IMPORTED_AS = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
+    "cairo": "pycairo",
+    "cups": "pycups",
     "dateutil": "python-dateutil",
+    "dbus": "dbus-python",
+    "gi": "pygobject",
     "markdown-it": "markdown-it-py",
+    "smbc": "pysmbc",
     "win32api": "pywin32",
     "yaml": "pyyaml",
     "zmq": "pyzmq",
@@ -125,18 +131,24 @@ def settled(
             if package.name in _DEBIAN_TOOLS and package.name not in used:
                 choices.append(left_out(package, "a tool of Debian's own, which no index has"))
                 continue
-            planned = replace(planned, source=Source(kind="index"))
+            planned = replace(planned, source=Source(kind="index"), used=package.name in used)
             was = f"apt ({package.scope})"
-            choices.append(changed(package, was, "pip", "the image's Python is not Debian's own"))
+            choices.append(changed(package, was, "pip", "the image has one environment"))
         elif kind in CARRIED or (package.built_locally and kind != "conda"):
             if not foreign or (kind in CARRIED and package.pure):
                 was = kind if kind in CARRIED else "built here"
                 reason = "carried as a wheel, because no index gives it back"
                 choices.append(changed(package, was, "wheel", reason))
+        elif package.edited and not foreign and kind != "conda":
+            choices.append(changed(package, EDITED, "wheel", "carried with the changes that were made here"))
         elif package.scope != "env" and kind != "conda":
             choices.append(changed(package, package.scope, "env", "the image has one environment"))
         found.append(planned)
     return tuple(found), choices
+
+
+def added(name: str, reason: str, planned: str = "") -> Choice:
+    return Choice(kind="added", manager="pip", name=name, reason=reason, planned=planned)
 
 
 def changed(package: PipPackage, source: str, planned: str, reason: str) -> Choice:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ..events import Finding
 from .conda import Ownership
-from .facts import DistributionFacts, PipFacts
+from .facts import PipFacts
 from .installed import Place, invalid, places_by_name
 from .model import Index, PipPackage, Source, ordered
 from .names import PATH_LENGTH, address, clean, printable, shown
@@ -85,7 +85,8 @@ def _package(place: Place, conda: Ownership, used: bool | None, shadows: str | N
         pure=bool(tags) and all(tag.endswith("-any") for tag in tags),
         tags=tags,
         requires=tuple(r for r in facts["requires"] or () if _requirement(r)),
-        edited=tuple(sorted({printable(f) for f in _changed(facts)[:_LISTED]})),
+        edited=_listed(facts["edited"]),
+        lost=_listed(facts["missing"]),
         dist_info=printable(f"{place.folder.rstrip(slash)}{slash}{entry}"),
         location=_location(place) if origin.kind == "editable" else None,
         used=used,
@@ -93,8 +94,8 @@ def _package(place: Place, conda: Ownership, used: bool | None, shadows: str | N
     )
 
 
-def _changed(facts: DistributionFacts) -> list[str]:
-    return [*(facts["edited"] or ()), *(facts["missing"] or ())]
+def _listed(files: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(sorted({printable(f) for f in (files or ())[:_LISTED]}))
 
 
 def _requested(place: Place, origin: Source) -> bool | None:

@@ -29,6 +29,7 @@ from .model import (
     ordered,
 )
 from .project import Project
+from .releases import start_of
 from .usage import used_by
 from .variables import variables
 
@@ -91,7 +92,8 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         findings += notes
     pip, more = packages.without_own(pip, imports)
     choices += more
-    pip, more = packages.settled(pip, used={p.name for p in pip if p.used}, foreign=foreign)
+    used = {p.name for p in pip if p.used} | packages.distributions(imports)
+    pip, more = packages.settled(pip, used=used, foreign=foreign)
     choices += more
     requirements: tuple[str, ...] = ()
     if foreign:
@@ -100,10 +102,16 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         choices += adapted.choices
     if not any(p.name == "ipykernel" for p in pip):
         requirements = tuple(sorted({*requirements, "ipykernel"}))
-        choices.append(_added("ipykernel", "the notebook needs a kernel, and the environment has none"))
+        choices.append(
+            packages.added("ipykernel", "the notebook needs a kernel, and the environment has none")
+        )
 
-    release = needs.release_of(snapshot, pip, wishes.base, conda=bool(conda), foreign=foreign)
-    apt, more, notes = needs.debian_packages(snapshot, pip, wishes, target, release=release)
+    start = start_of(
+        snapshot.python.version, snapshot.system, pip, base=wishes.base, conda=bool(conda), foreign=foreign
+    )
+    apt, more, notes = needs.debian_packages(
+        snapshot, pip, wishes, target, release=start.codename, python=start.kind == "debian-python"
+    )
     choices += more
     findings += notes
     environ, more = variables(snapshot.environ)
@@ -225,10 +233,6 @@ def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice],
 
 def _by_name(conda: Iterable[CondaPackage]) -> tuple[CondaPackage, ...]:
     return tuple(sorted(conda, key=lambda c: (c.name, c.version, c.build)))
-
-
-def _added(name: str, reason: str, planned: str = "") -> Choice:
-    return Choice(kind="added", manager="pip", name=name, reason=reason, planned=planned)
 
 
 __all__ = [

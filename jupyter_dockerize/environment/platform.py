@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from ..errors import UsageError
 from .choices import Choice
 from .model import CondaPackage, PipPackage, Snapshot, System
-from .packages import CARRIED, changed, left_out
+from .packages import CARRIED, added, changed, left_out
 from .requires import Need, needs
 from .usage import marker_environment
 
@@ -125,18 +125,16 @@ def adapt(
             if not need.holds(there_markers, extras=False):
                 continue  # an extra, and nobody can tell whether it was asked for
             reason = f"{need.by} needs it on {target}"
-            requirements.setdefault(need.requirement, _added(need.name, need.requirement, reason))
+            requirements.setdefault(need.requirement, added(need.name, reason, need.requirement))
     for old, new in _REPLACED.items():
         if old in gone and new not in names:
             version = next(p.version for p in pip if p.name == old)
             line = f"{new}=={version.partition('+')[0]}"
-            requirements[line] = _added(new, line, f"in the place of {old}")
+            requirements[line] = added(new, f"in the place of {old}", line)
     choices += requirements.values()
     if not any(p.requires for p in kept) and target.arch == "amd64":
         choices += [
-            _added(
-                "nvidia-*", "", f"CUDA wheels that {p.name} needs on {target}, where the resolver finds any"
-            )
+            added("nvidia-*", f"CUDA wheels that {p.name} needs on {target}, where the resolver finds any")
             for p in kept
             if p.name in _CUDA
         ]
@@ -207,10 +205,6 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _name(system: System, target: Target) -> str:
     named = {"macos": "macOS", "windows": "Windows"}.get(system.os)
     return named or (system.arch if system.arch != target.arch else system.os)
-
-
-def _added(name: str, planned: str, reason: str) -> Choice:
-    return Choice(kind="added", manager="pip", name=name, reason=reason, planned=planned)
 
 
 def _pip(package: PipPackage, target: Target) -> tuple[PipPackage, Choice | None]:

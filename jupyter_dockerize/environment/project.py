@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from .private import holds_secrets, stays_out
 from .secrets import SCAN_LIMIT, scan_file, scan_notebook
 
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, what is not UTF-8, line separators
+_OWN_MAGIC = re.compile(r"^\s*%(?:load_ext\s+jupyter_dockerize|dockerize)\b", re.M)
 MOST_FILES = 20_000
 
 
@@ -101,8 +103,22 @@ def project_of(
         offered=offered,
         imports=_top_level(texts),
         choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
-        findings=tuple(dict.fromkeys([*findings, *_not_included(offered)])),
+        findings=tuple(dict.fromkeys([*findings, *_own_magics(notebook), *_not_included(offered)])),
     )
+
+
+def _own_magics(notebook: Notebook) -> Iterator[Finding]:
+    """The image does not hold this product: a cell that loads it stops there."""
+    cells = [str(cell.index + 1) for cell in notebook.cells if _OWN_MAGIC.search(cell.source)]
+    if cells:
+        which = f"{'cells' if len(cells) > 1 else 'cell'} {', '.join(cells)} of {notebook.path.name}"
+        yield Finding(
+            "magic-in-notebook",
+            "info",
+            f"magics of jupyter-dockerize are typed in {which}, and the image does not have them: "
+            "running all cells in it stops there",
+            "type %dockerize in a console of the kernel, or delete the cell and save",
+        )
 
 
 def _checked(path: str) -> str:

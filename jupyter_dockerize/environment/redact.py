@@ -133,6 +133,7 @@ def _pip(package: PipPackage) -> PipPackage:
         location=None,
         requires=(),
         edited=(),
+        lost=(),
         used=None,
     )
 

@@ -1,4 +1,4 @@
-"""Releases of Debian and Ubuntu: which of them an image gets that is to hold an environment.
+"""Releases of Debian and Ubuntu: on which of them an image is made that is to hold an environment.
 
 Official Python images exist for a patch version on the Debian releases that were supported when
 that version was current (github.com/docker-library/official-images, library/python and its
@@ -9,10 +9,17 @@ ended; older versions on Debian 10 and before are left alone, because apt no lon
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
-from .model import System
+from .model import PipPackage, System
+from .sonames import RELEASES
+
+BaseKind = Literal["python", "conda", "debian", "debian-python", "cuda", "own"]
+"""Official Python, micromamba, Debian with a Python that uv brings or with its own, NVIDIA's, the user's."""
 
 GLIBC = {  # of each release, as (major, minor)
     "bullseye": (2, 31),
@@ -25,6 +32,7 @@ GLIBC = {  # of each release, as (major, minor)
     "questing": (2, 42),
 }
 DEBIAN = ("bullseye", "bookworm", "trixie")  # oldest first
+PYTHON3 = {"bullseye": "3.9.2", "bookworm": "3.11.2", "trixie": "3.13.5"}  # each release's own
 
 _FIRST: dict[str, dict[tuple[int, int], int]] = {  # the first patch version with an official image
     "bullseye": {(3, 8): 11, (3, 9): 6, (3, 10): 0, (3, 11): 0, (3, 12): 0, (3, 13): 0},
@@ -32,6 +40,63 @@ _FIRST: dict[str, dict[tuple[int, int], int]] = {  # the first patch version wit
     "trixie": {(3, 9): 23, (3, 10): 18, (3, 11): 13, (3, 12): 11, (3, 13): 6},
 }
 _LAST_BULLSEYE = {(3, 8): 20, (3, 9): 23, (3, 10): 18, (3, 11): 13, (3, 12): 11, (3, 13): 6}
+
+# Packages that look for CUDA in the system, and those that bring it along.
+_WANTS_CUDA = re.compile(r"cupy-cuda\d+x|jax-cuda\d+-(plugin|pjrt)|onnxruntime-gpu|pycuda|tensorflow")
+_BRINGS_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an image starts from: whose Python, on which release, and why that in one sentence."""
+
+    kind: BaseKind
+    codename: str
+    reason: str
+
+
+def start_of(
+    python: str,
+    system: System,
+    pip: Iterable[PipPackage],
+    *,
+    base: str | None = None,
+    conda: bool = False,
+    foreign: bool = False,
+) -> Start:
+    """Where an environment with this version of Python, made on ``system``, goes to.
+
+    The version of Python is kept to the patch: wheels and pins are made for it. So is the release where
+    one has that version, because it names the Debian packages and has the C library that the source has:
+    an official image, else Debian's own Python. An older release is taken only where nothing was compiled
+    here, because a newer glibc's symbols do not resolve there; else uv brings Python to the right release.
+    ``base`` is the user's image: its tag may name its release.
+    """
+    pip, python = tuple(pip), python.removesuffix("+")  # of an unreleased build
+    release, why = wanted(system, foreign=foreign)
+    if base:
+        return Start("own", _named(base) or release, "asked for by name")
+    if conda:
+        reason = "conda packages come from their explicit list, which micromamba installs"
+        return Start("conda", "bookworm", reason)
+    if cuda := _cuda(system, pip):
+        return cuda
+    try:
+        offered = official(Version(python))
+    except InvalidVersion:
+        offered = ()
+    official_there = f"Python {python} has no official image on {release}"
+    if release in offered:
+        return Start("python", release, f"Python {python}; {why}")
+    if python == PYTHON3[release]:
+        return Start("debian-python", release, f"{why}, whose own Python is {python}")
+    if newer := [r for r in offered if DEBIAN.index(r) > DEBIAN.index(release)]:
+        return Start("python", newer[0], f"Python {python}; {why}; {official_there}, {newer[0]} is nearest")
+    if offered and (foreign or not any(_bound(p) for p in pip)):
+        return Start(
+            "python", offered[-1], f"Python {python}; {why}; {official_there}, {offered[-1]} is nearest"
+        )
+    return Start("debian", release, f"{why}; no official image has Python {python} there, so uv brings it")
 
 
 def wanted(system: System, *, foreign: bool = False) -> tuple[str, str]:
@@ -47,18 +112,6 @@ def wanted(system: System, *, foreign: bool = False) -> tuple[str, str]:
         if glibc <= GLIBC[release]:
             return release, f"its C library is not older than the source's {glibc[0]}.{glibc[1]}"
     return DEBIAN[-1], f"the newest C library that there is; the source has {glibc[0]}.{glibc[1]}"
-
-
-def with_python(version: Version, wanted: str, *, older: bool) -> str | None:
-    """The release of the official image for ``version``; None where there is none that would do.
-
-    ``wanted``, else the next newer release, else (with ``older``) the newest older one.
-    """
-    offered = official(version)
-    newer = [release for release in offered if DEBIAN.index(release) >= DEBIAN.index(wanted)]
-    if newer:
-        return newer[0]
-    return offered[-1] if offered and older else None
 
 
 def official(version: Version) -> tuple[str, ...]:
@@ -81,3 +134,27 @@ def glibc_of(system: System) -> tuple[int, int] | None:
     """The source's GNU C library as (major, minor); None for another one, or where it is not known."""
     match = re.fullmatch(r"glibc (\d{1,3})\.(\d{1,3}).*", system.libc or "")
     return (int(match[1]), int(match[2])) if match else None
+
+
+def _bound(package: PipPackage) -> bool:
+    """Whether it may be compiled for the source's own release: not pure, and no wheel for every Linux."""
+    portable = any("manylinux" in tag or "musllinux" in tag for tag in package.tags)
+    return not package.pure and not portable and package.source.kind != "conda"
+
+
+def _cuda(system: System, pip: Iterable[PipPackage]) -> Start | None:
+    """NVIDIA's image, where CUDA is the system's and something in the environment looks for it there."""
+    names = [p.name for p in pip]
+    wants = sorted(n for n in names if _WANTS_CUDA.fullmatch(n))
+    known = re.fullmatch(r"(\d{2})\.(\d{1,2})\.(\d{1,2})", system.cuda or "")
+    if not known or not wants or any(_BRINGS_CUDA.fullmatch(n) for n in names):
+        return None
+    codename = system.codename if system.codename in ("jammy", "noble") else "jammy"
+    reason = f"{wants[0]} looks for CUDA {system.cuda} in the system; uv brings Python"
+    return Start("cuda", codename, reason)
+
+
+def _named(base: str) -> str:
+    """The release that an image's tag names, or ""."""
+    words = base.rpartition(":")[2].replace(".", "-").split("-")
+    return next((word for word in words if word in RELEASES), "")

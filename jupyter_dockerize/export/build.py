@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
-from ..environment.compare import Comparison, Difference
+from ..environment.compare import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Event, Finding, Report, Step
 from ..recipe.bundle import Bundle
@@ -18,8 +18,6 @@ from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
 from .verify import verify_against_plan
-
-Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,7 @@ from ..recipe.resolution import Resolution
 from ..recipe.steps import Feature
 from ..resolve import resolve
 
-FAST: frozenset[str] = frozenset()
-FULL = frozenset({"libraries", "modules", "requires"})
+LOOKED_AT = frozenset({"libraries", "modules", "requires"})
 
 READING = "Reading the environment"
 LOCKING = "Locking packages"
@@ -49,8 +48,9 @@ class Prepared:
         return render(self.plan, self.resolution, features)
 
 
-def look(where: Where, *, options: frozenset[str] = FULL, report: Report, cancel: Cancel) -> Snapshot:
-    """The snapshot of the environment that ``where`` names."""
+def look(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) -> Snapshot:
+    """The snapshot of the environment that ``where`` names; ``hashes`` also looks for edited files."""
+    options = LOOKED_AT | {"hashes"} if hashes else LOOKED_AT
     observed = observe(where, options, cancel=cancel, report=report)
     return interpret(observed.facts, kernel=observed.kernel)
 
@@ -59,7 +59,6 @@ def prepare(
     where: Where,
     wishes: Wishes,
     *,
-    offline: bool = False,
     hashes: bool = False,
     report: Report,
     cancel: Cancel,
@@ -71,8 +70,7 @@ def prepare(
     """
     report(Step(1, len(STEPS), READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
-    options = FULL | {"hashes"} if hashes else FULL
-    snapshot = look(where, options=options, report=report, cancel=cancel)
+    snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
     for finding in (*snapshot.findings, *plan.findings):
@@ -81,9 +79,7 @@ def prepare(
     cancel.check()
 
     report(Step(2, len(STEPS), LOCKING))
-    plan, resolution = resolve(
-        plan, snapshot, choose_base(plan), offline=offline, report=report, cancel=cancel
-    )
+    plan, resolution = resolve(plan, snapshot, choose_base(plan), report=report, cancel=cancel)
     for finding in resolution.findings:
         if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
             report(finding)
@@ -91,4 +87,4 @@ def prepare(
     return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
 
 
-__all__ = ["FAST", "FULL", "Prepared", "look", "prepare"]
+__all__ = ["Prepared", "look", "prepare"]

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from ..errors import OutputError
 
 DOCKERFILE = "Dockerfile"
-SECRETS = ("ca", "netrc")
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,8 @@ def _build(plan: Plan, resolution: Resolution, packages: tuple[pip.Lock, ...]) -
         steps.append(uv.make_environment(str(python_version(plan.python.version)), kind, resolution))
     if compiled:
         steps.append(Comment("A compiler, for packages that have no wheel; the image does not keep it."))
-        steps.append(apt.install(apt.compilers(compiled), resolution.base.codename))
+        compilers = {*apt.compilers(compiled), *(["python3-dev"] if kind == "debian-python" else [])}
+        steps.append(apt.install(compilers, resolution.base.codename))
     steps += uv.install(packages, layout.interpreter(bool(plan.packages.conda)), resolution)
     if plan.server == "own":
         steps += uv.install_server(_server_python(plan, resolution), resolution)
@@ -137,7 +138,7 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
             )
         ),
     ]
-    if not plan.packages.conda and resolution.base.kind != "python":
+    if not plan.packages.conda and resolution.base.kind not in ("python", "debian-python"):
         steps.append(Copy(layout.PYTHON, layout.PYTHON, stage="build"))
     if plan.server == "own":
         steps.append(Copy(layout.SERVER, layout.SERVER, stage="server"))

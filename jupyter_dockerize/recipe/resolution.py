@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..environment.releases import BaseKind
 from ..events import Finding
-
-BaseKind = Literal["python", "conda", "debian", "cuda", "own"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +43,17 @@ class CarriedWheel:
     version: str
     filename: str  # PEP 427, checked
     sha256: str  # hex
-    reason: str  # "editable", "local", "vcs", "archive", "built here", "vanished"
+    reason: str  # "editable", "local", "vcs", "archive", "built here", "vanished", "edited", "apt"
     data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """``plan`` in the tuple that `resolve` returns may differ from the one it was given (other platform)."""
+    """What indexes, registries and installed files told of one plan."""
 
     base: Base
     pip: tuple[LockedPip, ...] = ()  # sorted by name
     wheels: tuple[CarriedWheel, ...] = ()  # sorted by name
     default_index: str | None = None  # None: the ecosystem's own
     secrets: tuple[Literal["ca", "netrc"], ...] = ()  # what the build has to be handed
-    uv: str = ""  # the version of uv that installs
     findings: tuple[Finding, ...] = ()

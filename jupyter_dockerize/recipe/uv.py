@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..environment.releases import BaseKind
 from . import apt, layout, locks, secrets
 from .pip import FOLDER, WHEELS, Lock, bind
-from .resolution import BaseKind, Resolution
+from .resolution import Resolution
 from .steps import BindFile, Cache, Comment, Env, From, Run, SearchPath, Step
 
 _WHEELS = BindFile(WHEELS, f"{layout.BUILD}/{WHEELS}")
@@ -33,7 +34,7 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
             f"{layout.DEBIAN_PYTHON} -m venv {layout.UV}",
             f"{layout.UV}/bin/python {pip}\n{lock}",
         ]
-    if kind in ("conda", "debian", "cuda"):
+    if kind not in ("python", "own"):
         setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
     return [
         Comment("uv installs the packages; it stays in a stage that the image leaves behind."),
@@ -49,13 +50,13 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
 
 def make_environment(version: str, kind: BaseKind, resolution: Resolution) -> Run:
     """The empty environment, on exactly this Python; fails where the base has another."""
-    if kind == "python":
+    if kind in ("python", "debian-python"):
         options = "--no-python-downloads"
     elif kind == "own":
         options = "--python-preference=system"
     else:
         options = "--python-preference=only-managed"
-    handed = secrets.for_python(resolution) if kind != "python" else ()
+    handed = () if kind in ("python", "debian-python") else secrets.for_python(resolution)
     return Run(
         (
             *secrets.trust(handed),

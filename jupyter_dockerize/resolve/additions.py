@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from ..cancel import Cancel
 from ..environment.model import Packages, PipPackage, Source, ordered
+from ..environment.packages import added, changed
 from ..environment.plan import Choice, Plan
 from ..events import Finding
 from ..recipe.resolution import LockedPip
@@ -86,12 +87,12 @@ def solve(
             except Unsolved:  # noqa: PERF203 - each stands for itself
                 missing.append(_name(requirement))
     pinned = {*held, *(pin.name for pin in pins)}
-    added = {
-        s.name: LockedPip(name=s.name, version=s.version, hashes=s.hashes, index=_other(s, indexes))
+    found = {
+        s.name: LockedPip(name=s.name, version=s.version, hashes=s.hashes, index=indexes.other(s.index))
         for s in served
         if s.name not in pinned
     }
-    return Additions(tuple(added[name] for name in sorted(added)), tuple(sorted(set(missing))), contradiction)
+    return Additions(tuple(found[name] for name in sorted(found)), tuple(sorted(set(missing))), contradiction)
 
 
 def with_additions(plan: Plan, additions: Additions) -> Plan:
@@ -106,23 +107,13 @@ def with_additions(plan: Plan, additions: Additions) -> Plan:
     for locked in additions.pip:
         old = there.get(locked.name)
         if old is not None:
-            choices.append(
-                Choice(
-                    kind="changed",
-                    manager="pip",
-                    name=locked.name,
-                    reason=f"{old.version} is not to be had for {plan.platform}",
-                    source=old.version,
-                    planned=locked.version,
-                )
-            )
+            reason = f"{old.version} is not to be had for {plan.platform}"
+            choices.append(changed(old, old.version, locked.version, reason))
         elif locked.name in told:
             choices.append(replace(told[locked.name], planned=locked.version))
         else:
             reason = f"what is planned needs it on {plan.platform}"
-            choices.append(
-                Choice(kind="added", manager="pip", name=locked.name, reason=reason, planned=locked.version)
-            )
+            choices.append(added(locked.name, reason, locked.version))
     named = {choice.name for choice in choices}
     # "nvidia-*" stood for what the resolver would find; now it has.
     kept = [c for c in plan.choices if not (c.name in told and (c.name in named or c.name.endswith("*")))]
@@ -163,11 +154,6 @@ def findings_of(additions: Additions, platform: str) -> list[Finding]:
             )
         )
     return found
-
-
-def _other(served: Served, indexes: Indexes) -> str | None:
-    url = (served.index or "").rstrip("/")
-    return url if url and url != (indexes.default or "https://pypi.org/simple") else None
 
 
 def _name(requirement: str) -> str:

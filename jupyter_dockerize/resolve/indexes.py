@@ -21,6 +21,7 @@ from ..environment.model import Index
 from ..events import Finding
 from .credentials import Access, LoginAuth
 
+PYPI = "https://pypi.org/simple"
 PYTORCH = "https://download.pytorch.org/whl"
 #: Local version labels whose index is public and known, by what PyTorch publishes.
 LABELS = {
@@ -47,6 +48,11 @@ class Indexes:
     def configured(self) -> bool:
         """Whether anything but the ecosystem's own index is configured."""
         return bool(self.default or self.extra or self.labelled)
+
+    def other(self, url: str | None) -> str | None:
+        """``url`` where it is another index than the default one."""
+        url = (url or "").rstrip("/")
+        return url if url and url != (self.default or PYPI) else None
 
 
 def indexes_of(configured: Iterable[Index]) -> Indexes:
@@ -86,7 +92,7 @@ class Trouble:
 
 def troubles(indexes: Indexes, name: str, access: Access, *, seconds: float = 5.0) -> list[Trouble]:
     """Which of the indexes do not answer the question for the project ``name``; asked at the same time."""
-    urls = [indexes.default or "https://pypi.org/simple", *indexes.extra]
+    urls = [indexes.default or PYPI, *indexes.extra]
     with ThreadPoolExecutor(len(urls)) as pool:
         answers = pool.map(lambda url: _trouble(url, name, access, seconds), urls)
         return [answer for answer in answers if answer]

@@ -88,7 +88,7 @@ def lock(pins: Sequence[Pin], target: Target, indexes: Indexes, access: Access, 
                     name=served.name,
                     version=served.version,
                     hashes=served.hashes,
-                    index=_other(served.index or default, indexes),
+                    index=indexes.other(served.index or default),
                     sdist=build,
                 )
             waiting = [pin for pin in waiting if pin.name not in locked]
@@ -184,13 +184,6 @@ def _attempts(indexes: Indexes, pins: Sequence[Pin]) -> list[tuple[str | None, t
     attempts += [(url, (), those) for url, those in by_label.items()]
     attempts += [(url, (), public) for url in indexes.labelled]
     return [attempt for attempt in attempts if attempt[2]]
-
-
-def _other(index: str | None, indexes: Indexes) -> str | None:
-    """``index`` where it is not the default one."""
-    url = (index or "").rstrip("/")
-    own = (indexes.default or "https://pypi.org/simple").rstrip("/")
-    return url if url and url != own else None
 
 
 __all__ = ["Locks", "Pin", "lock", "serve", "unlocked"]

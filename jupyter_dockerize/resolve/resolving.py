@@ -14,13 +14,13 @@ from ..cancel import Cancel
 from ..engines.reference import Reference
 from ..engines.registry import digest_of
 from ..environment.model import PipPackage, Snapshot
-from ..environment.packages import CARRIED
+from ..environment.packages import CARRIED, EDITED
 from ..environment.plan import Plan
 from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
-from . import additions, uv
+from . import additions, debian, uv
 from .credentials import Access, access_of
 from .indexes import Indexes, finding_of, indexes_of, troubles
 from .locks import Locks, Pin, lock, unlocked
@@ -63,7 +63,6 @@ def resolve(
         wheels=tuple(sorted(work.wheels, key=lambda wheel: wheel.name)),
         default_index=work.indexes.default,
         secrets=work.secrets(),
-        uv=uv.version(),
         findings=tuple(dict.fromkeys(work.findings)),
     )
 
@@ -87,8 +86,11 @@ class _Work:
 
     def repack(self) -> None:
         """Wheels for what no index has; the rest becomes pins."""
+        edited = {c.name for c in self.plan.choices if c.manager == "pip" and c.source == EDITED}
         for number, package in enumerate(self.packages.values()):
             self.report(Progress("packages", number, len(self.packages), "packages"))
+            if package.name in edited and self._carry_edits(package):
+                continue
             must = package.source.kind in CARRIED
             may = not self.plan.foreign and (package.built_locally or package.source.kind == "unknown")
             carried = self._carry(package) if must or may else None
@@ -96,6 +98,19 @@ class _Work:
                 self._take(carried)
             else:
                 self.pins.append(Pin(package.name, package.version))
+
+    def _carry_edits(self, package: PipPackage) -> bool:
+        """Whether its wheel is taken, changes and all; else the plan drops them, and a finding says so."""
+        carried = self._carry(package, EDITED)
+        if carried.wheel and not package.lost:
+            self._take(carried)
+            return True
+        choices = (
+            c for c in self.plan.choices if (c.manager, c.name, c.source) != ("pip", package.name, EDITED)
+        )
+        self.plan = dataclasses.replace(self.plan, choices=tuple(choices))
+        self.findings.append(_edits_not_carried(package))
+        return False
 
     def lock(self, target: uv.Target, *, offline: bool) -> None:
         """Hashes for the pins; what the plan wants beyond them; wheels for what indexes no longer have."""
@@ -115,7 +130,7 @@ class _Work:
             Log(f"locking {len(self.pins)} packages for Python {target.python} on {self.plan.platform}")
         )
         try:
-            locks = lock(self.pins, target, self.indexes, self.access, self.cancel)
+            locks = self._without_debians(lock(self.pins, target, self.indexes, self.access, self.cancel))
             self._add(locks, requirements, target)
         except RegistryError as error:
             self.locked += unlocked(self.pins)
@@ -125,6 +140,22 @@ class _Work:
         if not self.plan.foreign:
             for pin in locks.lost:
                 self._take(self._carry(self.packages[pin.name], "vanished"))
+
+    def _without_debians(self, locks: Locks) -> Locks:
+        """The locks without what is Debian's own and no wheel: left out where unused, else carried."""
+        compiled = {p.name for p in locks.pip if p.sdist}
+        odd = debian.own(self.snapshot) & (compiled | {pin.name for pin in locks.lost})
+        gone = set(debian.unused(self.packages.values(), odd))
+        self.plan = debian.left_out(self.plan, gone)
+        for name in sorted(compiled & odd - gone) if not self.plan.foreign else ():
+            carried = self._carry(self.packages[name], "apt")
+            if carried.wheel:
+                self._take(carried)
+                gone.add(name)
+        return Locks(
+            tuple(p for p in locks.pip if p.name not in gone),
+            tuple(p for p in locks.lost if p.name not in gone),
+        )
 
     def _add(self, locks: Locks, requirements: Sequence[str], target: uv.Target) -> None:
         foreign = self.plan.foreign
@@ -262,6 +293,16 @@ def _compiled(locked: LockedPip) -> Finding:
         "compiled-from-source",
         "info",
         f"{locked.name} {locked.version} has no wheel for the image's platform: the build compiles it",
+    )
+
+
+def _edits_not_carried(package: PipPackage) -> Finding:
+    return Finding(
+        "edits-not-carried",
+        "warning",
+        f"{package.name} {package.version} was edited and its installed files do not give a wheel"
+        f"{', because some are gone' if package.lost else ''}: the image gets it without the changes",
+        "keep your own copy of the project and install that",
     )
 
 

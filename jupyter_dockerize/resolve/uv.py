@@ -79,19 +79,6 @@ def binary() -> str:
         return found
 
 
-def version() -> str:
-    """The version of uv, like "0.5.20"."""
-    out = subprocess.run(
-        [binary(), "--version"], capture_output=True, text=True, timeout=30, check=False
-    ).stdout
-    match = re.match(r"uv (\d+\.\d+\.\d+)", out)
-    if match is None:
-        raise EngineError(
-            "uv does not say its version", why=out[:200], fix="pip install --force-reinstall uv"
-        )
-    return match[1]
-
-
 def compile_pins(
     requirements: Sequence[str],
     target: Target,
@@ -215,4 +202,4 @@ def _last_cause(err: str) -> str:
     return re.sub(r"\w+://\S+", "…", cause.partition("cause:")[2] or cause).strip()[:300]
 
 
-__all__ = ["Served", "Target", "Unsolved", "binary", "compile_pins", "parse", "version"]
+__all__ = ["Served", "Target", "Unsolved", "binary", "compile_pins", "parse"]

@@ -59,7 +59,9 @@ def carry(
     """The wheel of an installed package.
 
     ``python`` is its interpreter's version, ``prefix`` its environment's. ``foreign``: the image is for
-    another platform, where only pure packages can go. ``reason`` "vanished" where an index had it once.
+    another platform, where only pure packages can go. ``reason`` says why
+    where its source does not: "vanished" (an index had it once), "edited",
+    "apt" (no index has a wheel of it).
     """
     cancel.check()
     why = reason or _REASONS.get(package.source.kind, package.source.kind)
@@ -96,10 +98,11 @@ def _installed(package: PipPackage, layout: Layout, limit: int, findings: list[F
         findings.append(_outside(package, record.outside))
     paths = [path for path in paths if not (holds_secrets(path.name) and _holds_a_key(path))]
     _refuse_size(paths, limit)
-    return {
-        **members(layout, paths, package.name, package.version),
-        **metadata_members(layout, package.name, package.version),
-    }
+    files = members(layout, paths, package.name, package.version)
+    for name in package.edited:
+        if name in files:
+            findings += scan_file(files[name].data, f"{package.name}: {name}")
+    return files | metadata_members(layout, package.name, package.version)
 
 
 def _editable(package: PipPackage, layout: Layout, limit: int, findings: list[Finding]) -> dict[str, Member]:

@@ -80,7 +80,8 @@ def image_of(plan: Plan) -> Snapshot:
     wheel = Source(kind="local", url="file:///opt/bundle/wheel.whl")
     packages = Packages(
         pip=tuple(
-            replace(p, source=wheel if p.name in chosen else p.source, edited=()) for p in plan.packages.pip
+            replace(p, source=wheel if p.name in chosen else p.source, edited=(), lost=())
+            for p in plan.packages.pip
         ),
         conda=plan.packages.conda,
         apt=(*plan.packages.apt, apt("base-files", "12.4", essential=True)),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from jupyter_dockerize.environment.model import Libraries, Library, Snapshot, System
-from jupyter_dockerize.environment.needs import release_of
 from jupyter_dockerize.environment.plan import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 
 from .environments import BOOKWORM, FEDORA, MACOS, NOBLE, apt, pip, snapshot
@@ -159,6 +159,13 @@ def test_what_is_no_debian_package_is_refused(name: str) -> None:
 def test_the_release_whose_names_are_planned(
     system: System, python: str, base: str | None, release: str
 ) -> None:
-    source = snapshot(system=system)
-    source = replace(source, python=replace(source.python, version=python))
-    assert release_of(source, source.packages.pip, base) == release
+    assert start_of(python, system, (), base=base).codename == release
+
+
+def test_where_debians_own_python_is_taken_its_parts_come_along() -> None:
+    parts = (apt("python3"), apt("python3-tk"), apt("python3-venv"), apt("python3-numpy"))
+    source = snapshot(apt=parts)
+    assert debian(make_plan(source, Wishes())) == []
+    source = replace(source, python=replace(source.python, version="3.11.2"))
+    assert debian(make_plan(source, Wishes())) == ["python3", "python3-tk"]
+    assert debian(make_plan(source, Wishes(base="python:3.11-slim-bookworm"))) == []

@@ -14,18 +14,11 @@ from hypothesis import strategies as st
 from jupyter_dockerize.environment import notebook as notebooks
 from jupyter_dockerize.environment.notebook import (
     CodeCell,
-    Install,
     Notebook,
     current_notebook,
-    installs,
     read_notebook,
 )
 from jupyter_dockerize.errors import NotebookError
-
-
-def of(*sources: str) -> Notebook:
-    cells = tuple(CodeCell(index, source) for index, source in enumerate(sources))
-    return Notebook(Path("/project/x.ipynb"), None, "python", cells)
 
 
 def write(path: Path, content: object) -> Path:
@@ -110,41 +103,3 @@ def test_the_notebook_that_a_kernel_was_started_for(tmp_path: Path, monkeypatch:
     assert current_notebook() == path
     monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "Console 1"))
     assert current_notebook() is None
-
-
-@pytest.mark.parametrize(
-    ("cell", "command"),
-    [
-        ("!pip install pandas", "pip install pandas"),
-        ("%pip install -q 'pandas>=2,<3' scikit-learn", "pip install pandas>=2,<3 scikit-learn"),
-        ("pip install pandas", "pip install pandas"),
-        ("x = 1\n  !pip3.11 install --upgrade rich[jupyter]", "pip install rich[jupyter]"),
-        ("!python3 -m pip install a", "pip install a"),
-        ("!{sys.executable} -m pip install a", "pip install a"),
-        ("!uv pip install a", "pip install a"),
-        ("%conda install -y -c conda-forge gdal=3.8", "conda install gdal=3.8"),
-        ("!mamba install gdal", "conda install gdal"),
-        ("!sudo -E apt-get -qq install -y libgl1 # for cv2", "apt install libgl1"),
-        ("!apt update && apt install libgl1", "apt install libgl1"),
-        ("%%bash\nset -e\napt-get install libgl1", "apt install libgl1"),
-        ("!pip install \\\n  a \\\n  b", "pip install a b"),
-        ("!pip install -r requirements.txt", "pip install …"),
-        ("!pip install git+https://user:s3cret@example.org/x.git", "pip install …"),
-        ("!pip install --index-url https://s3cret@example.org/simple a", "pip install a"),
-        ("!pip install --index-url=https://s3cret@example.org/simple a", "pip install a"),
-    ],
-)
-def test_cells_that_install(cell: str, command: str) -> None:
-    assert installs(of("", cell)) == [Install(1, command)]
-
-
-@pytest.mark.parametrize(
-    "cell", ["x = 'pip install a'", "# !pip install a", "!pip list", "!ls", "!pip uninstall a", "!apt update"]
-)
-def test_cells_that_do_not(cell: str) -> None:
-    assert installs(of(cell)) == []
-
-
-@given(st.text())
-def test_any_cell_can_be_looked_at(source: str) -> None:
-    installs(of(source, f"!pip install {source}", f"%%bash\n{source}"))

@@ -14,6 +14,7 @@ from jupyter_dockerize.environment.model import (
     Libraries,
     Library,
     Packages,
+    PipPackage,
     Snapshot,
     Source,
     dump,
@@ -140,6 +141,8 @@ def test_python_imports_the_first_of_two_and_the_other_one_is_left_out() -> None
         (pip("mine", kind="archive"), "archive"),
         (pip("mine", built_locally=True), "built here"),
         (pip("mine", kind="unknown", built_locally=True), "built here"),
+        (pip("mine", edited=("mine/a.py",)), "edited"),
+        (pip("mine", kind="local", edited=("mine/a.py",)), "local"),
     ],
 )
 def test_what_no_index_gives_back_is_carried_as_a_wheel(package: object, was: str) -> None:
@@ -148,6 +151,21 @@ def test_what_no_index_gives_back_is_carried_as_a_wheel(package: object, was: st
     assert (made.kind, made.source, made.planned) == ("changed", was, "wheel")
     kept = next(p for p in plan.packages.pip if p.name == "mine")
     assert kept.source == package.source and kept.location == package.location  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("package", "platform"),
+    [
+        (pip("mine", "1.0", "conda", edited=("mine/a.py",)), None),
+        (pip("mine", "1.0", edited=("mine/a.py",)), "linux/arm64"),
+        (pip("mine", "1.0", lost=("mine/a.py",)), None),
+    ],
+)
+def test_edits_of_condas_packages_for_another_platform_and_losses_are_not_carried(
+    package: PipPackage, platform: str | None
+) -> None:
+    plan = make_plan(snapshot(package), Wishes(platform=platform))
+    assert [c for c in plan.choices if c.name == "mine"] == []
 
 
 def test_python_packages_of_debian_come_from_the_index_and_debians_own_tools_stay() -> None:
@@ -164,6 +182,15 @@ def test_python_packages_of_debian_come_from_the_index_and_debians_own_tools_sta
     }
     assert choice(plan, "numpy").kind == "changed"
     assert choice(plan, "python-apt").kind == "left-out"
+
+
+def test_what_the_notebook_imports_of_debians_packages_is_known_as_used() -> None:
+    source = snapshot(
+        pip("pycups", "2.0.1", "apt", scope="debian"), pip("pysmbc", "1.0", "apt", scope="debian")
+    )
+    project = Project(notebook="a.ipynb", folder="/home/ada", files=(), imports=("cups",))
+    plan = make_plan(source, Wishes(), project)
+    assert [p.name for p in plan.packages.pip if p.used] == ["pycups"]
 
 
 def test_jupyter_dockerize_and_what_only_it_needs_stay_out() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,9 @@ from jupyter_dockerize.environment.plan import Choice, Plan, Wishes, make_plan
 from jupyter_dockerize.environment.project import Project
 from jupyter_dockerize.errors import UsageError
 
-from .environments import ALPINE, BOOKWORM, MACOS, WINDOWS, conda, pip, snapshot
+from .environments import ALPINE, MACOS, WINDOWS, conda, pip, snapshot
 
 HERE = Path(__file__).parent
-ARM = replace(BOOKWORM, arch="arm64")
 
 
 def names(plan: Plan) -> set[str]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, Snapshot, System
-from jupyter_dockerize.environment.needs import release_of
 from jupyter_dockerize.environment.plan import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe.base import choose_base
 
@@ -41,7 +41,10 @@ def ubuntu(codename: str, libc: str, cuda: str | None = None) -> System:
         ("3.11.7", DEBIAN, "python:3.11.7-slim-bookworm"),
         ("3.9.2", System(os="debian", codename="bullseye"), "debian:bullseye-slim"),
         ("3.9.18", System(os="debian", codename="bullseye"), "python:3.9.18-slim-bullseye"),
-        ("3.13.5", System(os="debian", codename="trixie"), "python:3.13.5-slim-bookworm"),
+        ("3.13.5", System(os="debian", codename="trixie"), "debian:trixie-slim"),
+        ("3.13.4", System(os="debian", codename="trixie"), "python:3.13.4-slim-bookworm"),
+        ("3.11.2", DEBIAN, "debian:bookworm-slim"),
+        ("3.11.3", DEBIAN, "python:3.11.3-slim-bullseye"),
         ("3.13.7", System(os="debian", codename="trixie"), "python:3.13.7-slim-trixie"),
         ("3.14.0", System(os="debian", codename="bullseye"), "python:3.14.0-slim-bookworm"),
         ("3.8.20", ubuntu("focal", "glibc 2.31"), "python:3.8.20-slim-bookworm"),
@@ -59,16 +62,34 @@ def ubuntu(codename: str, libc: str, cuda: str | None = None) -> System:
 def test_the_base_has_the_python_and_no_older_c_library(python: str, system: System, expected: str) -> None:
     base = choose_base(plan(python, system))
     assert base.ref == expected
-    assert base.kind == expected.partition(":")[0]
+    assert base.kind.partition("-")[0] == expected.partition(":")[0]
     assert base.codename in expected
     assert base.digest is None
     assert base.reason
 
 
-def test_what_was_compiled_here_meets_no_older_c_library() -> None:
+@pytest.mark.parametrize(
+    "package",
+    [
+        PipPackage(name="x", version="1", built_locally=True, pure=False, tags=("cp312-cp312-linux_x86_64",)),
+        PipPackage(name="x", version="1", pure=False),  # Debian's own packages have no tags
+    ],
+)
+def test_what_was_compiled_here_meets_no_older_c_library(package: PipPackage) -> None:
     """A newer glibc's symbols do not resolve on an older one: rather Python from elsewhere."""
-    built = PipPackage(name="x", version="1", built_locally=True, pure=False)
-    assert choose_base(plan("3.12.3", ubuntu("noble", "glibc 2.39"), built)).ref == "debian:trixie-slim"
+    assert choose_base(plan("3.12.3", ubuntu("noble", "glibc 2.39"), package)).ref == "debian:trixie-slim"
+
+
+def test_wheels_for_every_linux_may_meet_an_older_c_library() -> None:
+    package = PipPackage(name="x", version="1", pure=False, tags=("cp312-cp312-manylinux_2_17_x86_64",))
+    base = choose_base(plan("3.12.3", ubuntu("noble", "glibc 2.39"), package))
+    assert base.ref == "python:3.12.3-slim-bookworm"
+
+
+def test_debians_own_python_is_taken_where_no_official_image_of_its_release_has_it() -> None:
+    base = choose_base(plan("3.11.2"))
+    assert (base.kind, base.codename) == ("debian-python", "bookworm")
+    assert choose_base(plan("3.11.7")).kind == "python"
 
 
 def test_conda_comes_from_micromamba() -> None:
@@ -111,10 +132,15 @@ def test_the_users_base_is_taken(ref: str, kind: str, codename: str) -> None:
 def test_debian_packages_have_their_names_of_the_bases_release(source: Snapshot, python: str) -> None:
     source = replace(source, python=replace(source.python, version=python))
     planned = make_plan(source, Wishes())
-    expected = release_of(
-        source, planned.packages.pip, conda=bool(planned.packages.conda), foreign=planned.foreign
+    start = start_of(
+        python,
+        source.system,
+        planned.packages.pip,
+        conda=bool(planned.packages.conda),
+        foreign=planned.foreign,
     )
-    assert choose_base(planned).codename == expected
+    base = choose_base(planned)
+    assert (base.codename, base.kind) == (start.codename, start.kind)
 
 
 @pytest.mark.parametrize("version", ["3.11", "", "evil", "3.11.7.1", "1!3.11.7", "3.11.7+local"])

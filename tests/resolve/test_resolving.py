@@ -44,7 +44,6 @@ def test_every_package_is_locked_or_carried(environment: Environment) -> None:
         ("vcs-demo", "vcs"),
     }
     assert plan == plan_of(environment.snapshot())
-    assert resolution.uv[0].isdigit()
     assert any(isinstance(event, Progress) for event in events)
     assert not [f for f in resolution.findings if f.severity == "error"]
 
@@ -120,6 +119,56 @@ def test_a_package_that_was_built_here_and_is_too_large_is_built_again(environme
     _, resolution = resolved(snapshot, wheel_limit=1000)
     assert [p.name for p in resolution.pip] == ["markupsafe"]
     assert resolution.wheels == ()
+
+
+def edited(environment: Environment, **more: object) -> tuple[Snapshot, Plan]:
+    humanize = dataclasses.replace(environment.package("humanize"), edited=("humanize/time.py",), **more)  # type: ignore[arg-type]
+    snapshot = dataclasses.replace(environment.snapshot(), packages=Packages(pip=(humanize,)))
+    return snapshot, make_plan(snapshot, Wishes())
+
+
+def test_a_package_of_an_index_that_was_edited_travels_as_it_is(environment: Environment) -> None:
+    plan, resolution = resolved(*edited(environment))
+    [wheel] = [w for w in resolution.wheels if w.name == "humanize"]
+    assert wheel.reason == "edited"
+    assert "humanize" not in {p.name for p in resolution.pip}
+    assert [c.source for c in plan.choices if c.name == "humanize"] == ["edited"]
+
+
+@pytest.mark.parametrize("trouble", [{"lost": ("humanize/filesize.py",)}, {"dist_info": "/nowhere"}])
+def test_an_edited_package_that_is_not_whole_comes_from_the_index_and_a_finding_says_so(
+    environment: Environment, trouble: dict[str, object]
+) -> None:
+    plan, resolution = resolved(*edited(environment, **trouble))
+    assert "humanize" in {p.name for p in resolution.pip}
+    assert resolution.wheels == ()
+    assert not [c for c in plan.choices if c.name == "humanize"]
+    [finding] = [f for f in resolution.findings if f.code == "edits-not-carried"]
+    assert finding.severity == "warning"
+    assert "humanize 4.9.0" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("used", "needed", "there"),
+    [(None, False, set()), (True, False, {"docopt", "six"}), (None, True, {"docopt", "six"})],
+)
+def test_debians_own_packages_that_no_index_has_a_wheel_of_stay_out_where_nothing_uses_them(
+    environment: Environment, used: bool | None, needed: bool, there: set[str]
+) -> None:
+    """docopt has sources only; this version of six is on no index."""
+    debians = {"scope": "debian", "source": Source(kind="apt"), "used": used}
+    six = dataclasses.replace(environment.package("six"), **debians)  # type: ignore[arg-type]
+    docopt = dataclasses.replace(package("docopt", "0.6.2"), pure=False, **debians)  # type: ignore[arg-type]
+    humanize = dataclasses.replace(
+        environment.package("humanize"), requires=("six", "docopt") if needed else ()
+    )
+    snapshot = dataclasses.replace(environment.snapshot(), packages=Packages(pip=(docopt, humanize, six)))
+    plan, resolution = resolved(snapshot, make_plan(snapshot, Wishes()))
+    brought = {p.name for p in resolution.pip} | {w.name for w in resolution.wheels}
+    assert brought & {"docopt", "six"} == there
+    assert {p.name for p in plan.packages.pip} & {"docopt", "six"} == there
+    choices = {c.name: c.kind for c in plan.choices if c.name in ("docopt", "six")}
+    assert choices == dict.fromkeys(("docopt", "six"), "changed" if there else "left-out")
 
 
 def test_what_the_image_needs_beyond_the_source_is_solved_around_the_pins(environment: Environment) -> None:

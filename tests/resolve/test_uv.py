@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError, EngineError, RegistryError
 from jupyter_dockerize.resolve.credentials import Access
-from jupyter_dockerize.resolve.uv import Served, Target, compile_pins, parse, version
+from jupyter_dockerize.resolve.uv import Served, Target, compile_pins, parse
 
 from .index import private_index
 
@@ -66,6 +66,30 @@ def test_variables_and_files_of_uv_have_no_say(monkeypatch: pytest.MonkeyPatch) 
     assert wrong.seen == []
 
 
+def test_logins_reach_uv_and_lie_in_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that is killed clears nothing away: what it never wrote need not be."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    seen: list[bytes] = []
+    with private_index(login=("user", "canary")) as private:
+        private.add("humanize", "4.9.0")
+        answer = private.answer
+
+        def look(*args: Any) -> Any:
+            seen.extend(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+            return answer(*args)
+
+        monkeypatch.setattr(private, "answer", look)
+        host = private.url.partition("//")[2].partition(":")[0]
+        access = Access(logins=((host, Login("user", "canary")),))
+        (served,) = compile_pins(
+            ["humanize==4.9.0"], TARGET, default=private.url, access=access, cancel=Cancel()
+        )
+    assert served.name == "humanize"
+    assert seen
+    assert not any(b"canary" in data for data in seen)
+
+
 def test_an_index_out_of_reach_is_a_named_error_without_addresses() -> None:
     with pytest.raises(RegistryError, match="could not ask") as error:
         compile_pins(
@@ -95,7 +119,3 @@ def test_cancelling_kills_it() -> None:
         with pytest.raises(CancelledError):
             compile_pins(["a==1"], TARGET, default=silent.url, cancel=cancel)
         waiting.set()
-
-
-def test_its_version_is_known() -> None:
-    assert [part.isdigit() for part in version().split(".")] == [True, True, True]

@@ -73,8 +73,11 @@ class Docker:
         bridge.up(self._bridge)
         self.data.mkdir(parents=True, exist_ok=True)
         # The machine's own /etc/docker/daemon.json is not for this engine.
-        features = {"features": {"containerd-snapshotter": True}} if self.containerd_store else {}
-        self._settings.write_text(json.dumps(features))
+        # Without a limit of its own the build cache of a day of tests grows to tens of gigabytes.
+        settings: dict[str, object] = {"builder": {"gc": {"enabled": True, "defaultKeepStorage": "8GB"}}}
+        if self.containerd_store:
+            settings["features"] = {"containerd-snapshotter": True}
+        self._settings.write_text(json.dumps(settings))
         daemon.start(self.name, argv, env=foundation.environment(home), answers=self.answers)
 
     def down(self) -> None:

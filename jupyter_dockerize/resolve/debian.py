@@ -1,0 +1,46 @@
+"""Python packages that Debian installed, and that no index has a wheel for.
+
+Debian's desktop tools bring compiled ones (pycups, pycairo, …) that every Python of the system sees. To
+build them takes headers that nobody planned, so they go in only where something here uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from ..environment import packages
+from ..environment.model import PipPackage, Snapshot
+from ..environment.plan import Plan
+from ..environment.requires import needs, reach
+
+REASON = "Debian's own: no index has a wheel of it, and nothing here is known to use it"
+
+
+def own(snapshot: Snapshot) -> frozenset[str]:
+    """Names of the packages that Python imports and Debian installed."""
+    imported, _ = packages.as_imported(snapshot.packages.pip)
+    return frozenset(p.name for p in imported if p.source.kind == "apt")
+
+
+def unused(planned: Iterable[PipPackage], candidates: Collection[str]) -> frozenset[str]:
+    """Those of ``candidates`` that nobody has imported and that no other package needs."""
+    planned = tuple(planned)
+    forward: dict[str, set[str]] = {}
+    for need in needs(planned):
+        if not need.for_developers:
+            forward.setdefault(need.by, set()).add(need.name)
+    kept = reach(forward, (p.name for p in planned if p.used or p.name not in candidates))
+    return frozenset(set(candidates) - kept)
+
+
+def left_out(plan: Plan, names: Collection[str]) -> Plan:
+    """The plan without them; each is a choice."""
+    if not names:
+        return plan
+    rest, choices = packages.without(plan.packages.pip, names, REASON)
+    kept = [c for c in plan.choices if c.manager != "pip" or c.name not in names]
+    return replace(plan, packages=replace(plan.packages, pip=rest), choices=(*kept, *choices))
+
+
+__all__ = ["REASON", "left_out", "own", "unused"]

@@ -135,6 +135,10 @@ def _pip(
             what = odd[0] + (f" and {len(odd) - 1} more" if odd[1:] else "")
             yield _different("pip", name, "files", "as installed", f"edited or gone: {what}", "unexpected")
     for name, other in there.items():
+        if other.others and not strict and other.scope not in _BASES_OWN and other.source.kind != "conda":
+            both = ", ".join((*other.others, other.version))
+            note = "Python's own tools may take either for the one that is installed"
+            yield _different("pip", name, "records", other.version, both, "unexpected", note)
         if name not in planned:
             left = ("left-out", name) in chosen
             own = other.scope in _BASES_OWN and not strict

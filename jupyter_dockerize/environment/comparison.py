@@ -15,7 +15,7 @@ class Difference:
     """``expected`` and ``found`` are texts, "" where there is nothing; ``class_`` is ``class`` in JSON.
 
     ``field`` says what differs: "package" (it is missing, or one too many), "version", "source",
-    "build", "channel", "subdir", "md5", "sha256", "soname", or for what the plan chose "left-out",
+    "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", or for what the plan chose "left-out",
     "added", "changed".
     """
 
@@ -47,7 +47,9 @@ class Comparison:
         names: dict[str, set[str]] = {}
         for d in self.differences:
             if d.class_ == graver:
-                names.setdefault(_WORDS[d.manager], set()).add(f"{d.manager} {d.name}")
+                # A file may lack several libraries; of a package several things may differ.
+                what = d.expected if d.manager == "library" else ""
+                names.setdefault(_WORDS[d.manager], set()).add(f"{d.manager} {d.name} {what}")
         parts = [counted(len(names[word]), word) for word in dict.fromkeys(_WORDS.values()) if word in names]
         if self.verdict == "different":
             return f"different: {', '.join(parts)}"

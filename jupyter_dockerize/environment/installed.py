@@ -7,7 +7,7 @@ sys.path wins, as in the language reference ("The import system", path entries).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..events import Finding
 from .conda import inside
@@ -26,6 +26,7 @@ class Place:
     scope: Scope
     folder: str
     facts: DistributionFacts
+    others: tuple[str, ...] = ()  # versions of it that the same folder records, too
 
 
 def places_by_name(facts: PipFacts) -> tuple[dict[str, list[Place]], list[Finding]]:
@@ -101,14 +102,16 @@ def _one_per_folder(places: list[Place], findings: list[Finding]) -> list[Place]
         return places
     from packaging.version import Version
 
-    kept: dict[int, list[Place]] = {}
+    folders: dict[int, list[Place]] = {}
     for place in places:
-        kept.setdefault(place.at, []).append(place)
-    for same in kept.values():
-        if len(same) == 1:
-            continue
+        folders.setdefault(place.at, []).append(place)
+    kept = []
+    for same in folders.values():
         same.sort(key=lambda p: (Version(p.version), p.facts["record"], p.facts["entry"]))
-        newest = same[-1]
+        newest = replace(same[-1], others=tuple(p.version for p in same[:-1]))
+        kept.append(newest)
+        if not newest.others:
+            continue
         versions = ", ".join(p.version for p in same)
         findings.append(
             Finding(
@@ -119,7 +122,7 @@ def _one_per_folder(places: list[Place], findings: list[Finding]) -> list[Place]
                 f"python -m pip install --force-reinstall {newest.name}=={newest.version}",
             )
         )
-    return [same[-1] for same in kept.values()]
+    return kept
 
 
 def _half_removed(entry: DistributionFacts, path: PathFacts) -> Finding:

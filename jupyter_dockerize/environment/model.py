@@ -44,6 +44,7 @@ class PipPackage:
     scope: Scope = "env"
     source: Source = field(default_factory=lambda: Source(kind="unknown"))
     shadows: str | None = None  # "1.2 (user)": what this one hides on sys.path
+    others: tuple[str, ...] = ()  # versions that are recorded beside it in the same folder
     built_locally: bool = False  # the wheel's tag says that it was compiled on this machine
     pure: bool = True
     tags: tuple[str, ...] = ()

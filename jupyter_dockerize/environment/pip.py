@@ -81,6 +81,7 @@ def _package(place: Place, conda: Ownership, used: bool | None, shadows: str | N
         scope=place.scope,
         source=origin,
         shadows=shadows,
+        others=place.others,
         built_locally=built_locally(tags, place.version, origin),
         pure=bool(tags) and all(tag.endswith("-any") for tag in tags),
         tags=tags,

@@ -188,7 +188,7 @@ def _minimal(
             else "nobody looked at what is imported",
             fix="run all cells and try again with --live, or leave --minimal out",
         )
-    used = used_by(snapshot)
+    used = used_by(snapshot) | {"pip"}  # for ``%pip install`` in the image
     rest = {p.name for p in pip if p.name not in used and p.source.kind != "conda"}
     kept, choices = packages.without(tuple(pip), rest, "the notebook does not use it (--minimal)")
     notes = []

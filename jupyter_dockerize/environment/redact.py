@@ -134,6 +134,7 @@ def _pip(package: PipPackage) -> PipPackage:
         requires=(),
         edited=(),
         lost=(),
+        others=(),
         used=None,
     )
 

@@ -18,12 +18,12 @@ _SECRETS = {
 _KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
 
 
-def write(plan: Plan, resolution: Resolution, fingerprint: str) -> bytes:
-    """The text, without anything that depends on when or where it was made."""
+def write(plan: Plan, resolution: Resolution) -> bytes:
+    """The text of a plan in its stored form, without anything that depends on when or where it was made."""
     parts = [
         _title(plan),
         _commands(plan, resolution),
-        _facts(plan, resolution, fingerprint),
+        _facts(plan, resolution),
         *_choices(plan.choices),
     ]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
@@ -53,7 +53,7 @@ def _commands(plan: Plan, resolution: Resolution) -> str:
     return "\n".join(lines)
 
 
-def _facts(plan: Plan, resolution: Resolution, fingerprint: str) -> str:
+def _facts(plan: Plan, resolution: Resolution) -> str:
     base = resolution.base
     rows = [
         ("base", f"{code(base.ref)}: {code(base.reason)}"),
@@ -62,7 +62,7 @@ def _facts(plan: Plan, resolution: Resolution, fingerprint: str) -> str:
         ("packages", _counts(plan, resolution)),
         ("server", "the environment's own JupyterLab" if plan.server == "environment" else _OWN),
         ("platform", code(plan.platform)),
-        ("fingerprint", code(fingerprint)),
+        ("fingerprint", code(plan.fingerprint)),
     ]
     if plan.system.image and not plan.wishes.base:
         rows.append(("instead", f"`--base` takes the image that this ran in: {code(plan.system.image)}"))

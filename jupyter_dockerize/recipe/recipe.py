@@ -44,7 +44,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
     files = {
         **pip.files(packages, resolution),
         identity.PLAN: dump(stored),
-        readme.README: readme.write(plan, resolution, stored.fingerprint),
+        readme.README: readme.write(stored, resolution),
     }
     if plan.packages.conda:
         files |= conda.files(plan.packages.conda, plan.platform)

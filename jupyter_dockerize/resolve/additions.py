@@ -112,7 +112,7 @@ def with_additions(plan: Plan, additions: Additions) -> Plan:
         elif locked.name in told:
             choices.append(replace(told[locked.name], planned=locked.version))
         else:
-            reason = f"what is planned needs it on {plan.platform}"
+            reason = f"what is planned needs it on {plan.platform}" if plan.foreign else _needed(plan)
             choices.append(added(locked.name, reason, locked.version))
     named = {choice.name for choice in choices}
     # "nvidia-*" stood for what the resolver would find; now it has.
@@ -130,6 +130,11 @@ def with_additions(plan: Plan, additions: Additions) -> Plan:
         choices=(*kept, *choices),
         requirements=(),
     )
+
+
+def _needed(plan: Plan) -> str:
+    roots = sorted({_name(text) for text in plan.requirements})
+    return f"{' and '.join(roots)}, which the notebook needs, need{'' if roots[1:] else 's'} it"
 
 
 def findings_of(additions: Additions, platform: str) -> list[Finding]:

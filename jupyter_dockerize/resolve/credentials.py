@@ -1,7 +1,7 @@
 """What a build must be handed and an image must never hold: a CA bundle, and logins of indexes.
 
 A plan knows only *that* there are some. They are read again on this machine when they are needed,
-are held in memory, and leave it as secret mounts, or in a private folder that lives as long as one
+are held in memory, and leave it as secret mounts, or as a file in memory that lives as long as one
 run of uv. Nothing here has them in its ``repr``.
 """
 

@@ -8,13 +8,14 @@ and the requirements format that it prints are.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,8 +126,8 @@ def compile_pins(
             lines = [f"{name} ; python_version < '0'\n" for name in without]
             (place / "overrides.txt").write_text("".join(lines), "utf-8")
             argv.append("--overrides=overrides.txt")
-        (place / "netrc").write_bytes(access.netrc)
-        status, out, err = _run(argv, place, _environ(access, place / "netrc"), cancel)
+        with _file_of(access.netrc, place) as (netrc, handed):
+            status, out, err = _run(argv, place, _environ(access, netrc), handed, cancel)
     if status == 1:
         raise Unsolved(err)
     if status != 0:
@@ -167,19 +168,47 @@ def parse(text: str) -> list[Served]:
     return served
 
 
-def _environ(access: Access, netrc: Path) -> dict[str, str]:
+@contextlib.contextmanager
+def _file_of(secret: bytes, place: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """A path under which a child reads ``secret``, and what it inherits for that.
+
+    On Linux it is in memory only, so that a process that is killed leaves nothing behind.
+    """
+    if sys.platform != "linux":
+        path = place / "netrc"
+        path.touch(0o600)
+        path.write_bytes(secret)
+        yield str(path), ()
+        return
+    number = os.memfd_create("netrc")
+    try:
+        os.write(number, secret)
+        yield f"/proc/self/fd/{number}", (number,)
+    finally:
+        os.close(number)
+
+
+def _environ(access: Access, netrc: str) -> dict[str, str]:
     environ = {k: v for k, v in os.environ.items() if not k.startswith("UV_") or k in KEPT}
-    environ["NETRC"] = str(netrc)  # also where it is empty: ~/.netrc has hosts that are none of our business
+    environ["NETRC"] = netrc  # also where it is empty: ~/.netrc has hosts that are none of our business
     if access.ca:
         environ["SSL_CERT_FILE"] = access.ca
         environ.pop("SSL_CERT_DIR", None)
     return environ
 
 
-def _run(argv: list[str], cwd: Path, environ: dict[str, str], cancel: Cancel) -> tuple[int, str, str]:
+def _run(
+    argv: list[str], cwd: Path, environ: dict[str, str], handed: tuple[int, ...], cancel: Cancel
+) -> tuple[int, str, str]:
     cancel.check()
     process = subprocess.Popen(
-        argv, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        argv,
+        cwd=cwd,
+        env=environ,
+        pass_fds=handed,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     forget = cancel.on_cancel(process.kill)
     try:

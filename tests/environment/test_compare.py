@@ -309,6 +309,12 @@ def test_the_summary_is_one_line_for_people(result: Comparison, summary: str) ->
     assert result.summary() == summary
 
 
+def test_the_summary_counts_each_library_that_is_listed() -> None:
+    plan = make_plan(snapshot(pip("a")), Wishes())
+    found = replace(image_of(plan), libraries=missing(CV2, (CV2[0], "libother.so.1")))
+    assert compare(plan, found).summary() == "different: 2 libraries"
+
+
 def test_the_summary_counts_names_not_lines() -> None:
     plan = make_plan(snapshot(pip("a"), pip("b")), Wishes())
     found = replace(image_of(plan), libraries=missing(CV2))
@@ -356,3 +362,21 @@ def test_an_image_whose_packages_lost_files_is_different() -> None:
     [difference] = only(compare(plan, broken), "unexpected")
     assert (difference.name, difference.field) == ("six", "files")
     assert difference.found == "edited or gone: a.py and 1 more"
+
+
+def test_an_image_with_two_records_of_one_package_is_different() -> None:
+    plan = make_plan(snapshot(pip("six", "2.0")), Wishes())
+    sound = image_of(plan)
+    doubled = with_pip(
+        sound, *(replace(p, others=("1.0",)) if p.name == "six" else p for p in sound.packages.pip)
+    )
+    [difference] = only(compare(plan, doubled), "unexpected")
+    assert (difference.name, difference.field) == ("six", "records")
+    assert (difference.expected, difference.found) == ("2.0", "1.0, 2.0")
+
+
+def test_two_records_of_what_the_base_brings_are_its_own() -> None:
+    plan = make_plan(snapshot(pip("six")), Wishes())
+    sound = image_of(plan)
+    debians = pip("cryptography", kind="apt", scope="debian", others=("1.0",))
+    assert compare(plan, with_pip(sound, *sound.packages.pip, debians)).verdict == "equivalent"

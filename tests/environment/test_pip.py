@@ -152,6 +152,7 @@ def test_what_is_broken_is_named_with_its_fix() -> None:
     assert ("numpy", "env") not in found
     assert ("pandas", "env") not in found
     assert found["requests", "env"].version == "2.32.2"
+    assert found["requests", "env"].others == ("2.31.0",)
     assert found["scipy", "env"].version == "1.11.0"
     assert found["oldpip", "env"].source.kind == "index"
     assert found["oldtimer", "env"].source.kind == "unknown"

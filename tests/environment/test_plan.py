@@ -243,6 +243,11 @@ def test_minimal_takes_what_was_imported_and_what_that_needs() -> None:
     assert choice(plan, "torch").reason == "the notebook does not use it (--minimal)"
 
 
+def test_minimal_keeps_pip_so_that_the_notebook_can_install() -> None:
+    source = snapshot(pip("pip"), pip("torch"), imported=("ipykernel",), executed=1)
+    assert names(make_plan(source, Wishes(minimal=True))) == ["ipykernel", "pip"]
+
+
 def test_minimal_keeps_conda_whole_and_says_so() -> None:
     source = snapshot(
         pip("numpy", kind="conda"), pip("torch"), conda=(conda("numpy"),), imported=("ipykernel",), executed=1

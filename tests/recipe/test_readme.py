@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from jupyter_dockerize.recipe import readme
+from jupyter_dockerize.environment.plan import Choice
+from jupyter_dockerize.recipe import readme, render
+from jupyter_dockerize.recipe.steps import BUILDKIT
 
-from .test_recipe import bundle
+from .test_recipe import bundle, load
 
 
 def text_of(case: str) -> str:
@@ -24,6 +28,19 @@ def test_another_platform_is_in_the_command() -> None:
 
 def test_the_image_that_this_ran_in_is_offered() -> None:
     assert "`registry.example.org/ml/notebook:3`" in text_of("cuda")
+
+
+def test_no_folder_of_this_machine_is_in_it() -> None:
+    plan, resolution = load("minimal")
+    folder = Choice(
+        kind="left-out",
+        manager="index",
+        name="find-links file:///srv/wheels",
+        reason="a folder",
+        source="file:///srv/wheels",
+    )
+    made = render(replace(plan, choices=(folder,)), resolution, BUILDKIT)
+    assert "/srv/" not in made.files[readme.README].decode()
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,15 @@ def test_what_the_image_needs_beyond_the_source_is_solved_around_the_pins(enviro
     assert {p.name for p in plan.packages.pip} == set(names)
 
 
+def test_it_is_said_who_needs_what_is_added(environment: Environment) -> None:
+    snapshot = dataclasses.replace(
+        environment.snapshot(), packages=Packages(pip=(environment.package("humanize"),))
+    )
+    plan, _ = resolved(snapshot, make_plan(snapshot, Wishes()))
+    reasons = {c.name: c.reason for c in plan.choices}
+    assert reasons["traitlets"] == "ipykernel, which the notebook needs, needs it"
+
+
 def test_a_base_that_is_no_reference_is_refused(environment: Environment) -> None:
     with pytest.raises(ReferenceError):
         resolved(environment.snapshot(), base=Base(ref="Not An Image", kind="own", reason=""), offline=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,7 +84,7 @@ def test_logins_reach_uv_and_lie_in_no_file(monkeypatch: pytest.MonkeyPatch, tmp
 
         monkeypatch.setattr(private, "answer", look)
         host = private.url.partition("//")[2].partition(":")[0]
-        access = Access(logins=((host, Login("user", "canary")),))
+        access = Access(logins={host: ("user", "canary")})
         (served,) = compile_pins(
             ["humanize==4.9.0"], TARGET, default=private.url, access=access, cancel=Cancel()
         )

@@ -15,8 +15,8 @@ class Difference:
     """``expected`` and ``found`` are texts, "" where there is nothing; ``class_`` is ``class`` in JSON.
 
     ``field`` says what differs: "package" (it is missing, or one too many), "version", "source",
-    "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", or for what the plan chose "left-out",
-    "added", "changed".
+    "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", or for what
+    the plan chose "left-out", "added", "changed".
     """
 
     manager: DifferenceManager

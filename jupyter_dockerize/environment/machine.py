@@ -11,7 +11,7 @@ from .facts import PythonFacts, SystemFacts
 from .model import Python, System
 from .names import clean, printable, project_version, shown, word
 
-_ARCHITECTURES = {
+ARCHITECTURES = {  # of uname, in the words of images
     "x86_64": "amd64",
     "amd64": "amd64",
     "aarch64": "arm64",
@@ -50,7 +50,7 @@ def system(facts: SystemFacts) -> System:
         os=word(release.get("ID", "").lower(), 60) or word(default, 60) or "linux",
         version=printable(release.get("VERSION_ID", ""), 60),
         codename=word(release.get("VERSION_CODENAME") or release.get("UBUNTU_CODENAME") or "", 60) or "",
-        arch=_ARCHITECTURES.get(machine) or word(machine, 40) or "unknown",
+        arch=ARCHITECTURES.get(machine) or word(machine, 40) or "unknown",
         libc=clean(" ".join(facts["libc"][:2]), 60) if facts["libc"] else None,
         locale=clean(facts["locale"]),
         timezone=clean(facts["timezone"]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import string
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 from ..events import Finding
 
+_TOKEN = 1000  # characters: what follows a name is looked at together with it so far
 SCAN_LIMIT = 8 << 20  # bytes of one file that are looked at
 
 # Around a token whose own characters base64 data has too, and around one with "_" or "-" in its prefix.
@@ -27,12 +29,27 @@ _MARKED = (r"(?<![A-Za-z0-9_-])", r"(?![A-Za-z0-9_-])")
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """``hints`` are looked for first: most texts hold none, and a plain search is a hundred times faster."""
+    """``hints`` are looked for first: most texts hold none, and a plain search is a hundred times faster.
+
+    ``words``, in lower case, are what the pattern begins with in any case: it is tried only there.
+    """
 
     kind: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
     real: Callable[[re.Match[str]], bool] = lambda match: True
+    words: tuple[str, ...] = ()
+
+    def matches(self, text: str, lower: str) -> Iterator[re.Match[str]]:
+        """``lower`` is ``text`` in lower case, of the same length."""
+        if any(hint in text for hint in self.hints):
+            yield from self.pattern.finditer(text)
+        for word in self.words:
+            at = lower.find(word)
+            while at >= 0:
+                if match := self.pattern.match(text, at):
+                    yield match
+                at = lower.find(word, at + 1)
 
 
 def _entropy(text: str) -> float:
@@ -146,13 +163,15 @@ _SHAPES: tuple[_Shape, ...] = (
     ),
     _Shape(
         "password",
-        ("=", ":"),
+        (),
         re.compile(
-            r"(?:password|passwd|pwd|secret|api_?key|access_?key|auth_?token|access_?token|private_?token|_token|\btoken)"
+            r"(?:password|passwd|pwd|secret|(?:(?<=api)|(?<=api_)|(?<=access)|(?<=access_))key"
+            r"|(?:\b|(?<=_)|(?<=auth)|(?<=access)|(?<=private))token)"
             r"\\?[\"']?\]?\s{0,9}[:=]\s{0,9}\\?[\"'](?P<token>[^\s\"'\\]{8,200})\\?[\"']",
             re.I,
         ),
         _mixed,
+        words=("password", "passwd", "pwd", "secret", "key", "token"),
     ),
     _Shape(
         "password",
@@ -166,6 +185,7 @@ _SHAPES: tuple[_Shape, ...] = (
     ),
 )
 
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ANSI = re.compile(r"\x1b\[[0-9;]{0,30}m")
 _DATA_URI = re.compile(r"data:[\w.+/-]{1,100}(?:;[\w=.+-]{1,50}){0,4};base64,[A-Za-z0-9+/=%\s]*")
 _BINARY = ("image/", "audio/", "video/", "font/", "application/pdf", "application/octet-stream")
@@ -180,13 +200,15 @@ def kinds(text: str) -> tuple[str, ...]:
         text = _ANSI.sub("", text)
     if ";base64," in text:
         text = _DATA_URI.sub("data:", text)
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters become two
+        lower = text.translate(_LOWER)
     return tuple(
         sorted(
             {
                 shape.kind
                 for shape in _SHAPES
-                if any(hint in text for hint in shape.hints)
-                and any(shape.real(match) for match in shape.pattern.finditer(text))
+                if any(shape.real(match) for match in shape.matches(text, lower))
             }
         )
     )
@@ -254,13 +276,14 @@ def _texts(value: Any) -> Iterator[str]:
             yield "".join(value)
         else:
             for item in value:
-                yield from _texts(item)
+                if isinstance(item, (str, list, dict)):  # a figure has millions of numbers
+                    yield from _texts(item)
     elif isinstance(value, dict):
         for key, item in value.items():
             if str(key).startswith(_BINARY):
                 continue
             if isinstance(item, str):
-                yield f"{json.dumps(str(key))}: {json.dumps(item, ensure_ascii=False)}"
+                yield f"{json.dumps(str(key))}: {json.dumps(item[:_TOKEN], ensure_ascii=False)}"
                 yield item
             else:
                 yield from _texts(item)

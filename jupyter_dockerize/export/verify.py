@@ -7,11 +7,13 @@ back is hostile until `interpret` and `model.parse` have read it.
 from __future__ import annotations
 
 import dataclasses
+import platform
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, compare
 from ..environment.interpret import interpret
+from ..environment.machine import ARCHITECTURES
 from ..environment.model import Snapshot, parse
 from ..environment.observe import Where, through
 from ..environment.plan import Plan, make_plan
@@ -56,8 +58,17 @@ def probe_image(engine: Engine, image: Image, *, cancel: Cancel) -> Snapshot:
     raise VerificationError(
         "the image cannot be looked into",
         why="; ".join(reasons),
-        fix="an image of another platform needs an emulator (binfmt) here; else rebuild it",
+        fix=f"it is an image for {image.platform}, which needs an emulator (binfmt) here"
+        if _foreign(image.platform)
+        else "rebuild the image, if it is meant to hold an environment",
     )
+
+
+def _foreign(image: str) -> bool:
+    """Whether the image's platform is known and has another architecture than this machine."""
+    arch = image.partition("/")[2].partition("/")[0]
+    here = platform.machine().lower()
+    return bool(arch) and arch != ARCHITECTURES.get(here, here)
 
 
 def stored_plan(engine: Engine, image: Image) -> Plan:

@@ -258,3 +258,19 @@ def test_text_files_are_looked_at_and_binary_ones_are_not() -> None:
     assert [f.code for f in scan_file(f"key: {TOKEN}".encode(), "config.yaml")] == ["secret-in-file"]
     assert scan_file(b"\0\1\2" + TOKEN.encode(), "model.bin") == ()
     assert scan_file(b"\xff\xfe broken utf-8 " + TOKEN.encode(), "notes.txt") != ()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('PassWord = "a1B2c3D4e5f6"', True),
+        ('x["api_KEY"]: "a1B2c3D4e5f6"', True),
+        ('authtoken="a1B2c3D4e5f6"', True),
+        ('İ token="a1B2c3D4e5f6"', True),  # two letters in lower case
+        ('monkey = "a1B2c3D4e5f6"', False),
+        ('detoken = "a1B2c3D4e5f6"', False),
+        ('pwd and secret, then key and token = "a1B2c3D4e5f6"', True),
+    ],
+)
+def test_a_password_is_known_by_the_word_before_it(text: str, found: bool) -> None:
+    assert kinds(text) == (("password",) if found else ())

@@ -92,7 +92,7 @@ RULES: Sequence[Rule] = (
         r"temporary failure (?:in name resolution|resolving)|could not resolve|name or service not known"
         r"|dns error|failed to lookup address|name resolution|no such host",
         "names are not resolved inside the build: it has no network, or no DNS server",
-        "check the network of the engine (`docker run --rm busybox nslookup pypi.org`); "
+        "check the network of the engine (`docker run --rm busybox nslookup example.org`); "
         "behind a proxy, set HTTPS_PROXY",
     ),
     _rule(

@@ -29,7 +29,7 @@ SAMPLES = [
     ("Temporary failure in name resolution", "names are not resolved"),
     ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", "names are not resolved"),
     ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the one that was locked"),
-    ("E: Failed to fetch http://deb.debian.org/x  Hash Sum mismatch", "Debian mirror changed"),
+    ("E: Failed to fetch http://deb.example.org/x  Hash Sum mismatch", "Debian mirror changed"),
     ("E: Unable to locate package libgl1-mesa", "no package libgl1-mesa"),
     ("E: Package 'python2' has no installation candidate", "no package python2"),
     ("ERROR: Package 'numpy' requires a different Python: 3.8.1 not in '>=3.11'", "Python of the base image"),

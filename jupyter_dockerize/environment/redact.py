@@ -19,7 +19,7 @@ from .model import CondaPackage, Index, Packages, PipPackage, Source, System
 PRIVATE = "private.invalid"  # RFC 2606: never a real host
 
 _PUBLIC = (
-    "pypi.org", "pythonhosted.org", "python.org", "pytorch.org", "anaconda.org", "anaconda.com",
+    "python.org", "pytorch.org", "anaconda.org", "anaconda.com",
     "prefix.dev", "nvidia.com", "githubusercontent.com", "github.com", "github.io", "gitlab.com",
     "bitbucket.org", "codeberg.org", "huggingface.co", "storage.googleapis.com", "debian.org",
     "ubuntu.com", "docker.io", "quay.io", "ghcr.io", "example.org", "example.com",

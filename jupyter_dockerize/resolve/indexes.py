@@ -7,21 +7,24 @@ of the same name on a public index and be taken for it ("dependency confusion").
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
+from uv import find_uv_bin
 
 from ..engines.registry import why_silent
 from ..environment.model import Index
 from ..events import Finding
 from .credentials import Access, LoginAuth
 
-PYPI = "https://pypi.org/simple"
 PYTORCH = "https://download.pytorch.org/whl"
 #: Local version labels whose index is public and known, by what PyTorch publishes.
 LABELS = {
@@ -32,7 +35,6 @@ LABELS = {
     )
 }  # fmt: skip
 _ROCM = re.compile(r"rocm\d{1,2}\.\d{1,2}(?:\.\d{1,2})?")
-_PYPI = frozenset({"pypi.org", "pypi.python.org"})
 SIMPLE = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
 
@@ -52,7 +54,20 @@ class Indexes:
     def other(self, url: str | None) -> str | None:
         """``url`` where it is another index than the default one."""
         url = (url or "").rstrip("/")
-        return url if url and url != (self.default or PYPI) else None
+        return url if url and url != (self.default or own_index()) else None
+
+
+@lru_cache(maxsize=1)
+def own_index() -> str:
+    """The ecosystem's own index, no slash at its end: the one that uv asks where none is configured."""
+    argv = [find_uv_bin(), "pip", "compile", "--no-config", "--quiet", "--no-header", "--emit-index-url", "-"]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    done = subprocess.run(argv, input="", env=environ, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.removeprefix("--index-url").strip().rstrip("/")
+
+
+def _is_own(url: str) -> bool:
+    return urlsplit(url).hostname == urlsplit(own_index()).hostname
 
 
 def indexes_of(configured: Iterable[Index]) -> Indexes:
@@ -67,8 +82,8 @@ def indexes_of(configured: Iterable[Index]) -> Indexes:
         if url.startswith(f"{PYTORCH}/") or url == PYTORCH:
             labelled.append(url)
         elif index.kind == "index":
-            default = default or (None if urlsplit(url).hostname in _PYPI else url)
-        elif urlsplit(url).hostname not in _PYPI:
+            default = default or (None if _is_own(url) else url)
+        elif not _is_own(url):
             extra.append(url)
     return Indexes(default, tuple(dict.fromkeys(extra)), tuple(dict.fromkeys(labelled)))
 
@@ -92,7 +107,7 @@ class Trouble:
 
 def troubles(indexes: Indexes, name: str, access: Access, *, seconds: float = 5.0) -> list[Trouble]:
     """Which of the indexes do not answer the question for the project ``name``; asked at the same time."""
-    urls = [indexes.default or PYPI, *indexes.extra]
+    urls = [indexes.default or own_index(), *indexes.extra]
     with ThreadPoolExecutor(len(urls)) as pool:
         answers = pool.map(lambda url: _trouble(url, name, access, seconds), urls)
         return [answer for answer in answers if answer]

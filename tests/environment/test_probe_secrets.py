@@ -21,7 +21,7 @@ SECRET = "CANARYcanary7391"  # by its shape no token: only its place says that i
 @pytest.mark.parametrize(
     ("url", "public"),
     [
-        ("https://pypi.org/simple", "https://pypi.org/simple"),
+        ("https://index.example.org/simple", "https://index.example.org/simple"),
         ("https://user:S@example.org/simple/", "https://example.org/simple/"),
         ("https://S@example.org/simple", "https://example.org/simple"),
         ("https://S:@example.org/simple", "https://example.org/simple"),
@@ -72,7 +72,7 @@ def test_urls_lose_what_is_secret_and_keep_what_is_public(url: str, public: str)
 @pytest.mark.parametrize(
     ("url", "has"),
     [
-        ("https://pypi.org/simple/", False),
+        ("https://index.example.org/simple/", False),
         ("https://u:p@example.org/simple", True),
         ("https://token@example.org/simple", True),
         ("https://${USER}:${PASS}@example.org/simple", True),

@@ -22,16 +22,16 @@ from .environments import BOOKWORM, conda, pip, snapshot
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://pypi.org/simple", "https://pypi.org/simple"),
+        ("https://www.python.org/simple", "https://www.python.org/simple"),
         ("https://download.pytorch.org/whl/cu121", "https://download.pytorch.org/whl/cu121"),
         ("https://conda.anaconda.org/conda-forge", "https://conda.anaconda.org/conda-forge"),
         ("git+https://github.com/a/b.git", "git+https://github.com/a/b.git"),
         ("git+ssh://git@github.com/a/b.git", "git+ssh://github.com/a/b.git"),
         ("git@github.com:a/b.git", "ssh://github.com/a/b.git"),
-        ("https://ada:pw@pypi.org/simple", "https://pypi.org/simple"),
+        ("https://ada:pw@www.python.org/simple", "https://www.python.org/simple"),
         ("https://pypi.corp.local/team/simple", "https://private.invalid/"),
-        ("https://pypi.org.evil.example.net/simple", "https://private.invalid/"),
-        ("https://notpypi.org/simple", "https://private.invalid/"),
+        ("https://python.org.evil.example.net/simple", "https://private.invalid/"),
+        ("https://notpython.org/simple", "https://private.invalid/"),
         ("http://10.1.2.3:8080/simple", "http://private.invalid/"),
         ("http://localhost:3141/root", "http://private.invalid/"),
         ("git+ssh://ada@git.corp.local/secret/repo", "git+ssh://private.invalid/"),
@@ -64,7 +64,7 @@ def test_equal_private_addresses_stay_equal_and_others_do_not() -> None:
         ("clone git@git.corp.local:team/repo", "clone private.invalid:…"),
         ("linux/amd64 and/or data/x.csv", "linux/amd64 and/or data/x.csv"),
         ("numpy 1.26 → 2.0 (1/2)", "numpy 1.26 → 2.0 (1/2)"),
-        ("see https://pypi.org/project/numpy", "see https://pypi.org/project/numpy"),
+        ("see https://www.python.org/project/x", "see https://www.python.org/project/x"),
     ],
 )
 def test_texts_lose_folders_users_and_hosts(text: str, shown: str) -> None:

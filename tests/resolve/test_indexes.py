@@ -6,7 +6,14 @@ import pytest
 
 from jupyter_dockerize.environment.model import Index
 from jupyter_dockerize.resolve.credentials import Access
-from jupyter_dockerize.resolve.indexes import Indexes, finding_of, indexes_of, label_index, troubles
+from jupyter_dockerize.resolve.indexes import (
+    Indexes,
+    finding_of,
+    indexes_of,
+    label_index,
+    own_index,
+    troubles,
+)
 
 from .index import private_index
 
@@ -38,7 +45,7 @@ def test_configured_indexes_are_told_apart() -> None:
     found = indexes_of(
         [
             Index(url="https://pypi.example.org/simple/", kind="index"),
-            Index(url="https://pypi.org/simple", kind="extra"),
+            Index(url=own_index(), kind="extra"),
             Index(url=f"{TORCH}/cu121", kind="extra"),
             Index(url="https://more.example.org/simple", kind="extra"),
             Index(url="https://more.example.org/simple/", kind="extra"),
@@ -55,7 +62,7 @@ def test_configured_indexes_are_told_apart() -> None:
 
 
 def test_the_public_index_is_nobodys_configuration() -> None:
-    assert indexes_of([Index(url="https://pypi.org/simple/", kind="index")]) == Indexes()
+    assert indexes_of([Index(url=f"{own_index()}/", kind="index")]) == Indexes()
     assert not Indexes().configured
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError, EngineError, RegistryError
 from jupyter_dockerize.resolve.credentials import Access
+from jupyter_dockerize.resolve.indexes import own_index
 from jupyter_dockerize.resolve.uv import Served, Target, compile_pins, parse
 
 from .index import private_index
@@ -24,11 +25,11 @@ HASH = "sha256:" + "0" * 63
 
 def test_a_lock_is_read() -> None:
     text = (
-        f"six==1.16.0 \\\n    --hash={HASH}b \\\n    --hash={HASH}a\n    # from https://pypi.org/simple\n"
+        f"six==1.16.0 \\\n    --hash={HASH}b \\\n    --hash={HASH}a\n    # from https://index.example.org/simple\n"
         "numpy==1.26.4+local\n"
     )
     assert parse(text) == [
-        Served("six", "1.16.0", (f"{HASH}a", f"{HASH}b"), "https://pypi.org/simple"),
+        Served("six", "1.16.0", (f"{HASH}a", f"{HASH}b"), "https://index.example.org/simple"),
         Served("numpy", "1.26.4+local", (), None),
     ]
 
@@ -65,7 +66,7 @@ def test_variables_and_files_of_uv_have_no_say(monkeypatch: pytest.MonkeyPatch) 
         for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS"):
             monkeypatch.setenv(name, wrong.url)
         (served,) = compile_pins(["humanize==4.9.0"], TARGET, cancel=Cancel())
-    assert served.index == "https://pypi.org/simple"
+    assert served.index == own_index()
     assert wrong.seen == []
 
 

@@ -9,8 +9,11 @@ def main() -> int:
     """Runs `cli.main`; a Ctrl-C that comes while it is still being imported is no traceback either."""
     try:
         from .cli import main as run
+        from .foreground import too_late
 
-        return run()
+        status = run()
+        too_late()
+        return status
     except KeyboardInterrupt:
         return INTERRUPTED
 

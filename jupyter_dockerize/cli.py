@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .errors import CancelledError, DockerizeError, OutputError
-from .foreground import Terminated, settle, terminable
+from .foreground import Terminated, settle, terminable, too_late
 
 if TYPE_CHECKING:
     from .verbs import Outcome
@@ -72,6 +72,7 @@ def _run(args: argparse.Namespace) -> Outcome:
 
     with reporter(args.progress) as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
+        too_late()
         if isinstance(printer, JsonPrinter):
             printer.report(Result(outcome.json))
     _show(json.dumps(outcome.json) if args.json else outcome.text)

@@ -134,4 +134,15 @@ def terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is terminate:
+            signal.signal(signal.SIGTERM, before)
+
+
+def too_late() -> None:
+    """For a process whose work is done and which only says so and ends: from now on no interrupt counts.
+
+    Python gives an interrupt back to the system while it ends, and a finished build would then look killed.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)

@@ -26,9 +26,12 @@ _ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"
 _CLI = "JUPYTER_DOCKERIZE_TEST_CLI_"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Ctrl-C means what it means at a terminal: a shell's background jobs inherit it as ignored."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Signals mean what they mean at a terminal: a shell's background jobs inherit Ctrl-C as ignored, and a
+    command line that ran in this process ended by being deaf to both."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def missing(what: str) -> NoReturn:

@@ -338,6 +338,31 @@ def test_a_shell_completes_verbs_and_options() -> None:
     assert done.stdout.strip() == "--minimal"
 
 
+def test_an_interrupt_after_the_work_comes_too_late() -> None:
+    """A finished build whose process is interrupted while it says so, or while Python ends, is no killed one."""
+    code = """
+import atexit, os, signal, sys
+from jupyter_dockerize import __main__, cli
+
+def interrupted(text, show=cli._show):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    show(text)
+
+class Last:
+    def __del__(self, kill=os.kill, own=os.getpid()):
+        kill(own, 2)
+
+cli._show, last = interrupted, Last()
+sys.exit(__main__.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "engines", "--json"], env=environment(DEAD), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["engines"]
+
+
 def test_streams_that_are_no_files_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)

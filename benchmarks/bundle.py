@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from jupyter_dockerize.environment.model import AptPackage, Packages, PipPackage, Python, Source, System
-from jupyter_dockerize.environment.plan import Plan
+from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.recipe import render
 from jupyter_dockerize.recipe.resolution import Base, LockedPip, Resolution
 from jupyter_dockerize.recipe.steps import BUILDKIT

@@ -18,7 +18,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from jupyter_dockerize.environment.probe import gather
-from jupyter_dockerize.environment.interpret import interpret
+from jupyter_dockerize.environment.interpret.snapshot import interpret
 for line in sys.stdin:
     snapshot = interpret(gather())
     print(len(snapshot.packages.pip), len(snapshot.packages.apt), flush=True)

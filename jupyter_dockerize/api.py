@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from .cancel import Cancel
 from .environment.model import Snapshot
-from .environment.notebook import read_notebook
-from .environment.observe import Where
-from .environment.plan import Plan, Wishes
+from .environment.observe.ways import Where
+from .environment.plan.planning import Plan, Wishes
+from .environment.project.notebook import read_notebook
 from .errors import UsageError
 from .events import Finding, Report, Step, ignore
 

@@ -95,7 +95,7 @@ class DockerizeMagics(Magics):
 
     def _notebook(self) -> Path | None:
         """The notebook of this kernel: as the server says, or as VS Code does."""
-        from .environment.notebook import current_notebook
+        from .environment.project.notebook import current_notebook
 
         named = self.shell.user_ns.get("__vsc_ipynb_file__") if self.shell else None
         if isinstance(named, str) and Path(named).is_file():

@@ -339,7 +339,7 @@ def test_a_shell_completes_verbs_and_options() -> None:
 
 
 def test_an_interrupt_after_the_work_comes_too_late() -> None:
-    """A finished build whose process is interrupted while it says so, or while Python ends, is no killed one."""
+    """A finished build whose process is interrupted while it or Python ends was not killed."""
     code = """
 import atexit, os, signal, sys
 from jupyter_dockerize import __main__, cli
@@ -357,7 +357,10 @@ cli._show, last = interrupted, Last()
 sys.exit(__main__.main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, "engines", "--json"], env=environment(DEAD), capture_output=True, check=False
+        [sys.executable, "-c", code, "engines", "--json"],
+        env=environment(DEAD),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["engines"]

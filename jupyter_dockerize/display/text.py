@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ..environment.model import PipPackage, Snapshot
-from ..environment.plan import Choice
+from ..environment.plan.planning import Choice
 from ..events import Finding
 from .differences import LINES, Group, counted, in_words, of_choices, of_planned, sorted_out
 from .untrusted import plain

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from . import redact
 from .choices import Choice
 from .comparison import Class, Comparison, Difference, DifferenceManager, Verdict, counted
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
-from .packages import as_imported
-from .plan import Plan
+from .plan import redact
+from .plan.packages import as_imported
+from .plan.planning import Plan
 from .sonames import likely_package_of, of_driver
 
 _RANK: dict[Class, int] = {"unexpected": 0, "tolerated": 1, "planned": 2}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..cancel import Cancel
-from ..environment.interpret import interpret
+from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
-from ..environment.notebook import read_notebook
-from ..environment.observe import Where, observe
-from ..environment.plan import Plan, Wishes, make_plan, refuse
-from ..environment.project import project_of
+from ..environment.observe.ways import Where, observe
+from ..environment.plan.planning import Plan, Wishes, make_plan, refuse
+from ..environment.project.files import project_of
+from ..environment.project.notebook import read_notebook
 from ..events import Finding, Report, Step
 from ..recipe import render
 from ..recipe.base import choose_base

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..cancel import Cancel
 from ..engines.base import Engine
 from ..environment.model import Snapshot, parse
-from ..environment.observe import Where
+from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..events import Report
 from .prepare import look

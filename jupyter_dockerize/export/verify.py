@@ -12,11 +12,11 @@ import platform
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, compare
-from ..environment.interpret import interpret
-from ..environment.machine import ARCHITECTURES
+from ..environment.interpret.machine import ARCHITECTURES
+from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot, parse
-from ..environment.observe import Where, through
-from ..environment.plan import Plan, make_plan
+from ..environment.observe.ways import Where, through
+from ..environment.plan.planning import Plan, make_plan
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Report
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest

@@ -6,7 +6,7 @@ import re
 
 from packaging.version import InvalidVersion, Version
 
-from ..environment.plan import Plan
+from ..environment.plan.planning import Plan
 from ..environment.releases import DEBIAN, start_of
 from ..errors import UsageError
 from .resolution import Base

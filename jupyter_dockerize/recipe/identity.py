@@ -1,6 +1,6 @@
 """An image knows what it is: labels to read without starting it, and its plan as a file.
 
-The plan is stored in its redacted form (`environment.redact`), which has the same fingerprint.
+The plan is stored in its redacted form (`environment.plan.redact`), which has the same fingerprint.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 
 from .. import __version__
 from ..environment.model import SCHEMA, dump
-from ..environment.plan import Plan
+from ..environment.plan.planning import Plan
 from . import layout
 from .resolution import Resolution
 from .steps import Label

@@ -9,7 +9,7 @@ import json
 import re
 from urllib.parse import quote
 
-from ..environment.plan import Plan
+from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from . import layout
 from .steps import Cmd, Entrypoint, Expose, Step

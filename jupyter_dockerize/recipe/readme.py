@@ -5,7 +5,7 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 
 from __future__ import annotations
 
-from ..environment.plan import Choice, Plan
+from ..environment.plan.planning import Choice, Plan
 from . import layout
 from .resolution import Resolution
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from .. import __version__
 from ..environment.model import dump
-from ..environment.plan import Plan, redacted
+from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
 from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, readme, uv
 from .base import python_version

@@ -15,8 +15,8 @@ from packaging.utils import canonicalize_name
 
 from ..cancel import Cancel
 from ..environment.model import Packages, PipPackage, Source, ordered
-from ..environment.packages import added, changed
-from ..environment.plan import Choice, Plan
+from ..environment.plan.packages import added, changed
+from ..environment.plan.planning import Choice, Plan
 from ..events import Finding
 from ..recipe.resolution import LockedPip
 from .credentials import Access

@@ -20,7 +20,7 @@ import requests
 from requests.auth import AuthBase
 
 from ..environment.model import Index, Snapshot
-from ..environment.plan import Plan
+from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..recipe.resolution import Resolution
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from ..environment import packages
 from ..environment.model import PipPackage, Snapshot
-from ..environment.plan import Plan
-from ..environment.requires import needs, reach
+from ..environment.plan import packages
+from ..environment.plan.planning import Plan
+from ..environment.plan.requires import needs, reach
 
 REASON = "Debian's own: no index has a wheel of it, and nothing here is known to use it"
 

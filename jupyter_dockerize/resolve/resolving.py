@@ -14,8 +14,8 @@ from ..cancel import Cancel
 from ..engines.reference import Reference
 from ..engines.registry import digest_of
 from ..environment.model import PipPackage, Snapshot
-from ..environment.packages import CARRIED, EDITED
-from ..environment.plan import Plan
+from ..environment.plan.packages import CARRIED, EDITED
+from ..environment.plan.planning import Plan
 from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
 from ..recipe.pip import checked

@@ -13,7 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..environment.private import holds_secrets, is_cache
+from ..environment.project.private import holds_secrets, is_cache
 from .editable import is_extension
 
 GENERATED = ("_version.py", "version.py", "__version__.py", "*_version.py", "*_pb2.py", "*_pb2_grpc.py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..environment.plan import Plan
+from ..environment.plan.planning import Plan
 from ..environment.releases import GLIBC, glibc_of
 from ..recipe.resolution import Base
 from .uv import Target

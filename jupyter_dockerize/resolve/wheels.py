@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..environment.model import PipPackage
-from ..environment.private import holds_secrets
-from ..environment.secrets import scan_file
+from ..environment.project.private import holds_secrets
+from ..environment.project.secrets import scan_file
 from ..events import Finding
 from ..recipe.resolution import CarriedWheel
 from .editable import exposed, is_extension

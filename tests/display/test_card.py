@@ -14,7 +14,7 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import card
 from jupyter_dockerize.display.live import Live
 from jupyter_dockerize.engines.base import Container
-from jupyter_dockerize.environment.plan import Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 
 from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, SNAPSHOT, difference_of

@@ -13,7 +13,7 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
-from jupyter_dockerize.environment.plan import Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
 from jupyter_dockerize.events import Finding
 
 from .samples import BUILT, COMPARED, EDITED, LIBRARY, PATCH, PLANNED, SNAPSHOT, WITHHELD, difference_of

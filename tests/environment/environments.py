@@ -22,7 +22,7 @@ from jupyter_dockerize.environment.model import (
     System,
     ordered,
 )
-from jupyter_dockerize.environment.plan import Plan
+from jupyter_dockerize.environment.plan.planning import Plan
 
 BOOKWORM = System(os="debian", version="12", codename="bookworm", arch="amd64", libc="glibc 2.36")
 NOBLE = System(os="ubuntu", version="24.04", codename="noble", arch="amd64", libc="glibc 2.39")

@@ -18,7 +18,7 @@ from jupyter_dockerize.environment.model import (
     Snapshot,
     Source,
 )
-from jupyter_dockerize.environment.plan import Plan, Wishes, make_plan, redacted
+from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan, redacted
 
 from .environments import ALPINE, BOOKWORM, apt, conda, image_of, pip, snapshot, snapshots
 

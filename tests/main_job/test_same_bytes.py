@@ -15,9 +15,9 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from jupyter_dockerize.environment.model import Snapshot, parse
-from jupyter_dockerize.environment.notebook import read_notebook
-from jupyter_dockerize.environment.plan import Wishes, make_plan
-from jupyter_dockerize.environment.project import project_of
+from jupyter_dockerize.environment.project.notebook import read_notebook
+from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.project.files import project_of
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.recipe import render

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Source, System, dump, parse
-from jupyter_dockerize.environment.plan import Choice, Plan, redacted
+from jupyter_dockerize.environment.plan.planning import Choice, Plan, redacted
 from jupyter_dockerize.recipe import identity
 
 from .test_recipe import load

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.environment.model import Packages, PipPackage, Python, Snapshot, Source, System
-from jupyter_dockerize.environment.plan import Plan
+from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.recipe.resolution import Base
 from jupyter_dockerize.resolve.uv import binary
 

@@ -1,0 +1,1 @@
+"""Facts → Snapshot: one file for each package manager, and for what the system and its libraries say."""

@@ -1,0 +1,230 @@
+"""Two ways to a kernel: one that runs already (`live`), one that is started for this (`fresh`)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...cancel import Cancel
+from ...errors import KernelError
+from ..model import Kernel
+from ..names import printable
+from . import child, process
+from .channel import Hello, connected
+from .probing import Observed
+
+BUSY_AFTER = 2.0  # seconds without an answer on shell: the kernel runs a cell
+GONE_AFTER = 10.0  # seconds without any answer: nobody is there
+
+
+def live(
+    target: str, options: Collection[str] = (), *, cancel: Cancel | None = None, timeout: float = 120
+) -> Observed:
+    """The environment of a running kernel.
+
+    ``target`` is a connection file, a kernel id or its beginning, or the path of the notebook that
+    the kernel was started for. An idle kernel is asked through its own channel, on a subshell where it
+    has them. A busy one that runs here is observed by its process, so that the running cell notices
+    nothing (an execute request on a subshell fires ``post_execute`` hooks beside the cell: the inline
+    backend would show and close the figure that the cell is drawing). A busy one elsewhere is asked
+    on a subshell, or refused. Raises `KernelError`; ``timeout`` in seconds for the probe's answer.
+    """
+    cancel = cancel or Cancel()
+    file = connection_file(target)
+    info = _connection(file)
+    with connected(info, cancel) as channel:
+        hello = channel.hello(BUSY_AFTER)
+        if not hello.idle:
+            pid = hello.pid if hello.hostname == socket.gethostname() else None
+            if running := process.of_kernel(file, pid):
+                facts = process.from_outside(running, options, cancel=cancel, timeout=timeout)
+                return Observed(facts, _kernel(info, "python"))
+        if not hello.answered:
+            hello = channel.hello(GONE_AFTER - BUSY_AFTER)
+        _check_language(hello, file.name)
+        if not hello.idle and not hello.subshells:
+            raise KernelError(
+                "the kernel is busy, and only its own channel leads to it",
+                why="it has no subshells (ipykernel 7 has), and its process is not on this machine",
+                fix="wait until its cell ends, or interrupt it, and try again",
+            )
+        facts = channel.ask(options, subshell=hello.subshells, timeout=timeout)
+        return Observed(facts, _kernel(info, hello.language))
+
+
+def fresh(
+    name: str,
+    options: Collection[str] = (),
+    *,
+    cwd: Path | None = None,
+    cancel: Cancel | None = None,
+    timeout: float = 60,
+    answer: float = 120,
+) -> Observed:
+    """The environment of a kernel that is started from its kernelspec and stopped again, always.
+
+    What the kernelspec starts is not looked at (it may be a script, ssh or a container): the kernel
+    itself answers. ``timeout`` for the start and ``answer`` for the probe in seconds. Raises `KernelError`.
+    """
+    cancel = cancel or Cancel()
+    cancel.check()
+    kernel = _installed(name)
+    with _started(name, cwd) as (connection, alive), connected(connection, cancel) as channel:
+        hello = channel.hello(timeout, alive=alive)
+        if not hello.idle:
+            raise KernelError(
+                f"the kernel {name!r} did not answer within {timeout:g} s",
+                fix="start it in a notebook to see what it waits for",
+            )
+        _check_language(hello, name)
+        return Observed(channel.ask(options, subshell=False, timeout=answer), kernel)
+
+
+def connection_file(target: str) -> Path:
+    """The connection file that ``target`` means (see `live`). Raises `KernelError`."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    path = Path(target).expanduser()
+    folder = Path(jupyter_runtime_dir())
+    known = sorted(folder.glob("kernel-*.json")) if folder.is_dir() else []
+    if path.suffix == ".ipynb":
+        found = [file for file in known if _is_for(file, path)]
+    elif path.suffix == ".json" or len(path.parts) != 1:
+        found = [path] if path.is_file() else []
+    else:
+        found = [file for file in known if file.stem.removeprefix("kernel-").startswith(target)]
+        found = [file for file in found if file.stem == f"kernel-{target}"] or found
+    if len(found) == 1:
+        return found[0].absolute()
+    if found:
+        ids = ", ".join(file.stem.removeprefix("kernel-") for file in found[:5])
+        raise KernelError(f"{target} means more than one kernel", why=ids, fix="give the whole id")
+    raise KernelError(
+        f"there is no running kernel {target}",
+        why=f"{folder} has {len(known)} connection files, and none of them is meant",
+        fix="give a kernel's id, its connection file, or the notebook that it was started for",
+    )
+
+
+def not_python(what: str, language: str) -> KernelError:
+    """The error for a kernel or notebook of another language: "WHAT R"."""
+    return KernelError(
+        f"{what} {printable(language, 200) or 'an unnamed language'}",
+        why="environments of Python kernels can be observed",
+        fix="name a Python kernel with --kernel, or an interpreter with --python",
+    )
+
+
+def _is_for(file: Path, notebook: Path) -> bool:
+    try:
+        session = _connection(file).get("jupyter_session")
+        return isinstance(session, str) and session != "" and Path(session).samefile(notebook)
+    except (KernelError, OSError, ValueError):
+        return False
+
+
+def _connection(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            info = json.loads(stream.read(1 << 16))
+    except OSError as error:
+        raise KernelError(f"{file} cannot be read", why=error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise KernelError(f"{file} is not a connection file", why="it is not JSON") from error
+    if not isinstance(info, dict) or not {"shell_port", "control_port", "key"} <= info.keys():
+        raise KernelError(f"{file} is not a connection file", why="it names no ports")
+    return info
+
+
+def _check_language(hello: Hello, name: str) -> None:
+    if not hello.answered:
+        raise KernelError(
+            f"the kernel {name} does not answer",
+            why="it has ended, or its connection file is of another start",
+            fix="restart the kernel",
+        )
+    if hello.language.lower() != "python":
+        raise not_python(f"the kernel {name} runs", hello.language)
+
+
+def _kernel(info: dict[str, Any], language: str) -> Kernel | None:
+    """The kernelspec that wrote this connection info; it may be unknown here (a remote kernel)."""
+    name = info.get("kernel_name")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", name):
+        return None
+    try:
+        return _installed(name)
+    except KernelError:
+        return Kernel(name=name, language=language)
+
+
+def _installed(name: str) -> Kernel:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    specs = KernelSpecManager()
+    try:
+        spec = specs.get_kernel_spec(name)
+    except NoSuchKernel as error:
+        have = ", ".join(sorted(specs.find_kernel_specs())) or "none"
+        raise KernelError(
+            f"there is no kernelspec {printable(name, 200)!r}",
+            why=f"there are: {have}",
+            fix="name one of these with --kernel, or an interpreter with --python",
+        ) from error
+    except Exception as error:  # a kernel.json that is not JSON, or holds other types
+        raise KernelError(
+            f"the kernelspec {printable(name, 200)!r} cannot be read", why=f"{type(error).__name__}: {error}"
+        ) from error
+    if spec.language and spec.language.lower() != "python":
+        raise not_python(f"the kernel {name} runs", spec.language)
+    return Kernel(name=name, display_name=spec.display_name, language="python")
+
+
+@contextmanager
+def _started(name: str, cwd: Path | None) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """A kernel's connection info, and a function that raises once it has died; stopped at the end."""
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name=name)
+    manager.shutdown_wait_time = 2.0
+    group: int | None = None
+    with tempfile.TemporaryFile() as stderr:
+
+        def alive() -> None:
+            if not manager.is_alive():
+                last = child.tail(stderr.fileno())
+                raise KernelError(
+                    f"the kernel {name!r} died at its start",
+                    why=last or "it printed nothing",
+                    fix="start it in a notebook; where its environment has no ipykernel, install it there",
+                )
+
+        try:
+            try:
+                manager.start_kernel(cwd=str(cwd or Path.cwd()), stdout=stderr, stderr=stderr)
+            except Exception as error:  # a provisioner raises what it likes
+                raise KernelError(
+                    f"the kernel {name!r} does not start",
+                    why=str(error) or type(error).__name__,
+                    fix="start it in a notebook to see why",
+                ) from error
+            group = getattr(manager.provisioner, "pgid", None)
+            yield dict(manager.get_connection_info()), alive
+        finally:
+            # Politely first: a kernel that is a container or an ssh session ends its other half itself.
+            with contextlib.suppress(Exception):
+                manager.shutdown_kernel(now=False)
+            with contextlib.suppress(Exception):
+                manager.cleanup_resources()
+            if group and group != os.getpgrp():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, signal.SIGKILL)

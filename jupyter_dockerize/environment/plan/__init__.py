@@ -1,0 +1,1 @@
+"""Snapshot + choices → plan: what goes into the image, what stays out, what other platforms change."""

@@ -1,0 +1,1 @@
+"""The notebook and the files beside it: what it imports and opens, and which of them hold secrets."""

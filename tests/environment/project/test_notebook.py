@@ -1,0 +1,105 @@
+"""Notebook files: good ones, old ones, and what is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_dockerize.environment.project import notebook as notebooks
+from jupyter_dockerize.environment.project.notebook import (
+    CodeCell,
+    Notebook,
+    current_notebook,
+    read_notebook,
+)
+from jupyter_dockerize.errors import NotebookError
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_notebook_as_jupyter_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    v4 = nbformat.v4
+    made = v4.new_notebook(
+        cells=[v4.new_markdown_cell("# Title"), v4.new_code_cell("a = 1\nb = 2"), v4.new_raw_cell("raw")],
+        metadata={
+            "kernelspec": {"name": "py", "display_name": "My Python", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+    )
+    nbformat.write(made, path)
+    read = read_notebook(path)
+    assert read.path == path
+    assert read.cells == (CodeCell(1, "a = 1\nb = 2"),)
+    assert read.kernel is not None
+    assert (read.kernel.name, read.kernel.display_name, read.language) == ("py", "My Python", "python")
+
+
+def test_a_notebook_that_names_no_kernel(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.ipynb", {"nbformat": 4, "metadata": {"kernelspec": "odd"}, "cells": []})
+    assert read_notebook(path) == Notebook(path, None, "python", ())
+
+
+def test_a_notebook_of_an_old_format_says_how_to_convert_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.ipynb", {"nbformat": 3, "metadata": {}, "worksheets": []})
+    with pytest.raises(NotebookError, match="format 3") as caught:
+        read_notebook(path)
+    assert "nbconvert" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"nbformat": 4},
+        {"nbformat": "4", "metadata": {}, "cells": []},
+        {"nbformat": True, "metadata": {}, "cells": []},
+        {"nbformat": 5, "metadata": {}, "cells": []},
+        {"nbformat": 4, "metadata": {}, "cells": {}},
+        {"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": 5}]},
+        {"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "source": [5]}]},
+    ],
+)
+def test_json_that_is_no_notebook(tmp_path: Path, content: dict[str, Any]) -> None:
+    with pytest.raises(NotebookError):
+        read_notebook(write(tmp_path / "x.ipynb", content))
+
+
+@given(st.binary())
+def test_bytes_that_are_no_notebook(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "bytes.ipynb"
+    path.write_bytes(data)
+    with pytest.raises(NotebookError):
+        read_notebook(path)
+
+
+def test_what_cannot_be_read_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / "deep.ipynb"
+    deep.write_bytes(b"[" * 200_000)
+    for path in (tmp_path, tmp_path / "missing.ipynb", deep, Path("\0"), deep / "x.ipynb"):
+        with pytest.raises(NotebookError):
+            read_notebook(path)
+    monkeypatch.setattr(notebooks, "LIMIT", 100)
+    with pytest.raises(NotebookError, match="larger"):
+        read_notebook(deep)
+
+
+def test_the_notebook_that_a_kernel_was_started_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.ipynb"
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert current_notebook() is None
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert current_notebook() is None, "renamed since"
+    path.touch()
+    assert current_notebook() == path
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "Console 1"))
+    assert current_notebook() is None

@@ -46,8 +46,8 @@ from ...events import Finding
 from ..facts import EnvironFacts, Fault
 from ..model import Kernel, Packages, Snapshot
 from ..names import PATH_LENGTH, clean, printable, project_name, shown
-from ..observe.shape import checked
 from . import apt, conda, libraries, machine, pip
+from .shape import checked
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _SEVERITY = {"error": 0, "warning": 1, "info": 2}

@@ -1,1 +1,1 @@
-"""Ways to the environment that is meant: a kernel, an interpreter, a process; the probe is sent, facts come back."""
+"""The ways to an environment: in a kernel, an interpreter, a process. The probe is sent, facts come back."""

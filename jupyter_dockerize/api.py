@@ -103,10 +103,10 @@ def build(
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
-    from .engines.reference import Reference
     from .export.build import build as build_image
     from .export.naming import image_name
     from .export.prepare import prepare
+    from .image.reference import Reference
 
     started = time.monotonic()
     cancel = cancel or Cancel()

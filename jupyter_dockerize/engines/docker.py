@@ -13,6 +13,7 @@ from typing import Any
 from ..cancel import Cancel
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
+from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.identity import LABEL_SCHEMA
 from ..recipe.steps import Feature
@@ -27,7 +28,6 @@ from .faults import explanation, mapped
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
-from .reference import DIGEST, Reference
 
 
 class DockerEngine:

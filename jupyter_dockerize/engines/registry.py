@@ -22,7 +22,7 @@ import requests
 import urllib3
 
 from ..errors import RegistryError, UsageError
-from .reference import DIGEST, DOCKER_HUB, Reference
+from ..image.reference import DIGEST, DOCKER_HUB, Reference
 
 # > A client SHOULD send the Accept header with every manifest type that it knows.
 INDEXES = (

@@ -11,13 +11,13 @@ from typing import Literal
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ..cancel import Cancel
-from ..engines.reference import Reference
 from ..engines.registry import digest_of
 from ..environment.model import PipPackage, Snapshot
 from ..environment.plan.packages import CARRIED, EDITED
 from ..environment.plan.planning import Plan
 from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
+from ..image.reference import Reference
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from . import additions, debian, uv

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_dockerize.engines.reference import Reference
 from jupyter_dockerize.errors import ReferenceError  # noqa: A004
+from jupyter_dockerize.image.reference import Reference
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

@@ -1,0 +1,151 @@
+"""An OCI image layout: a folder of blobs, and an index of what they are.
+
+OCI image specification 1.1, image-layout.md. The index is written last, so a layout that was cut off holds
+blobs that nobody names, and every image that it names is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError, UsageError
+from . import disk
+from .manifest import REF_NAME, Descriptor, ImageValue, canonical, describe, index_json
+from .reference import DIGEST, Reference
+
+# > The image layout file […] MUST contain […] imageLayoutVersion
+MARK = "oci-layout"
+MARKED = canonical({"imageLayoutVersion": "1.0.0"})
+INDEX_FILE = "index.json"
+BLOBS = "blobs/sha256"
+NAME = "io.containerd.image.name"  # the whole reference, where containerd and Docker look for it
+CHUNK = 1 << 20
+LARGEST_DOCUMENT = 16 << 20  # bytes of a manifest, a configuration or an index that is read at once
+
+
+class Layout:
+    """A layout in ``folder``. Blobs are added at any time by anybody; the index names whole images only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path) -> Layout:
+        """An empty layout in ``folder``, which is made; what is there already stays.
+
+        Raises `OutputError` where it cannot be written.
+        """
+        layout = cls(folder)
+        try:
+            (folder / BLOBS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be made", why=error.strerror or str(error)) from error
+        for name, data in ((MARK, MARKED), (INDEX_FILE, index_json())):
+            if not (folder / name).exists():
+                disk.put(folder / name, data)
+        return layout
+
+    def path(self, digest: str) -> Path:
+        """Where the blob is, or would be. Raises `UsageError` for what is no digest."""
+        if not DIGEST.fullmatch(digest):
+            raise UsageError(f"not a digest: {digest[:80]!r}")
+        return self.folder / BLOBS / digest.removeprefix("sha256:")
+
+    def holds(self, blob: Descriptor) -> bool:
+        """Whether the blob is there with its size and, read again, its digest."""
+        path = self.path(blob.digest)
+        try:
+            return path.stat().st_size == blob.size and _digest(path) == blob.digest
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[disk.Unfinished]:
+        """A blob to be written; `keep` gives it its name."""
+        with disk.unfinished(self.folder / BLOBS) as file:
+            yield file
+
+    def keep(self, file: disk.Unfinished, digest: str | None = None) -> str:
+        """The blob gets its name; returns its digest. Raises `OutputError` where it is not ``digest``."""
+        if digest is not None and file.digest != digest:
+            raise OutputError(
+                f"the blob {digest[:19]}… did not arrive whole", why=f"its bytes are {file.digest[:19]}…"
+            )
+        file.name(self.path(file.digest))
+        return file.digest
+
+    def add(self, data: bytes, media_type: str) -> Descriptor:
+        """A small blob, as one piece."""
+        described = describe(media_type, data)
+        if not self.holds(described):
+            disk.put(self.path(described.digest), data)
+        return described
+
+    def read(self, digest: str) -> bytes:
+        """A document's bytes, as they are. Raises `UsageError` where it is not there or too large."""
+        path = self.path(digest)
+        try:
+            if path.stat().st_size > LARGEST_DOCUMENT:
+                raise UsageError(f"the blob {digest[:19]}… is too large to be a document")
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the layout {self.folder} lacks {digest[:19]}…") from error
+
+    def name(self, image: ImageValue, *refs: Reference) -> Descriptor:
+        """The image's documents, and its names in the index; its layers are there already.
+
+        Returns the manifest's descriptor. A name that another image had is this one's now.
+        """
+        config, manifest = image.config_descriptor, image.descriptor
+        self.add(image.config_json, config.media_type)
+        self.add(image.manifest_json, manifest.media_type)
+        kept = [each for each in self.manifests() if _ref(each) not in {str(ref) for ref in refs}]
+        disk.put(self.folder / INDEX_FILE, index_json(*kept, *(named(manifest, ref) for ref in refs)))
+        return manifest
+
+    def manifests(self) -> list[Descriptor]:
+        """What the index names, in its order. Raises `UsageError` where it is no index."""
+        try:
+            plain = json.loads((self.folder / INDEX_FILE).read_bytes())
+            return [_descriptor(each) for each in plain["manifests"]]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UsageError(f"{self.folder} is no image layout", why=f"{INDEX_FILE}: {error}") from error
+
+
+def named(manifest: Descriptor, ref: Reference) -> Descriptor:
+    """The descriptor with the annotations by which loaders know the image's name."""
+    annotations = {REF_NAME: ref.tag or "latest", NAME: ref.full}
+    return dataclasses.replace(manifest, annotations=annotations)
+
+
+def _ref(manifest: Descriptor) -> str:
+    full = manifest.annotations.get(NAME, "")
+    return str(Reference.parse(full)) if full else ""
+
+
+def _descriptor(plain: Mapping[str, Any]) -> Descriptor:
+    platform = plain.get("platform")
+    return Descriptor(
+        media_type=str(plain["mediaType"]),
+        digest=str(plain["digest"]),
+        size=int(plain["size"]),
+        annotations={str(k): str(v) for k, v in dict(plain.get("annotations") or {}).items()},
+        platform=f"{platform['os']}/{platform['architecture']}" if platform else None,
+    )
+
+
+def _digest(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            total.update(piece)
+    return "sha256:" + total.hexdigest()
+
+
+__all__ = ["Layout", "named"]

@@ -57,6 +57,7 @@ class Member:
     size: int = 0
     target: str = ""  # of a symbolic link as it stands; of a hard link the member's path
     source: str | None = None
+    head: bytes = b""  # stands in the place of as many first bytes of the source
     data: bytes | None = None
     xattrs: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -217,7 +218,7 @@ def _small(member: Member) -> bytes:
         raise ChangedError(
             member.source, f"it had {member.size:,} bytes when it was looked at, and now others"
         )
-    return data
+    return member.head + data[len(member.head) :]
 
 
 def _large(member: Member) -> Iterator[bytes]:
@@ -227,9 +228,11 @@ def _large(member: Member) -> Iterator[bytes]:
     try:
         before = os.fstat(descriptor)
         left = member.size
+        head = member.head
         while left and (piece := os.read(descriptor, min(CHUNK, left))):
             left -= len(piece)
-            yield piece
+            yield head + piece[len(head) :]
+            head = b""
         after = os.fstat(descriptor)
         if left or after.st_size != member.size or after.st_mtime_ns != before.st_mtime_ns:
             raise ChangedError(member.source, "it was written to")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..contents import layout
 from ..environment.model import CondaPackage
 from ..errors import UsageError
-from . import layout, secrets
+from . import secrets
 from .base import MICROMAMBA
 from .pip import FOLDER, bind
 from .resolution import Resolution

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 
 from .. import __version__
+from ..contents import layout
 from ..environment.model import SCHEMA, dump
 from ..environment.plan.planning import Plan
-from . import layout
 from .resolution import Resolution
 from .steps import Label
 

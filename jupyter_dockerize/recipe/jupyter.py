@@ -9,9 +9,9 @@ import json
 import re
 from urllib.parse import quote
 
+from ..contents import layout
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
-from . import layout
 from .steps import Cmd, Entrypoint, Expose, Step
 
 INIT = "tini"  # the Debian package; an init reaps what kernels leave behind

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from ..contents import layout
 from ..errors import UsageError
-from . import layout
 from .resolution import CarriedWheel, LockedPip, Resolution
 from .steps import BindFile
 

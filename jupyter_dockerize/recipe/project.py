@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from ..contents import layout
 from ..environment.plan.planning import ProjectFile
 from ..errors import UsageError
-from . import layout
 
 ARCHIVE = "project.tar"  # in the bundle
 MODIFIED = 315532800  # 1980-01-01: the same every time, and a date that zip files can say

@@ -5,8 +5,8 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 
 from __future__ import annotations
 
+from ..contents import layout
 from ..environment.plan.planning import Choice, Plan
-from . import layout
 from .resolution import Resolution
 
 README = "README.md"

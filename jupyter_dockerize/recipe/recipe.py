@@ -13,10 +13,11 @@ the plan's own, and they must have the digest that the plan says.
 from __future__ import annotations
 
 from .. import __version__
+from ..contents import layout
 from ..environment.model import dump
 from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
-from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, readme, uv
+from . import apt, conda, dockerfile, identity, jupyter, pip, project, readme, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution

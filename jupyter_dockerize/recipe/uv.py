@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..contents import layout
 from ..environment.releases import BaseKind
-from . import apt, layout, locks, secrets
+from . import apt, locks, secrets
 from .pip import FOLDER, WHEELS, Lock, bind
 from .resolution import Resolution
 from .steps import BindFile, Cache, Comment, Env, From, Run, SearchPath, Step

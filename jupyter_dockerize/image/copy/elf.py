@@ -1,0 +1,67 @@
+"""ELF files and what they link to: every library that resolves here has to be in the image too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from ...environment import probe
+from ..tar import Member
+
+MACHINES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+_MAGIC = b"\x7fELF"
+
+
+def soname(path: str) -> str | None:
+    """DT_SONAME, None where there is none or the file is no ELF."""
+    try:
+        about = probe.elf(path)
+    except OSError:
+        return None
+    return about["soname"] if about else None
+
+
+class Links:
+    """Where the loader of this machine finds what a file needs; each file is read once."""
+
+    def __init__(self, arch: str, environ: Mapping[str, str]) -> None:
+        self._loader = probe.Loader(environ, MACHINES.get(arch, ""))
+        self._seen: set[str] = set()
+
+    def wanted(self, members: Iterable[Member]) -> set[str]:
+        """Absolute paths of libraries that these files link to, directly or through one another."""
+        found: set[str] = set()
+        waiting = [member.source for member in members if member.kind == "file" and _maybe(member)]
+        while waiting:
+            path = waiting.pop()
+            if path is None or path in self._seen:
+                continue
+            self._seen.add(path)
+            about = self._loader.elf(path)
+            if not about:
+                continue
+            for name in about["needed"]:
+                place = self._loader.find(name, path, about)
+                if place and place not in found:
+                    found.add(place)
+                    waiting.append(os.path.realpath(place))
+        return found
+
+
+def _maybe(member: Member) -> bool:
+    """Programs and libraries by name and mode, so that not every file has to be opened."""
+    name = member.path.rpartition("/")[2]
+    return ".so" in name or (member.mode & 0o111 != 0 and _is_elf(member.source))
+
+
+def _is_elf(path: str | None) -> bool:
+    if path is None:
+        return False
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(4) == _MAGIC
+    except OSError:
+        return False
+
+
+__all__ = ["Links", "soname"]

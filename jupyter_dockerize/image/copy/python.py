@@ -1,0 +1,281 @@
+"""Which files are the Python environment: its prefix, the interpreter below it, and what else is on its path."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ...contents import layout
+from ...environment.model import PipPackage, Snapshot
+from ...environment.plan.planning import Plan
+from ...environment.project.private import holds_secrets, stays_out
+from ...events import Finding
+from ..tar import Member
+from .trees import ROOT, Collected, Owner, collect
+
+USER = Owner(layout.UID, layout.UID)
+USER_BASE = "/opt/user"  # where ~/.local is in the image: a hub's home volume would hide it
+REST = ""  # the group of what no distribution owns
+
+_SITE = re.compile(r"(?:site|dist)-packages")
+_TESTS = re.compile(r"/lib/python[0-9.]+/(?:test|idlelib/idle_test|ctypes/test|unittest/test|lib2to3/tests)$")
+_RECORD_LIMIT = 64 << 20  # bytes
+_GIT = ("git", "ls-files", "-z", "--cached")
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFiles:
+    """Members by path, of which distribution each is (`REST` for none), and what stayed here."""
+
+    base: dict[str, Member]
+    environment: dict[str, Member]
+    groups: Mapping[str, str]
+    variables: tuple[tuple[str, str], ...]
+    outside: tuple[str, ...]  # files of the base that Debian packages may own
+    findings: tuple[Finding, ...]
+
+
+@dataclass(slots=True)
+class Owned:
+    """Whose the files are that an installer recorded: absolute path → distribution."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+
+
+def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
+    """The files of the planned environment at their own places; ~/.local at `USER_BASE`."""
+    python = snapshot.python
+    owned = _owned(plan, snapshot)
+    private: list[str] = []
+    keep = _keeper(owned, python.prefix, private)
+    environment = Collected({}, {})
+    base = Collected({}, {})
+    conda = snapshot.conda_prefix is not None
+    whole = conda or python.prefix != python.base_prefix
+    if whole:
+        collect([python.prefix], owner=USER, keep=keep, into=environment)
+    else:
+        sites = [str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "env"]
+        scripts = [path for path in owned.files if path not in owned.left_out and not _SITE.search(path)]
+        collect([*sorted(set(sites)), *sorted(scripts)], owner=USER, keep=keep, into=environment)
+    outside: list[str] = []
+    if not conda:
+        places, outside = _base(python.base_prefix, python.version)
+        visible = {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info}
+        collect(places, owner=ROOT, keep=_base_keeper(visible, keep), into=base)
+        outside += _links(python.executable, environment, base)
+    variables = _elsewhere(plan, snapshot, keep, environment)
+    findings = [*_unreadable(environment, base)]
+    if private:
+        findings.append(
+            Finding(
+                "private-files-left-out",
+                "warning",
+                f"files in the environment that no package brought and that look private stay here: {_some(private)}",
+            )
+        )
+    return PythonFiles(
+        base=base.members,
+        environment=environment.members,
+        groups={path.lstrip("/"): name for path, name in owned.files.items()},
+        variables=variables,
+        outside=tuple(outside),
+        findings=tuple(findings),
+    )
+
+
+def _owned(plan: Plan, snapshot: Snapshot) -> Owned:
+    """By RECORD ("Recording installed projects") and conda-meta: what is planned, and what the plan leaves out."""
+    kept = {p.dist_info for p in plan.packages.pip}
+    owned = Owned()
+    for package in snapshot.packages.pip:
+        if package.dist_info is None:
+            continue
+        files = _recorded(Path(package.dist_info))
+        owned.files.update(dict.fromkeys(files, package.name))
+        if package.dist_info not in kept:
+            owned.left_out.update(files)
+    for package in plan.packages.pip:  # what two of them own stays
+        if package.dist_info:
+            owned.left_out.difference_update(_recorded(Path(package.dist_info)))
+    if snapshot.conda_prefix:
+        _conda(Path(snapshot.conda_prefix), owned)
+    return owned
+
+
+def _recorded(info: Path) -> list[str]:
+    """Absolute paths of what the install recorded, and its metadata folder's files."""
+    try:
+        record = info / "RECORD"
+        if record.stat().st_size > _RECORD_LIMIT:
+            return []
+        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [
+                os.path.normpath(os.path.join(info.parent, row[0]))
+                for row in csv.reader(file)
+                if row and row[0]
+            ]
+    except (OSError, csv.Error):
+        return [os.path.join(folder, name) for folder, _, names in os.walk(info) for name in names]
+
+
+def _conda(prefix: Path, owned: Owned) -> None:
+    for record in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            plain = json.loads(record.read_bytes())
+            name, files = str(plain["name"]), list(plain["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        for path in files:
+            if isinstance(path, str):
+                owned.files.setdefault(os.path.normpath(prefix / path), name)
+        owned.files[str(record)] = name
+
+
+def _keeper(owned: Owned, prefix: str, private: list[str]) -> Callable[[str], bool]:
+    """What is planned, and what belongs to nobody and does not look private."""
+
+    def keep(path: str) -> bool:
+        if path in owned.left_out:
+            return False
+        if path in owned.files or path == prefix:
+            return True
+        name = os.path.basename(path)
+        if name == "__pycache__":
+            return True
+        if name.endswith(".pyc"):
+            source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
+            return source not in owned.left_out
+        if stays_out(name) and not _holds_owned(path, owned):
+            if holds_secrets(name):
+                private.append(path)
+            return False
+        return True
+
+    return keep
+
+
+def _holds_owned(folder: str, owned: Owned) -> bool:
+    return os.path.isdir(folder) and any(path.startswith(folder + "/") for path in owned.files)
+
+
+def _base(prefix: str, version: str) -> tuple[list[str], list[str]]:
+    """Where an interpreter that is not conda's has its own files, as far as they are there; and marks of it."""
+    short = ".".join(version.split(".")[:2])
+    folder = Path(prefix)
+    patterns = (
+        f"bin/python{short}", "bin/python3", "bin/python", f"lib/python{short}", f"lib64/python{short}",
+        f"lib/libpython{short}*", "lib/libpython3.so", f"lib/*/libpython{short}*", f"include/python{short}*",
+        "lib/tcl[0-9]*", "lib/tk[0-9]*", "lib/itcl*", "lib/thread*", "lib/libtcl*", "lib/libtk*",
+    )  # fmt: skip
+    found = [str(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
+    marks = [f"{prefix}/bin/python{short}", f"{prefix}/lib/python{short}/os.py"]
+    return found, [path for path in marks if os.path.exists(path)]
+
+
+def _base_keeper(visible: Iterable[str], keep: Callable[[str], bool]) -> Callable[[str], bool]:
+    """The standard library without its tests, and without packages that the environment does not see."""
+    seen = set(visible)
+
+    def base(path: str) -> bool:
+        if _TESTS.search(path):
+            return False
+        if _SITE.fullmatch(os.path.basename(path)):
+            return path in seen
+        return keep(path)
+
+    return base
+
+
+def _links(executable: str, environment: Collected, base: Collected) -> list[str]:
+    """Every link on the way to the interpreter comes along; returns the places that were visited."""
+    visited: list[str] = []
+    path = executable
+    for _ in range(16):
+        place = path.lstrip("/")
+        visited.append(path)
+        if place not in environment.members and place not in base.members:
+            collect([path], owner=ROOT, into=base)
+        if not os.path.islink(path):
+            break
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    return visited
+
+
+def _elsewhere(
+    plan: Plan, snapshot: Snapshot, keep: Callable[[str], bool], into: Collected
+) -> tuple[tuple[str, str], ...]:
+    """Packages of the user, of PYTHONPATH, and projects that are edited in place."""
+    user = {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "user"}
+    variables: list[tuple[str, str]] = []
+    for site in sorted(user):
+        home = str(Path(site).parents[2])
+        moved = collect([site], owner=USER, keep=keep)
+        into.unreadable.update(moved.unreadable)
+        for member in moved.members.values():
+            place = (USER_BASE + "/" + os.path.relpath("/" + member.path, home)).lstrip("/")
+            into.members[place] = replace(member, path=place)
+        variables.append(("PYTHONUSERBASE", USER_BASE))
+    paths = sorted(
+        {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "path"}
+    )
+    if paths:
+        collect(paths, owner=USER, keep=keep, into=into)
+        variables.append(("PYTHONPATH", os.pathsep.join(paths)))
+    for package in plan.packages.pip:
+        if package.location and package.source.kind == "editable":
+            collect(_tracked(package), owner=USER, keep=keep, into=into)
+    return tuple(variables)
+
+
+def _tracked(package: PipPackage) -> list[str]:
+    """What git tracks of the project; without git everything that does not look private or like a cache."""
+    folder = str(package.location)
+    try:
+        done = subprocess.run(
+            [*_GIT, "--", "."],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            timeout=30,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        listed = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+        if listed:
+            return [os.path.join(folder, name) for name in listed]
+    except (OSError, subprocess.SubprocessError):
+        pass
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not stays_out(name))
+        found += [os.path.join(where, name) for name in sorted(names) if not stays_out(name)]
+    return found
+
+
+def _unreadable(*collected: Collected) -> list[Finding]:
+    paths = sorted(path for each in collected for path in each.unreadable)
+    if not paths:
+        return []
+    reason = next(each.unreadable[paths[0]] for each in collected if paths[0] in each.unreadable)
+    return [
+        Finding(
+            "unreadable-files",
+            "error",
+            f"{len(paths)} files of the environment cannot be copied: {_some(paths)} ({reason})",
+            "make them readable, or reinstall the package that they are of",
+        )
+    ]
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+__all__ = ["REST", "USER", "USER_BASE", "PythonFiles", "python_files"]

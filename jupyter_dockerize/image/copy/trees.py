@@ -1,0 +1,176 @@
+"""Files of this machine → members of a layer: one owner, one date, and bytecode that stays valid.
+
+A file's own date says when it was installed, not what it is; with one date for all, the same environment
+gives the same layers whatever its history. Bytecode names the date of its source (PEP 552, "pyc layout"):
+it is patched where it was valid, and left behind where it was stale.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ..tar import Member
+
+DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
+CACHE = "__pycache__"
+_PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    uid: int = 0
+    gid: int = 0
+
+
+ROOT = Owner()
+
+
+@dataclass(slots=True)
+class Collected:
+    """Members by path; ``unreadable`` are paths that could not be looked into, with why."""
+
+    members: dict[str, Member]
+    unreadable: dict[str, str]
+
+
+def collect(
+    paths: Iterable[str],
+    *,
+    owner: Owner,
+    keep: Callable[[str], bool] = lambda path: True,
+    into: Collected | None = None,
+) -> Collected:
+    """Everything below each of ``paths`` (absolute; files and links too), at its own place.
+
+    Links are taken as links, sockets and devices not at all, and no other file system is entered.
+    ``keep`` is asked for each path; a folder that it refuses is not entered.
+    """
+    found = into or Collected({}, {})
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            found.unreadable[path] = error.strerror or str(error)
+            continue
+        if not keep(path):
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            _folder(path, status.st_dev, owner, keep, found)
+        else:
+            _add(path, status, owner, found)
+    return found
+
+
+def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], found: Collected) -> None:
+    waiting = [path]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            found.unreadable[folder] = error.strerror or str(error)
+            continue
+        status = os.lstat(folder)
+        _add(folder, status, owner, found)
+        for entry in entries:
+            if not keep(entry.path):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                found.unreadable[entry.path] = error.strerror or str(error)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                if status.st_dev == device:
+                    waiting.append(entry.path)
+                else:
+                    found.unreadable[entry.path] = "another file system is mounted there"
+            elif entry.name.endswith(".pyc"):
+                _bytecode(entry.path, status, owner, found)
+            else:
+                _add(entry.path, status, owner, found)
+
+
+def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
+    member = member_of(path, status, owner)
+    if member is None:
+        return
+    if member.kind == "file" and not _readable(path, status):
+        found.unreadable[path] = "it may not be read"
+        return
+    found.members[member.path] = member
+
+
+def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None = None) -> Member | None:
+    """The member for a file, folder or link; None for sockets, pipes and devices.
+
+    Whoever may run a file may also read it: in the image nobody is its owner of before.
+    """
+    place = (at or path).lstrip("/")
+    mode = stat.S_IMODE(status.st_mode)
+    common = {"path": place, "uid": owner.uid, "gid": owner.gid, "mtime": DATE}
+    if stat.S_ISLNK(status.st_mode):
+        return Member(kind="symlink", mode=0o777, target=os.readlink(path), **common)  # type: ignore[arg-type]
+    if stat.S_ISDIR(status.st_mode):
+        return Member(kind="folder", mode=mode & 0o1755 | 0o755, **common)  # type: ignore[arg-type]
+    if stat.S_ISREG(status.st_mode):
+        mode = 0o755 if mode & 0o111 else 0o644
+        return Member(mode=mode, size=status.st_size, source=path, **common)  # type: ignore[arg-type]
+    return None
+
+
+def _readable(path: str, status: os.stat_result) -> bool:
+    """Whether it will be readable when its turn comes; asked of the system only where the mode leaves doubt."""
+    return bool(status.st_mode & stat.S_IROTH) or os.access(path, os.R_OK)
+
+
+def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
+    """The bytecode with its source's new date; stale bytecode, and what has no source beside it, stays here."""
+    source = _source_of(path)
+    if source is None:  # in the place of its source: a distribution without sources
+        _add(path, status, owner, found)
+        return
+    try:
+        of = os.stat(source)
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(_PYC.size)
+    except OSError:
+        return
+    member = member_of(path, status, owner)
+    if member is None or len(head) < _PYC.size:
+        return
+    magic, flags, mtime, size = _PYC.unpack(head)
+    if flags == 0:  # > the source's time and size; otherwise its hash
+        if (mtime, size) != (int(of.st_mtime) & 0xFFFFFFFF, of.st_size & 0xFFFFFFFF):
+            return
+        head = _PYC.pack(magic, 0, DATE, size)
+    found.members[member.path] = replace(member, head=head)
+
+
+def _source_of(path: str) -> str | None:
+    folder, name = os.path.split(path)
+    parent, cache = os.path.split(folder)
+    return os.path.join(parent, name.partition(".")[0] + ".py") if cache == CACHE else None
+
+
+def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> Iterator[Member]:
+    """The members, each folder that leads to them before them, sorted: a layer that stands for itself."""
+    whole = {member.path: member for member in members}
+    for path in list(whole):
+        parent = path.rpartition("/")[0]
+        while parent and parent not in whole:
+            owner = owners(parent)
+            whole[parent] = Member(
+                path=parent, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE
+            )
+            parent = parent.rpartition("/")[0]
+    for path in sorted(whole, key=lambda path: path.split("/")):
+        yield whole[path]
+
+
+__all__ = ["DATE", "ROOT", "Collected", "Owner", "collect", "member_of", "with_parents"]

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import channel, debian, firewall, images, machine, place, registry
+from . import channel, debian, firewall, images, judges, machine, place, registry
 from .docker import Docker
 from .engines import DEFAULT, ENGINES, Engine
 from .errors import RigError, UnsuitableMachine
 
-NAMES = (*ENGINES, "registry", "roots")
+NAMES = (*ENGINES, "judges", "registry", "roots")
 
 
 def up(arguments: Sequence[str]) -> int:
@@ -75,6 +75,8 @@ def start(names: list[str]) -> dict[str, str]:
         bases.python()
         bases.micromamba(channel.up())
         exports |= _engine_exports(engines)
+    if "judges" in names:
+        exports["JUPYTER_DOCKERIZE_TEST_JUDGES"] = os.fspath(judges.up(address))
     if "roots" in names:
         for release in debian.RELEASES:
             debian.with_python(release)
@@ -104,7 +106,7 @@ def _cli(engine: Engine) -> Path:
 
 def _down(names: list[str], purge: bool) -> None:
     parts = {name: engine.down for name, engine in ENGINES.items()}
-    parts |= {"channel": channel.down, "registry": registry.down}
+    parts |= {"channel": channel.down, "judges": judges.down, "registry": registry.down}
     if not names:
         parts["firewall"] = firewall.down
     with place.locked():

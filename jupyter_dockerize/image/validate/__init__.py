@@ -1,0 +1,1 @@
+"""Image layouts and archives judged: every violation of the specification and of what we trust, by name."""

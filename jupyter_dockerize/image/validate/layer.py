@@ -1,0 +1,226 @@
+"""One layer read once: hashed, unpacked, and every member looked at. Nothing is written anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, entries
+from .names import fault_of, normal, parents
+from .unpacking import unpacked
+from .violation import Limits, Say, Unfit, quoted
+
+WHITEOUT = b".wh."
+OPAQUE = b".wh..wh..opq"
+_ALL = b"\0"  # in the place of a name: all that is in the folder
+
+OLDEST, NEWEST = -(1 << 31), (1 << 34) - 1  # seconds that ext4 and XFS can keep
+LARGEST_ID = (1 << 32) - 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What other layers need to know of this one: its digest, and what stands in the way of whom.
+
+    ``links`` are its symbolic links, ``plain`` all else that it names, ``through`` the folders that lead to
+    its members, ``gone`` what it removes from the layers below it.
+    """
+
+    diff_id: str | None
+    links: frozenset[bytes] = frozenset()
+    plain: frozenset[bytes] = frozenset()
+    through: frozenset[bytes] = frozenset()
+    gone: frozenset[bytes] = frozenset()
+
+
+def look(blob: Iterable[bytes], compression: str, algorithm: str, say: Say, limits: Limits) -> Shape:
+    """Looks through the layer in ``blob``, to its end; its violations are said.
+
+    ``compression`` is "gzip" or "none". There is no diff id where it does not unpack.
+    """
+    total = hashlib.new(algorithm)
+    pieces = iter(blob)
+    source = _Pulled(unpacked(pieces, compression, total.update, limits.unpacked))
+    members = _Members(say)
+    try:
+        for number, entry in enumerate(entries(source, say, limits)):
+            if number >= limits.members:
+                raise Unfit("too-many-members", f"it has more than {limits.members:,} members")
+            members.take(entry)
+    except Unfit as error:
+        say(error.rule, error.message)
+    try:
+        source.drain()  # what the reader gave up on still counts for the digest
+    except Unfit as error:
+        say(error.rule, error.message)
+    for _ in pieces:
+        pass
+    return members.shape(None if source.broken else f"{algorithm}:{total.hexdigest()}")
+
+
+class _Members:
+    """The policy: what a layer of ours may hold, and nobody's should do without being named."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._kinds: dict[bytes, bytes] = {}
+        self._through: dict[bytes, None] = {}
+        self._gone: set[bytes] = set()
+
+    def take(self, entry: Entry) -> None:
+        about = f"member {quoted(entry.path)}"
+        fault = fault_of(entry.path)
+        if fault:
+            self._say("name", f"{about} {fault}")
+            return
+        path = normal(entry.path)
+        self._attributes(entry, about)
+        if not path and entry.kind != FOLDER:
+            self._say("name", f"{about} takes the place of the root folder")
+        elif path and not self._whiteout(path, entry, about):
+            self._place(path, entry, about)
+        if entry.kind == HARDLINK:
+            self._hard_link(entry, about)
+
+    def shape(self, diff_id: str | None) -> Shape:
+        links = frozenset(path for path, kind in self._kinds.items() if kind == SYMLINK)
+        both = self._gone & self._kinds.keys()
+        for path in sorted(both)[:10]:
+            # > Whiteout files MUST only apply to resources in lower/parent layers.
+            self._say("whiteout", f"{quoted(path)} is removed and there in the same layer")
+        return Shape(
+            diff_id, links, frozenset(self._kinds.keys() - links), frozenset(self._through),
+            frozenset(self._gone),
+        )  # fmt: skip
+
+    def _attributes(self, entry: Entry, about: str) -> None:
+        if entry.kind in (b"3", b"4", b"6"):
+            self._say("device", f"{about} is a device or a pipe")
+        elif entry.kind not in (REGULAR, HARDLINK, SYMLINK, FOLDER):
+            self._say("member-type", f"{about} has the unknown type {quoted(entry.kind)}")
+        if not OLDEST <= entry.mtime <= NEWEST:
+            self._say("mtime", f"{about} was changed at a time that no file system keeps: {entry.mtime}")
+        elif entry.mtime < 0:
+            self._say("mtime", f"{about} was changed before 1970", "info")
+        if not (0 <= entry.uid <= LARGEST_ID and 0 <= entry.gid <= LARGEST_ID):
+            self._say("owner", f"{about} belongs to nobody that can be: {entry.uid}:{entry.gid}")
+        if entry.kind == SYMLINK and (not entry.target or b"\0" in entry.target):
+            self._say("name", f"{about} is a link to nothing")
+        for name in entry.xattrs:
+            # What overlayfs keeps its own state in: it would hide or redirect files of the layers below.
+            if name.startswith((b"trusted.overlay.", b"user.overlay.")):
+                self._say("xattr", f"{about} has {quoted(name)}, which is the engine's own")
+
+    def _place(self, path: bytes, entry: Entry, about: str) -> None:
+        if path in self._kinds:
+            # > […] MUST NOT include duplicate entries for file paths in the resulting tar archive.
+            self._say("duplicate", f"{about} is there twice")
+        elif entry.kind != FOLDER and path in self._through:
+            self._say("through-link", f"{about} takes the place of a folder that has members already")
+        self._kinds[path] = entry.kind
+        above = parents(path)
+        self._through.update(dict.fromkeys(above))
+        for parent in above:
+            kind = self._kinds.get(parent)
+            if kind is not None and kind != FOLDER:
+                what = "the symbolic link" if kind == SYMLINK else "what is no folder:"
+                self._say("through-link", f"{about} is written through {what} {quoted(parent)}")
+                break
+
+    def _hard_link(self, entry: Entry, about: str) -> None:
+        fault = fault_of(entry.target)
+        target = normal(entry.target)
+        if fault:
+            self._say("hard-link", f"{about} is a hard link to {quoted(entry.target)}, which {fault}")
+        # > Extracting a layer with hardlink references to files outside of the layer may fail.
+        elif target not in self._kinds or target == normal(entry.path):
+            self._say(
+                "hard-link", f"{about} is a hard link to {quoted(target)}, which is not there before it"
+            )
+        # > Hardlinks are possible with all file types except directories.
+        elif self._kinds[target] == FOLDER:
+            self._say("hard-link", f"{about} is a hard link to the folder {quoted(target)}")
+
+    def _whiteout(self, path: bytes, entry: Entry, about: str) -> bool:
+        folder, slash, name = path.rpartition(b"/")
+        if any(part.startswith(WHITEOUT) for part in folder.split(b"/")):
+            # > […] it is not possible to create a filesystem which has a file or directory with a name
+            # > beginning with `.wh.`.
+            self._say("whiteout", f"{about} is in a folder that is a whiteout")
+            return True
+        if not name.startswith(WHITEOUT):
+            return False
+        removed = name[len(WHITEOUT) :]
+        # > A whiteout file is an empty file with a special filename that signifies a path should be deleted.
+        if entry.kind != REGULAR or entry.size:
+            self._say("whiteout", f"{about} is a whiteout and no empty file")
+        elif name != OPAQUE and (removed in (b"", b".", b"..") or removed.startswith(WHITEOUT)):
+            self._say("whiteout", f"{about} is a whiteout of nothing that can be")
+        else:
+            hidden = folder + slash + (_ALL if name == OPAQUE else removed)
+            if hidden in self._gone:
+                self._say("duplicate", f"{about} is there twice")
+            self._gone.add(hidden)
+        return True
+
+
+def stacked(shapes: Iterable[Shape]) -> Iterator[tuple[int, bytes]]:
+    """Layers, by their number, whose members lie behind a symbolic link of a layer below, with that link.
+
+    Engines disagree on it: one follows the link, another hides it behind a new folder.
+    """
+    links: set[bytes] = set()
+    for number, shape in enumerate(shapes):
+        links = {link for link in links if not _hidden(link, shape.gone)}
+        links -= shape.plain
+        for link in sorted(links & shape.through):
+            yield number, link
+        links |= shape.links
+
+
+def _hidden(path: bytes, gone: frozenset[bytes]) -> bool:
+    above = parents(path)
+    return bool(gone) and (
+        path in gone or _ALL in gone or any(each in gone or each + b"/" + _ALL in gone for each in above)
+    )
+
+
+class _Pulled:
+    """A stream for the reader of entries."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest, self.at, self.broken = pieces, b"", 0, False
+
+    def read(self, size: int) -> bytes:
+        gathered: list[bytes] = []
+        missing = size
+        while missing and (piece := self._rest or self._next()):
+            gathered.append(piece[:missing])
+            self._rest = piece[missing:]
+            missing -= len(gathered[-1])
+        self.at += size - missing
+        return b"".join(gathered)
+
+    def skip(self, size: int) -> int:
+        missing = size
+        while missing and (piece := self._rest or self._next()):
+            self._rest = piece[missing:]
+            missing -= len(piece) - len(self._rest)
+        self.at += size - missing
+        return size - missing
+
+    def drain(self) -> None:
+        """Reads to the end."""
+        while not self.broken and self._next():
+            pass
+
+    def _next(self) -> bytes:
+        try:
+            return next(self._pieces, b"")
+        except Unfit:
+            self.broken = True
+            raise
+
+
+__all__ = ["Shape", "look", "stacked"]

@@ -59,6 +59,15 @@ def rig() -> Rig:
 
 
 @pytest.fixture(scope="session")
+def judges() -> Path:
+    """The folder of skopeo, umoci and buildah, where the rig has them."""
+    folder = os.environ.get("JUPYTER_DOCKERIZE_TEST_JUDGES")
+    if not folder:
+        missing("the rig has no judges (tests/rig/up judges)")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that has ipykernel and nothing else: built in seconds."""
     folder = tmp_path_factory.mktemp("tiny") / "env"

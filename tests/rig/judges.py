@@ -25,10 +25,12 @@ def up(registry: str) -> Path:
     found = foundation.environment(home)
     environment = {key: found[key] for key in ("PATH", "LD_LIBRARY_PATH", "LANG")} | configuration
     programs = place.folder("bin", "judges")
+    # Docker's own folder may be another engine's, and without the file that buildah then insists on.
+    start = "exec env -u DOCKER_CONFIG -u REGISTRY_AUTH_FILE"
     given = " ".join(f"{key}={shlex.quote(value)}" for key, value in sorted(environment.items()))
     for name in NAMES:
-        program = programs / name
-        text = f'#!/bin/sh\nexec env {given} {shlex.quote(os.fspath(home / "usr/bin" / name))} "$@"\n'
+        program, real = programs / name, shlex.quote(os.fspath(home / "usr/bin" / name))
+        text = f'#!/bin/sh\n{start} {given} {real} "$@"\n'
         if not program.is_file() or program.read_text() != text:
             program.write_text(text)
             program.chmod(0o755)
@@ -46,24 +48,23 @@ def down() -> None:
 
 def _configure(registry: str) -> dict[str, str]:
     config = place.folder("config", "judges")
-    policy = config / ".config/containers/policy.json"
-    policy.parent.mkdir(parents=True, exist_ok=True)
-    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n')
+    containers = config / ".config/containers"  # in the home folder: the one place where all three look
+    containers.mkdir(parents=True, exist_ok=True)
+    (containers / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n')
     storage = place.folder("judges")
     # JSON's strings are TOML's as well. vfs: layers are plain folders, whatever the file system here.
-    (config / "storage.conf").write_text(f"""\
+    (containers / "storage.conf").write_text(f"""\
 [storage]
 driver = "vfs"
 graphroot = {json.dumps(os.fspath(storage / "storage"))}
 runroot = {json.dumps(os.fspath(storage / "run"))}
 """)
-    (config / "registries.conf").write_text(f"""\
+    (containers / "registries.conf").write_text(f"""\
 [[registry]]
 location = {json.dumps(registry)}
 insecure = true
 """)
     return {
         "HOME": os.fspath(config),
-        "CONTAINERS_STORAGE_CONF": os.fspath(config / "storage.conf"),
-        "CONTAINERS_REGISTRIES_CONF": os.fspath(config / "registries.conf"),
+        "CONTAINERS_STORAGE_CONF": os.fspath(containers / "storage.conf"),
     }

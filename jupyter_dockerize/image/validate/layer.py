@@ -102,7 +102,7 @@ class _Members:
         if not OLDEST <= entry.mtime <= NEWEST:
             self._say("mtime", f"{about} was changed at a time that no file system keeps: {entry.mtime}")
         elif entry.mtime < 0:
-            self._say("mtime", f"{about} was changed before 1970", "info")
+            self._say("mtime", f"{about} was changed before 1970, which Docker makes 1970", "warning")
         if not (0 <= entry.uid <= LARGEST_ID and 0 <= entry.gid <= LARGEST_ID):
             self._say("owner", f"{about} belongs to nobody that can be: {entry.uid}:{entry.gid}")
         if entry.kind == SYMLINK and (not entry.target or b"\0" in entry.target):

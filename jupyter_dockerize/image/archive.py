@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..cancel import Cancel
+from ..errors import OutputError
 from . import disk, tar
 from .layout import BLOBS, INDEX_FILE, MARK, MARKED, Layout, named
 from .manifest import ImageValue, canonical, index_json
@@ -22,7 +23,7 @@ def members(
     layout: Layout, image: ImageValue, ref: Reference, *, without: Collection[str] = ()
 ) -> list[Member]:
     """The archive's members. ``without`` are diff ids of layers that the loader has already."""
-    blobs = [layer.descriptor.digest for layer in image.layers if layer.diff_id not in set(without)]
+    blobs = [layer.descriptor for layer in image.layers if layer.diff_id not in set(without)]
     manifest, config = image.descriptor, image.config_descriptor
     documents = {
         MARK: MARKED,
@@ -36,9 +37,9 @@ def members(
         }]),
     }  # fmt: skip
     made = {name: Member(path=name, data=data, size=len(data)) for name, data in documents.items()}
-    for digest in dict.fromkeys(blobs):
-        path = layout.path(digest)
-        made[_name(digest)] = Member(path=_name(digest), source=os.fspath(path), size=path.stat().st_size)
+    for blob in {blob.digest: blob for blob in blobs}.values():
+        source = os.fspath(layout.path(blob.digest))
+        made[_name(blob.digest)] = Member(path=_name(blob.digest), source=source, size=blob.size)
     folders = [Member(path=name, kind="folder", mode=0o755) for name in ("blobs", BLOBS)]
     return [*folders, *(made[name] for name in sorted(made))]
 
@@ -46,7 +47,7 @@ def members(
 def stream(
     layout: Layout, image: ImageValue, ref: Reference, *, without: Collection[str] = ()
 ) -> Iterator[bytes]:
-    """The archive in pieces, as `docker load` reads it."""
+    """The archive in pieces, as `docker load` reads it. Raises `SourceError` for a blob of another size."""
     return tar.archive(members(layout, image, ref, without=without))
 
 
@@ -61,8 +62,10 @@ def write(
 ) -> int:
     """Writes the archive to ``target``, which is the old one or the new; returns its size in bytes.
 
-    Raises `OutputError` where it cannot be written.
+    Raises `OutputError` where it cannot be written, and `SourceError` where a blob is not whole.
     """
+    if target.exists() and not target.is_file():  # /dev/null, say, which a rename would replace
+        raise OutputError(f"{target} is no file", fix="name a file that is to be written, or none")
     with disk.unfinished(target.parent) as file:
         for piece in stream(layout, image, ref):
             if cancel:

@@ -1,21 +1,24 @@
 """What reaches the disk, and in which order: old or new state after any fault, never a third.
 
 Temporary file in the same folder → synced → size and digest compared → renamed → the folder synced. Every
-write, sync and rename of images goes through the four functions here, so that tests can make each fail.
+write, sync and rename of images goes through the first four functions here, so that tests can make each fail.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError
 
 TEMPORARY = ".unfinished-"
+YOUNG = 60.0  # seconds
 
 
 def write(descriptor: int, data: bytes) -> None:
@@ -44,35 +47,53 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """The folder and those above it are there, and their names on the disk. Raises `OutputError`."""
+    with _failing(folder):
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            sync_folder(made.parent)
+
+
 class Unfinished:
-    """A file that is being written, and has no name yet."""
+    """A file that is being written, and has no name yet. It is locked, so that others know it from the
+    remains of a process that was killed. All of it raises `OutputError`."""
 
     def __init__(self, folder: Path, mode: int = 0o644) -> None:
         self.path = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         self.size = 0
         self._total = hashlib.sha256()
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with _failing(folder):
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            with contextlib.suppress(OSError):  # a network's file system without locks
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @property
     def digest(self) -> str:
         return "sha256:" + self._total.hexdigest()
 
     def write(self, data: bytes) -> None:
-        write(self._descriptor, data)
+        with _failing(self.path.parent):
+            write(self._descriptor, data)
         self._total.update(data)
         self.size += len(data)
 
     def name(self, target: Path) -> None:
         """Takes the name ``target``, when everything is on the disk."""
-        sync(self._descriptor)
-        self._close()
-        rename(self.path, target)
-        sync_folder(target.parent)
+        with _failing(self.path.parent):
+            sync(self._descriptor)
+            rename(self.path, target)
+            self._close()
+            sync_folder(target.parent)
 
     def discard(self) -> None:
-        self._close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
+        with _failing(self.path.parent):
+            try:
+                self._close()
+            finally:
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
 
     def _close(self) -> None:
         if self._descriptor >= 0:
@@ -86,12 +107,48 @@ def unfinished(folder: Path, mode: int = 0o644) -> Iterator[Unfinished]:
 
     Raises `OutputError` for what the disk refuses: full, read-only, failing.
     """
+    file = Unfinished(folder, mode)
     try:
-        file = Unfinished(folder, mode)
-        try:
-            yield file
-        finally:
-            file.discard()
+        yield file
+    finally:
+        file.discard()
+
+
+def sweep(folder: Path) -> None:
+    """Removes the files in ``folder`` that processes left which were killed while they wrote."""
+    now = time.time()
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                # A lock that is refused is a living writer's; a young file may not have its lock yet.
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if now - os.fstat(descriptor).st_mtime > YOUNG:
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One at a time in ``folder``; the kernel opens the lock of a process that ends, however it does.
+
+    Where the file system has no locks nothing is waited for. Raises `OutputError`.
+    """
+    with _failing(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _failing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written",
@@ -107,4 +164,7 @@ def put(target: Path, data: bytes) -> None:
         file.name(target)
 
 
-__all__ = ["TEMPORARY", "Unfinished", "put", "rename", "sync", "sync_folder", "unfinished", "write"]
+__all__ = [
+    "TEMPORARY", "Unfinished", "locked", "make_folder", "put", "rename", "sweep", "sync", "sync_folder",
+    "unfinished", "write",
+]  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import OutputError, UsageError
 from . import disk
-from .manifest import REF_NAME, Descriptor, ImageValue, canonical, describe, index_json
+from .manifest import REF_NAME, Descriptor, ImageValue, canonical, describe, digest_of, index_json
 from .reference import DIGEST, Reference
 
 # > The image layout file […] MUST contain […] imageLayoutVersion
@@ -37,19 +37,19 @@ class Layout:
 
     @classmethod
     def create(cls, folder: Path) -> Layout:
-        """An empty layout in ``folder``, which is made; what is there already stays.
+        """A layout in ``folder``, which is made; what is there already stays, but for the remains of
+        processes that were killed.
 
         Raises `OutputError` where it cannot be written.
         """
-        layout = cls(folder)
-        try:
-            (folder / BLOBS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be made", why=error.strerror or str(error)) from error
-        for name, data in ((MARK, MARKED), (INDEX_FILE, index_json())):
-            if not (folder / name).exists():
-                disk.put(folder / name, data)
-        return layout
+        disk.make_folder(folder / BLOBS)
+        disk.sweep(folder)
+        disk.sweep(folder / BLOBS)
+        with disk.locked(folder):
+            for name, data in ((MARK, MARKED), (INDEX_FILE, index_json())):
+                if not (folder / name).exists():
+                    disk.put(folder / name, data)
+        return cls(folder)
 
     def path(self, digest: str) -> Path:
         """Where the blob is, or would be. Raises `UsageError` for what is no digest."""
@@ -88,34 +88,61 @@ class Layout:
         return described
 
     def read(self, digest: str) -> bytes:
-        """A document's bytes, as they are. Raises `UsageError` where it is not there or too large."""
+        """A document's bytes, whose digest was compared. Raises `UsageError` where it is not there, not
+        whole, or too large."""
         path = self.path(digest)
         try:
-            if path.stat().st_size > LARGEST_DOCUMENT:
-                raise UsageError(f"the blob {digest[:19]}… is too large to be a document")
-            return path.read_bytes()
+            data = _document(path)
         except OSError as error:
             raise UsageError(f"the layout {self.folder} lacks {digest[:19]}…") from error
+        if digest_of(data) != digest:
+            raise UsageError(f"the blob {digest[:19]}… of {self.folder} is broken", why="it has other bytes")
+        return data
 
     def name(self, image: ImageValue, *refs: Reference) -> Descriptor:
         """The image's documents, and its names in the index; its layers are there already.
 
-        Returns the manifest's descriptor. A name that another image had is this one's now.
+        Returns the manifest's descriptor. A name that another image had is this one's now. Raises
+        `OutputError` where a layer is not there, and `UsageError` where the index is none.
         """
+        for layer in image.layers:
+            path, size = self.path(layer.descriptor.digest), layer.descriptor.size
+            if not path.is_file() or path.stat().st_size != size:
+                raise OutputError(
+                    f"{self.folder} lacks the layer {layer.descriptor.digest[:19]}…",
+                    why="an index names only what is whole",
+                )
         config, manifest = image.config_descriptor, image.descriptor
         self.add(image.config_json, config.media_type)
         self.add(image.manifest_json, manifest.media_type)
-        kept = [each for each in self.manifests() if _ref(each) not in {str(ref) for ref in refs}]
-        disk.put(self.folder / INDEX_FILE, index_json(*kept, *(named(manifest, ref) for ref in refs)))
+        new = [named(manifest, ref) for ref in refs]
+        taken = {each.annotations[NAME] for each in new}
+        with disk.locked(self.folder):
+            index = self._index()
+            # What others wrote stays as it is, with what we know nothing of.
+            kept = [each for each in index["manifests"] if _annotations(each).get(NAME) not in taken]
+            data = canonical({**index, "manifests": [*kept, *(each.plain() for each in new)]})
+            disk.put(self.folder / INDEX_FILE, data)
         return manifest
 
     def manifests(self) -> list[Descriptor]:
         """What the index names, in its order. Raises `UsageError` where it is no index."""
         try:
-            plain = json.loads((self.folder / INDEX_FILE).read_bytes())
-            return [_descriptor(each) for each in plain["manifests"]]
+            return [_descriptor(each) for each in self._index()["manifests"]]
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise self._none(error) from error
+
+    def _index(self) -> dict[str, Any]:
+        try:
+            plain = json.loads(_document(self.folder / INDEX_FILE))
+            if not isinstance(plain["manifests"], list):
+                raise TypeError("manifests is no list")
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise UsageError(f"{self.folder} is no image layout", why=f"{INDEX_FILE}: {error}") from error
+            raise self._none(error) from error
+        return dict(plain)
+
+    def _none(self, error: Exception) -> UsageError:
+        return UsageError(f"{self.folder} is no image layout", why=f"{INDEX_FILE}: {error}")
 
 
 def named(manifest: Descriptor, ref: Reference) -> Descriptor:
@@ -124,9 +151,17 @@ def named(manifest: Descriptor, ref: Reference) -> Descriptor:
     return dataclasses.replace(manifest, annotations=annotations)
 
 
-def _ref(manifest: Descriptor) -> str:
-    full = manifest.annotations.get(NAME, "")
-    return str(Reference.parse(full)) if full else ""
+def _annotations(plain: object) -> Mapping[str, Any]:
+    found = plain.get("annotations") if isinstance(plain, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _document(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(LARGEST_DOCUMENT + 1)
+    if len(data) > LARGEST_DOCUMENT:
+        raise UsageError(f"{path} is too large to be a document")
+    return data
 
 
 def _descriptor(plain: Mapping[str, Any]) -> Descriptor:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import UsageError
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -141,8 +143,12 @@ def digest_of(data: bytes) -> str:
 
 
 def canonical(plain: object) -> bytes:
-    """JSON with sorted keys and no spaces, in UTF-8."""
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON with sorted keys and no spaces, in UTF-8. Raises `UsageError` for text that is none."""
+    try:
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        text = ascii(error.object[max(0, error.start - 20) : error.end + 20])
+        raise UsageError("a value of the image is not UTF-8", why=f"it holds {text}") from error
 
 
 __all__ = [

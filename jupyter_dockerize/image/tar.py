@@ -26,18 +26,22 @@ ATTEMPTS = 3  # how often a small file is read that changes meanwhile
 _TYPE = {"file": b"0", "hardlink": b"1", "symlink": b"2", "folder": b"5"}
 
 
-class ChangedError(DockerizeError):
-    """A file was written to, or went away, while it was copied."""
+class SourceError(DockerizeError):
+    """A file that was there cannot be copied."""
 
     exit_status = 1
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(
-            f"{path} changed while it was copied",
-            why=why,
-            fix="let the work that writes it end, and try again",
-        )
+    def __init__(self, path: str, why: str, *, what: str = "cannot be read", fix: str = "") -> None:
+        super().__init__(f"{path} {what}", why=why, fix=fix)
         self.path = path
+
+
+class ChangedError(SourceError):
+    """A file was written to, or went away, while it was copied."""
+
+    def __init__(self, path: str, why: str) -> None:
+        fix = "let the work that writes it end, and try again"
+        super().__init__(path, why, what="changed while it was copied", fix=fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,8 @@ class Member:
 def archive(members: Iterable[Member]) -> Iterator[bytes]:
     """The archive in pieces of about `CHUNK` bytes.
 
-    Raises `ChangedError` where a file has not the size, or the time, that it had when it was opened.
+    Raises `ChangedError` where a file has not the size, or the time, that it had when it was opened, and
+    `SourceError` where it cannot be read.
     """
     gathered: list[bytes] = []
     size = 0
@@ -203,53 +208,76 @@ def _small(member: Member) -> bytes:
     """All of a file at once, read again where somebody writes to it."""
     assert member.source is not None
     for _ in range(ATTEMPTS):
-        descriptor = _open(member.source)
-        try:
-            before = os.fstat(descriptor)
-            data = os.read(descriptor, member.size + 1)
-            while len(data) <= member.size and (more := os.read(descriptor, member.size + 1 - len(data))):
-                data += more
-            after = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-        if before.st_mtime_ns == after.st_mtime_ns:
-            break
+        with _File(member.source) as file:
+            before = file.stamp()
+            data = b"".join(file.pieces(member.size + 1))
+            if file.stamp() == before:
+                break
+    else:
+        raise ChangedError(member.source, "it is written to all the time")
     if len(data) != member.size:
-        raise ChangedError(
-            member.source, f"it had {member.size:,} bytes when it was looked at, and now others"
-        )
+        raise ChangedError(member.source, _SIZE)
     return member.head + data[len(member.head) :]
 
 
 def _large(member: Member) -> Iterator[bytes]:
     """A file piece by piece. What was handed on cannot be taken back, so a change ends it."""
     assert member.source is not None
-    descriptor = _open(member.source)
-    try:
-        before = os.fstat(descriptor)
+    with _File(member.source) as file:
+        before = file.stamp()
         left = member.size
         head = member.head
-        while left and (piece := os.read(descriptor, min(CHUNK, left))):
+        for piece in file.pieces(member.size):
             left -= len(piece)
             yield head + piece[len(head) :]
             head = b""
-        after = os.fstat(descriptor)
-        if left or after.st_size != member.size or after.st_mtime_ns != before.st_mtime_ns:
+        after = file.stamp()
+        if left or after[0] != member.size:
+            raise ChangedError(member.source, _SIZE)
+        if after != before:
             raise ChangedError(member.source, "it was written to")
-    finally:
-        os.close(descriptor)
 
 
-def _open(path: str) -> int:
-    """Never through a link that was put in the file's place, never waiting for a pipe's other end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ChangedError(path, error.strerror or str(error)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ChangedError(path, "it is no file any more")
-    return descriptor
+_SIZE = "it had another size when it was looked at"
 
 
-__all__ = ["ChangedError", "Kind", "Member", "archive", "header"]
+class _File:
+    """A file of this machine. Never through a link that was put in its place, never waiting for a pipe."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except PermissionError as error:
+            raise SourceError(path, error.strerror or str(error)) from error
+        except OSError as error:
+            raise ChangedError(path, error.strerror or str(error)) from error
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            os.close(self._descriptor)
+            raise ChangedError(path, "it is no file any more")
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def stamp(self) -> tuple[int, int, int]:
+        """What changes with its bytes: size and times, the second of which nobody can set back."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def pieces(self, most: int) -> Iterator[bytes]:
+        """At most so many bytes. Raises `SourceError` where the disk fails."""
+        while most:
+            try:
+                piece = os.read(self._descriptor, min(CHUNK, most))
+            except OSError as error:
+                raise SourceError(self._path, error.strerror or str(error)) from error
+            if not piece:
+                return
+            most -= len(piece)
+            yield piece
+
+
+__all__ = ["ChangedError", "Kind", "Member", "SourceError", "archive", "header"]

@@ -186,7 +186,7 @@ def test_to_a_registry_and_back_it_is_the_same(
     remote = f"docker://{rig.registry}/jupyter-dockerize-judged:{judged.ref.tag}"
     # Without the option it compresses what is not: that is another image.
     run(judges / "skopeo", "copy", "--preserve-digests", judged.oci, remote)
-    run(judges / "skopeo", "copy", remote, f"oci:{tmp_path / 'back'}:{judged.ref.tag}")
+    run(judges / "skopeo", "copy", "--preserve-digests", remote, f"oci:{tmp_path / 'back'}:{judged.ref.tag}")
     back = Layout(tmp_path / "back")
     [listed] = back.manifests()
     assert listed.digest == judged.image.descriptor.digest

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.image import tar
-from jupyter_dockerize.image.tar import ChangedError, Member, archive, header
+from jupyter_dockerize.image.layer import Compression, write_layer
+from jupyter_dockerize.image.tar import ChangedError, Member, SourceError, archive, header
 
 KINDS = {
     "file": tarfile.REGTYPE,
@@ -185,3 +188,60 @@ def test_a_small_file_that_is_written_meanwhile_is_read_again(
 
     monkeypatch.setattr(os, "read", slow)
     assert b"new" in written(Member(path="file", source=str(path), size=3))
+
+
+@pytest.mark.parametrize("size", [100, 2 * tar.CHUNK])
+def test_a_file_that_is_written_all_the_time_is_named(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size stays, and so does its time, which anybody can set."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+    os.utime(path, (1, 1))
+    real = os.read
+
+    def meanwhile(descriptor: int, size: int) -> bytes:
+        time.sleep(0.01)  # a tick of the file system's clock
+        with path.open("r+b") as file:
+            file.write(os.urandom(8))
+        os.utime(path, (1, 1))
+        return real(descriptor, size)
+
+    monkeypatch.setattr(os, "read", meanwhile)
+    with pytest.raises(ChangedError, match="changed while it was copied"):
+        written(Member(path="file", source=str(path), size=size))
+
+
+@pytest.mark.parametrize("size", [100, 2 * tar.CHUNK])
+def test_a_disk_that_fails_while_reading_is_named(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+
+    def failing(descriptor: int, size: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "read", failing)
+    with pytest.raises(SourceError, match=f"{path} cannot be read\nwhy: Input/output error"):
+        written(Member(path="file", source=str(path), size=size))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+def test_a_layer_is_the_same_however_its_files_were_read(
+    compression: Compression, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read may give less than it was asked for: what isal makes of bytes depends on where they were cut."""
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(bytes([n % 7]) * (n % 300) + os.urandom(n % 50) for n in range(20_000)))
+    members = [
+        Member(path="small", data=b"abc", size=3),
+        Member(path="large", source=str(path), size=path.stat().st_size),
+    ]
+    pieces: list[bytes] = []
+    whole = write_layer(members, pieces.append, "copy", compression=compression)
+    assert whole.descriptor.digest == "sha256:" + hashlib.sha256(b"".join(pieces)).hexdigest()
+    real = os.read
+    for most in (1000, 65_537, 1 << 20):
+        monkeypatch.setattr(os, "read", lambda fd, size, most=most: real(fd, min(size, most)))
+        assert write_layer(members, lambda piece: None, "copy", compression=compression) == whole

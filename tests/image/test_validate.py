@@ -76,6 +76,7 @@ DOCUMENTS: dict[str, tuple[str, Break]] = {
     "NaN": ("json", lambda c: (c.folder / "index.json").write_text('{"schemaVersion":NaN}')),
     "a key twice": ("json", lambda c: (c.folder / "index.json").write_text('{"manifests":[],"manifests":[{}]}')),
     "a key in capitals": ("json", lambda c: c.index(lambda i: i.update(Manifests=i.pop("manifests")))),
+    "a manifest's key in capitals": ("json", lambda c: c.manifest(lambda m: m.update(Config=m["config"]))),
     "the index is huge": ("too-large", lambda c: (c.folder / "index.json").write_text(" " * (5 << 20) + "{}")),
     "schema version 1": ("schema-version", lambda c: c.index(lambda i: i.update(schemaVersion=1))),
     "schema version true": ("schema-version", lambda c: c.manifest(lambda m: m.update(schemaVersion=True))),
@@ -483,7 +484,7 @@ values = st.recursive(
     max_leaves=6,
 )
 paths = st.lists(st.integers(0, 30), min_size=1, max_size=4)
-loose = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+loose = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 
 
 def replace(plain: object, path: list[int], value: object) -> None:

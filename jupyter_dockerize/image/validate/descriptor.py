@@ -115,7 +115,7 @@ def spelling(plain: Mapping[str, Any], say: Say) -> None:
     """Go's decoder takes `Layers` for `layers`; others do not."""
     for key in plain:
         known = _KNOWN_KEYS.get(key.lower())
-        if known and key != known and key != "Config":
+        if known and key != known:
             say("json", f"the key {quoted(key)} is {known!r} to some readers only")
 
 

@@ -104,7 +104,8 @@ class Changed:
 
     def layer(self, blob: bytes, tar: bytes = b"", media_type: str = LAYER_GZIP) -> None:
         """The upper layer's blob is this one, and its diff id that of ``tar``."""
-        self.path(self.image.layers[1].descriptor.digest).unlink()
+        upper = json.loads(self.path(self.manifest_digest).read_bytes())["layers"][1]["digest"]
+        self.path(upper).unlink()
         self.config(lambda plain: plain["rootfs"]["diff_ids"].__setitem__(1, sha256(tar)))
         named = self.blob(blob) | {"mediaType": media_type}
         self.manifest(lambda plain: plain["layers"].__setitem__(1, named))

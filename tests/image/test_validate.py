@@ -82,6 +82,7 @@ DOCUMENTS: dict[str, tuple[str, Break]] = {
     "schema version true": ("schema-version", lambda c: c.manifest(lambda m: m.update(schemaVersion=True))),
     "the index is a manifest by its type": ("media-type", lambda c: c.index(lambda i: i.update(mediaType=LAYER))),
     "the manifest is an index by its type": ("media-type", lambda c: c.manifest(lambda m: m.update(mediaType="application/vnd.oci.image.index.v1+json"))),
+    "a manifest that says another type than the index": ("media-type", lambda c: c.manifest(lambda m: m.update(mediaType=DOCKER))),
     "manifests is no list": ("manifests", lambda c: c.index(lambda i: i.update(manifests={}))),
     "layers is no list": ("layers", lambda c: c.manifest(lambda m: m.update(layers="x"))),
     "manifest and index at once": ("both", lambda c: c.manifest(lambda m: m.update(manifests=[]))),
@@ -362,6 +363,37 @@ def test_names_with_a_dot_before_them_are_what_many_tools_write(tmp_path: Path) 
     changed = Changed(tmp_path / "layout")
     changed.tar(foreign(entry("./", b"5"), entry("./a/", b"5"), entry("./a/b"), form=tarfile.GNU_FORMAT))
     assert validate(changed.folder) == []
+
+
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def test_docker_s_own_types_are_looked_at_like_any_other(tmp_path: Path) -> None:
+    """Every loader takes them: a fault must not hide behind one."""
+    changed = Changed(tmp_path / "layout")
+    changed.manifest(lambda m: m.update(mediaType=DOCKER))
+    changed.index(lambda i: first(i).update(mediaType=DOCKER))
+    changed.manifest(lambda m: m["config"].update(mediaType="application/vnd.docker.container.image.v1+json"))
+    changed.manifest(
+        lambda m: m["layers"][0].update(mediaType="application/vnd.docker.image.rootfs.diff.tar.gzip")
+    )
+    assert validate(changed.folder) == []
+    changed.members(file("../x"))
+    assert rules(changed.folder) == {"name"}
+
+
+def test_what_is_not_looked_at_is_told(tmp_path: Path) -> None:
+    changed = Changed(tmp_path / "layout")
+    changed.index(lambda i: first(i).update(mediaType="application/vnd.example.thing"))
+    assert ("media-type", "warning") in {(each.rule, each.severity) for each in validate(changed.folder)}
+
+
+def test_the_devices_of_a_minimal_debian_are_told_and_no_fault(tmp_path: Path) -> None:
+    changed = Changed(tmp_path / "layout")
+    changed.tar(foreign(entry("dev", b"5"), entry("dev/null", b"3")))
+    assert [(each.rule, each.severity) for each in validate(changed.folder)] == [("device", "warning")]
+    changed.tar(foreign(entry("dev", b"5"), entry("dev/sda", b"4")))
+    assert rules(changed.folder) == {"device"}
 
 
 def test_long_names_of_gnu_are_understood(tmp_path: Path) -> None:

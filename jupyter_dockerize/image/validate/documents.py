@@ -12,6 +12,7 @@ from typing import Any
 
 from ..manifest import CONFIG, INDEX, MANIFEST
 from .descriptor import Ref, annotated, descriptor, spelling
+from .mediatypes import meant
 from .violation import Limits, Say, quoted
 
 LONGEST_NUMBER = 40
@@ -60,9 +61,9 @@ def mark(plain: Mapping[str, Any], say: Say) -> None:
         say("layout-version", f"imageLayoutVersion is not '1.0.0': {quoted(plain.get('imageLayoutVersion'))}")
 
 
-def index(plain: Mapping[str, Any], say: Say, limits: Limits) -> list[Ref]:
-    """What an image index lists."""
-    _versions(plain, INDEX, say)
+def index(plain: Mapping[str, Any], say: Say, limits: Limits, media_type: str = INDEX) -> list[Ref]:
+    """What an image index lists, whose descriptor says this type."""
+    _versions(plain, media_type, say)
     # A manifest and an index at once has two contents (CVE-2021-41190).
     for key in ("layers", "config"):
         if key in plain:
@@ -73,13 +74,15 @@ def index(plain: Mapping[str, Any], say: Say, limits: Limits) -> list[Ref]:
     return [ref for ref in refs if ref]
 
 
-def manifest(plain: Mapping[str, Any], say: Say, limits: Limits) -> tuple[Ref | None, list[Ref | None]]:
+def manifest(
+    plain: Mapping[str, Any], say: Say, limits: Limits, media_type: str = MANIFEST
+) -> tuple[Ref | None, list[Ref | None]]:
     """The configuration and the layers; None for each that is no descriptor."""
-    _versions(plain, MANIFEST, say)
+    _versions(plain, media_type, say)
     if "manifests" in plain:
         say("both", "it is a manifest and has 'manifests' too")
     config = descriptor(plain.get("config"), "config", say)
-    if config and config.media_type != CONFIG:
+    if config and meant(config.media_type) != CONFIG:
         # > Manifests concerned with portability SHOULD use one of the above media types.
         say("media-type", f"config is no image configuration but {quoted(config.media_type)}")
         config = None

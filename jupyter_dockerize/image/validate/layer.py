@@ -95,7 +95,10 @@ class _Members:
         )  # fmt: skip
 
     def _attributes(self, entry: Entry, about: str) -> None:
-        if entry.kind in (b"3", b"4", b"6"):
+        if entry.kind == b"3" and normal(entry.path).startswith(b"dev/"):
+            # What debootstrap makes; engines mount their own /dev over it.
+            self._say("device", f"{about} is a device", "warning")
+        elif entry.kind in (b"3", b"4", b"6"):
             self._say("device", f"{about} is a device or a pipe")
         elif entry.kind not in (REGULAR, HARDLINK, SYMLINK, FOLDER):
             self._say("member-type", f"{about} has the unknown type {quoted(entry.kind)}")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ..manifest import INDEX, LAYER, LAYER_GZIP, MANIFEST
-from . import configuration, documents
+from ..manifest import INDEX, MANIFEST
+from . import configuration, documents, mediatypes
 from .configuration import Configured
 from .descriptor import Ref
 from .descriptor import digest as fault_of
@@ -25,14 +25,6 @@ MARK = "oci-layout"
 INDEX_FILE = "index.json"
 DOCKER_LIST = "manifest.json"
 DEEPEST = 4  # indexes in indexes
-
-_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
-_COMPRESSION = {
-    LAYER: "none",
-    LAYER_GZIP: "gzip",
-    _ZSTD: "zstd",
-}
-_FOREIGN = "application/vnd.oci.image.layer.nondistributable."
 
 
 def validate(path: Path, limits: Limits | None = None) -> list[Violation]:
@@ -66,37 +58,38 @@ class _Judge:
         # > `index.json` file […] It MUST exist; It MUST be an image index JSON object.
         plain = self._document(INDEX_FILE)
         if plain is not None:
-            self._index(plain, INDEX_FILE, 1)
+            self._index(plain, INDEX_FILE, INDEX, 1)
         self._unnamed()
         self._docker_list()
 
-    def _index(self, plain: dict[str, Any], where: str, depth: int) -> None:
+    def _index(self, plain: dict[str, Any], where: str, media_type: str, depth: int) -> None:
         say = self._found.at(where)
-        for ref in documents.index(plain, say, self._limits):
-            if ref.media_type not in (INDEX, MANIFEST):
+        for ref in documents.index(plain, say, self._limits, media_type):
+            meant = mediatypes.meant(ref.media_type)
+            if meant not in (INDEX, MANIFEST):
                 # > An encountered mediaType that is unknown to the implementation MUST NOT generate an error.
-                say("media-type", f"{ref.digest} is {quoted(ref.media_type)}: not looked at", "info")
+                say("media-type", f"{ref.digest} is {quoted(ref.media_type)}: not looked at", "warning")
                 self._whole(ref)
             elif len(self._manifests) >= self._limits.images:
                 say("too-many", f"only {self._limits.images:,} images are looked at")
                 return
             elif ref.digest not in self._manifests:
                 self._manifests.add(ref.digest)
-                if ref.media_type == MANIFEST:
+                if meant == MANIFEST:
                     self._manifest(ref)
                 elif depth >= DEEPEST:
                     say("too-deep", f"more than {DEEPEST} indexes in each other")
                 else:
                     inner = self._named(ref)
                     if inner is not None:
-                        self._index(inner, ref.digest, depth + 1)
+                        self._index(inner, ref.digest, ref.media_type, depth + 1)
 
     def _manifest(self, ref: Ref) -> None:
         plain = self._named(ref)
         if plain is None:
             return
         say = self._found.at(ref.digest)
-        config, layers = documents.manifest(plain, say, self._limits)
+        config, layers = documents.manifest(plain, say, self._limits, ref.media_type)
         configured = self._config(config, len(layers)) if config else None
         if configured and ref.platform and configured.platform and configured.platform != ref.platform:
             told, own = "/".join(ref.platform), "/".join(configured.platform)
@@ -124,8 +117,8 @@ class _Judge:
 
     def _layer(self, ref: Ref) -> Shape:
         say = self._found.at(ref.digest)
-        compression = _COMPRESSION.get(ref.media_type)
-        if ref.media_type.startswith(_FOREIGN):
+        compression = mediatypes.compression(ref.media_type)
+        if mediatypes.foreign(ref.media_type):
             # > Implementations SHOULD NOT produce new non-distributable layers.
             say("foreign", f"a layer that may not be passed on: {quoted(ref.media_type)}")
         elif compression is None:

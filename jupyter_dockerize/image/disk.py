@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import OutputError
 
 TEMPORARY = ".unfinished-"
-YOUNG = 60.0  # seconds
+YOUNG = 3600.0  # seconds: elsewhere on a shared disk its writer may hold a lock that we do not see
 
 
 def write(descriptor: int, data: bytes) -> None:

@@ -106,6 +106,8 @@ DOCUMENTS: dict[str, tuple[str, Break]] = {
     "an unknown system": ("platform", lambda c: c.config(lambda o: o.update(os="Linux"))),
     "no processor": ("platform", lambda c: c.config(lambda o: o.pop("architecture"))),
     "a time that is none": ("config", lambda c: c.config(lambda o: o.update(created="yesterday"))),
+    "a time in small letters": ("config", lambda c: c.config(lambda o: o.update(created="1970-01-01t00:00:00z"))),
+    "a day that is none": ("config", lambda c: c.config(lambda o: o.update(created="2023-02-29T00:00:00Z"))),
     "a command in one string": ("config", lambda c: c.config(lambda o: o["config"].update(Cmd="true"))),
     "a variable without a name": ("config", lambda c: c.config(lambda o: o["config"].update(Env=["=x"]))),
     "labels in a list": ("config", lambda c: c.config(lambda o: o["config"].update(Labels=[]))),
@@ -362,6 +364,13 @@ def test_blobs_that_nobody_names_are_told_and_no_fault(tmp_path: Path) -> None:
 def test_names_with_a_dot_before_them_are_what_many_tools_write(tmp_path: Path) -> None:
     changed = Changed(tmp_path / "layout")
     changed.tar(foreign(entry("./", b"5"), entry("./a/", b"5"), entry("./a/b"), form=tarfile.GNU_FORMAT))
+    assert validate(changed.folder) == []
+
+
+@pytest.mark.parametrize("created", ["2024-02-29T23:59:59.123456789Z", "2024-01-01T00:00:00+05:30", None])
+def test_times_as_others_write_them(created: str | None, tmp_path: Path) -> None:
+    changed = Changed(tmp_path / "layout")
+    changed.config(lambda o: o.update(created=created))
     assert validate(changed.folder) == []
 
 

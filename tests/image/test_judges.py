@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -260,6 +261,30 @@ def test_an_engine_loads_it_as_it_is(client: docker.DockerClient, judged: Judged
         assert_saved(saved, judged)
     finally:
         client.images.remove(str(judged.ref), force=True)
+
+
+def test_an_engine_needs_only_the_layers_that_it_lacks(
+    client: docker.DockerClient, judged: Judged, tmp_path: Path
+) -> None:
+    """The lower layer is there with another image; it is not in the archive of the next one."""
+    lower = judged.image.layers[0]
+    lowest = ImageValue(config=judged.image.config).append(lower)
+    first = Reference.parse(f"jupyter-dockerize-judged:first-{judged.ref.tag}")
+    partial = tmp_path / "partial.tar"
+    with partial.open("wb") as target:
+        target.writelines(archive.stream(judged.layout, judged.image, judged.ref, without=[lower.diff_id]))
+    assert {each.rule for each in validate(partial) if each.severity == "error"} == {"missing"}
+    try:
+        client.images.load(b"".join(archive.stream(judged.layout, lowest, first)))
+        with partial.open("rb") as opened:
+            client.images.load(opened)
+        attrs = client.api.inspect_image(str(judged.ref))
+        assert attrs["RootFS"]["Layers"] == [each.diff_id for each in judged.image.layers]
+        assert_exported(client, judged, tmp_path)
+    finally:
+        for ref in (judged.ref, first):
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                client.images.remove(str(ref), force=True)
 
 
 def assert_exported(client: docker.DockerClient, judged: Judged, tmp_path: Path) -> None:

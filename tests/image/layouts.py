@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from jupyter_dockerize.image.layer import Compression, write_layer
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import LAYER_GZIP, Config, ImageValue, Layer
 from jupyter_dockerize.image.reference import Reference
-from jupyter_dockerize.image.tar import Member, archive
+from jupyter_dockerize.image.tar import END, Member, archive
+from jupyter_dockerize.image.validate.layout import validate
+from jupyter_dockerize.image.validate.violation import Limits
 
 REF = Reference.parse("analysis:v2")
 Change = Callable[[dict[str, Any]], object]
@@ -36,6 +39,19 @@ def write(layout: Layout, members: Iterable[Member], compression: Compression = 
         made = write_layer(members, unfinished.write, "copy", compression=compression)
         layout.keep(unfinished, made.descriptor.digest)
     return made
+
+
+def of_text(layout: Layout, text: bytes, compression: Compression = "gzip") -> Layer:
+    members = [Member(path="word.txt", data=text, size=len(text))]
+    with layout.writing() as file:
+        made = write_layer(members, file.write, f"copy {text[:20]!r}", compression=compression)
+        layout.keep(file, made.descriptor.digest)
+    return made
+
+
+def of_texts(layout: Layout, *texts: bytes) -> ImageValue:
+    config = Config(platform="linux/amd64", env=("PATH=/bin",), cmd=("true",), labels={"a": "b"})
+    return ImageValue(config=config).append(*(of_text(layout, text) for text in texts))
 
 
 GOOD: tuple[tuple[Member, ...], ...] = (
@@ -124,3 +140,36 @@ class Changed:
 
 def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def rules(path: Path, limits: Limits | None = None) -> set[str]:
+    return {each.rule for each in validate(path, limits) if each.severity == "error"}
+
+
+def plain_tar(*members: Member) -> bytes:
+    return b"".join(archive(members))
+
+
+def entry(path: str = "x", kind: bytes = b"0", **more: object) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(path)
+    info.type = kind
+    for key, value in more.items():
+        setattr(info, key, value)
+    return info
+
+
+def foreign(*infos: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT) -> bytes:
+    """A tar that ours would not write."""
+    return (
+        b"".join(info.tobuf(form, "utf-8", "surrogateescape") + bytes(info.size and 512) for info in infos)
+        + END
+    )
+
+
+def rewritten(data: bytes, at: int, new: bytes) -> bytes:
+    """The first header with other bytes, and the checksum of those."""
+    block = bytearray(data[:512])
+    block[at : at + len(new)] = new
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + data[512:]

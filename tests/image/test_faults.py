@@ -1,0 +1,226 @@
+"""Full disks, failing disks, killed processes, two at once: the old or the new, never a third."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_dockerize.errors import OutputError
+from jupyter_dockerize.image import archive, disk
+from jupyter_dockerize.image.layout import Layout
+from jupyter_dockerize.image.reference import Reference
+from jupyter_dockerize.image.validate.layout import validate
+
+from .layouts import REF, of_texts
+
+
+@pytest.mark.parametrize("call", ["write", "sync", "rename", "sync_folder"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_every_fault_leaves_the_old_image_or_the_new(
+    call: str, number: int, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = layout.name(of_texts(layout, b"old"), REF)
+    real = getattr(disk, call)
+    for nth in range(1, 100):
+        left = nth
+
+        def failing(*args: object) -> object:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise OSError(number, os.strerror(number))
+            return real(*args)
+
+        monkeypatch.setattr(disk, call, failing)
+        try:
+            new = layout.name(of_texts(layout, b"new"), REF)
+        except OutputError as error:
+            assert os.strerror(number) in error.why
+        else:
+            assert left > 0, "the fault was passed over"
+            break
+        finally:
+            monkeypatch.setattr(disk, call, real)
+        [listed] = layout.manifests()
+        plain = json.loads(layout.read(listed.digest))
+        assert all((layout.folder / "blobs/sha256" / each["digest"][7:]).exists() for each in plain["layers"])
+        if listed.digest == old.digest:
+            continue
+    assert nth > 1
+    assert [each.digest for each in layout.manifests()] == [new.digest]
+    assert not list(layout.folder.rglob(f"{disk.TEMPORARY}*"))
+
+
+@pytest.mark.parametrize("call", ["write", "sync", "rename", "sync_folder"])
+def test_every_fault_leaves_the_old_archive_or_the_new(
+    call: str, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, target = of_texts(layout, os.urandom(3 << 20)), tmp_path / "image.tar"
+    archive.write(target, layout, made, REF)
+    new = target.read_bytes()
+    for nth in range(1, 20):
+        target.write_bytes(b"old")
+        failed = fail_at(nth, call, monkeypatch)
+        try:
+            archive.write(target, layout, made, REF)
+        except OutputError as error:
+            assert "No space left" in error.why
+            assert target.read_bytes() in ((b"old", new) if "sync" in call else (b"old",))
+            assert not list(tmp_path.glob(f"{disk.TEMPORARY}*"))
+        finally:
+            monkeypatch.undo()
+        if not failed:
+            break
+    assert nth > 1
+    assert target.read_bytes() == new
+
+
+def fail_at(nth: int, call: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The nth call of a function of `disk` fails; what is returned is empty until then."""
+    real, calls, failed = getattr(disk, call), itertools.count(1), []
+
+    def failing(*args: object) -> object:
+        if next(calls) == nth:
+            failed.append(nth)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args)
+
+    monkeypatch.setattr(disk, call, failing)
+    return failed
+
+
+CALLS = ("write", "sync", "rename", "sync_folder")
+
+
+def killed_at(nth: int, work: Callable[[], object]) -> bool:
+    """Does the work in a process that is killed at the nth call to the disk; whether it came so far.
+
+    A write that is killed has written half of its bytes.
+    """
+    child = os.fork()
+    if not child:
+        calls = itertools.count(1)
+        for name in CALLS:
+            real = getattr(disk, name)
+
+            def dying(*args: Any, real: Any = real, name: str = name) -> object:
+                if next(calls) == nth:
+                    if name == "write":
+                        os.write(args[0], args[1][: len(args[1]) // 2])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args)
+
+            setattr(disk, name, dying)
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_killed_at_any_call_the_layout_is_the_old_or_the_new(tmp_path: Path) -> None:
+    folder = tmp_path / "layout"
+
+    def export() -> None:
+        layout = Layout.create(folder)
+        layout.name(of_texts(layout, b"one", os.urandom(100)), REF)
+
+    states = set()
+    for nth in range(1, 200):
+        if not killed_at(nth, export):
+            break
+        if (folder / "index.json").exists() and (folder / "oci-layout").exists():
+            assert not [each for each in validate(folder) if each.severity == "error"]
+            states.add(len(Layout(folder).manifests()))
+    assert nth > 20
+    assert states == {0, 1}
+    # The remains of the killed are removed by the next one, when they are old enough to be nobody's.
+    left = list(folder.rglob(f"{disk.TEMPORARY}*"))
+    assert left
+    for path in left:
+        os.utime(path, (0, 0))
+    export()
+    assert not list(folder.rglob(f"{disk.TEMPORARY}*"))
+
+
+def test_killed_at_any_call_the_archive_is_the_old_or_the_new(layout: Layout, tmp_path: Path) -> None:
+    made, target = of_texts(layout, os.urandom(2 << 20)), tmp_path / "image.tar"
+    archive.write(tmp_path / "new.tar", layout, made, REF)
+    target.write_bytes(b"old")
+    for nth in range(1, 50):
+        if not killed_at(nth, lambda: archive.write(target, layout, made, REF)):
+            break
+        assert target.read_bytes() in (b"old", (tmp_path / "new.tar").read_bytes())
+    assert nth > 5
+    assert validate(target) == []
+
+
+def test_what_a_living_process_writes_is_not_swept_away(layout: Layout) -> None:
+    with layout.writing() as file:
+        file.write(b"slow")
+        os.utime(file.path, (0, 0))
+        Layout.create(layout.folder)
+        digest = layout.keep(file)
+    assert layout.read(digest) == b"slow"
+
+
+def test_names_that_are_given_at_once_are_all_kept(layout: Layout) -> None:
+    children = []
+    for number in range(8):
+        child = os.fork()
+        if not child:
+            try:
+                for turn in range(5):
+                    made = of_texts(layout, b"%d %d" % (number, turn))
+                    layout.name(made, Reference.parse(f"image{number}:{turn}"))
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+    assert len(layout.manifests()) == 40
+    assert validate(layout.folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a full disk is mounted by root")
+def test_on_a_disk_that_is_really_full_nothing_is_left(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", full], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("nothing may be mounted here")
+    try:
+        layout = Layout.create(full / "layout")
+        old = layout.name(of_texts(layout, b"old"), REF)
+        with pytest.raises(OutputError, match="cannot be written") as caught:
+            layout.name(of_texts(layout, os.urandom(1 << 20)), REF)
+        assert "No space left" in caught.value.why
+        small = of_texts(layout, os.urandom(300 << 10))
+        with pytest.raises(OutputError, match="cannot be written"):
+            archive.write(full / "image.tar", layout, small, REF)
+        assert [each.digest for each in layout.manifests()] == [old.digest]
+        assert not [each for each in validate(layout.folder) if each.severity == "error"]
+        assert sorted(path.name for path in full.iterdir()) == ["layout"]
+    finally:
+        subprocess.run(["umount", full], check=True)
+
+
+def test_a_fault_of_somebody_else_in_between_is_not_the_disk_s(layout: Layout) -> None:
+    with pytest.raises(BrokenPipeError), layout.writing() as file:
+        file.write(b"x")
+        raise BrokenPipeError
+    assert not list(layout.folder.rglob(f"{disk.TEMPORARY}*"))

@@ -99,6 +99,32 @@ def fail_at(nth: int, call: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return failed
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_index_comes_last(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut would tell, and a killed process does not: the kernel's own copy outlives it."""
+    calls: list[tuple[str, str]] = []
+    for name in ("write", "sync", "rename"):
+        real = getattr(disk, name)
+
+        def noted(*args: Any, real: Any = real, name: str = name) -> object:
+            at = args[1] if name == "rename" else Path(f"/proc/self/fd/{args[0]}").readlink()
+            calls.append((name, at.name))
+            return real(*args)
+
+        monkeypatch.setattr(disk, name, noted)
+    layout.name(of_texts(layout, b"one", os.urandom(3 << 20)), REF)
+    named = [number for number, (call, _) in enumerate(calls) if call == "rename"]
+    assert len(named) == 5  # two layers, configuration, manifest, index
+    for before, at in zip([-1, *(number + 1 for number in named)], named, strict=False):
+        written = calls[before + 1 : at]
+        assert {call for call, _ in written[:-1]} == {"write"}
+        assert written[-1] == ("sync", written[0][1])
+        folder = "layout" if calls[at][1] == "index.json" else "sha256"
+        assert calls[at + 1] == ("sync", folder)
+    assert calls[named[-1]] == ("rename", "index.json")
+
+
 CALLS = ("write", "sync", "rename", "sync_folder")
 
 

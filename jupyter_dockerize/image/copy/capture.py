@@ -1,7 +1,7 @@
 """Plan → what is copied: groups of members, and how the image starts.
 
-From the top down: the Python environment, the interpreter below it, the libraries that both link to, the Debian
-packages that have them with a small userland, and what the image needs of ours.
+From the top down: the Python environment, the interpreter below it, the libraries that both link to, the
+Debian packages that have them with a small userland, and what the image needs of ours.
 """
 
 from __future__ import annotations
@@ -23,64 +23,13 @@ from .system import Root, System, collect_system
 from .trees import ROOT, Owner, member_of, with_parents
 
 # Without dpkg nobody says what a system needs: these, by name, with the libraries that they link to.
-_TOOLS = [
-    "sh",
-    "bash",
-    "dash",
-    "cat",
-    "cp",
-    "mv",
-    "rm",
-    "ln",
-    "ls",
-    "mkdir",
-    "rmdir",
-    "chmod",
-    "chown",
-    "touch",
-    "true",
-    "false",
-    "echo",
-    "env",
-    "id",
-    "pwd",
-    "head",
-    "tail",
-    "sort",
-    "wc",
-    "cut",
-    "tr",
-    "date",
-    "sleep",
-    "uname",
-    "mktemp",
-    "dirname",
-    "basename",
-    "readlink",
-    "realpath",
-    "tee",
-    "test",
-    "expr",
-    "grep",
-    "sed",
-    "awk",
-    "mawk",
-    "gawk",
-    "find",
-    "xargs",
-    "tar",
-    "gzip",
-    "ps",
-    "kill",
-    "which",
-    "hostname",
-    "stty",
-    "nohup",
-    "install",
-    "du",
-    "df",
-    "ldconfig",
-]
+_TOOLS = frozenset({
+    "awk", "bash", "basename", "cat", "chmod", "chown", "cp", "cut", "dash", "date", "df", "dirname", "du",
+    "echo", "env", "expr", "false", "find", "gawk", "grep", "gzip", "head", "hostname", "id", "install", "kill",
+    "ldconfig", "ln", "ls", "mawk", "mkdir", "mktemp", "mv", "nohup", "ps", "pwd", "readlink", "realpath", "rm",
+    "rmdir", "sed", "sh", "sleep", "sort", "stty", "tail", "tar", "tee", "test", "touch", "tr", "true", "uname",
+    "wc", "which", "xargs",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +90,7 @@ def capture(
 def _system(
     plan: Plan, dpkg: Dpkg, root: Root, above: Mapping[str, Member], outside: Iterable[str]
 ) -> tuple[System, dict[str, Member]]:
-    """Packages by what is planned and by what links to them; libraries and tools that no package has, as files."""
+    """Packages by what is planned and by what links to them; what no package has comes as files."""
     links = Links(plan.system.arch, os.environ)
     names = {package.name for package in plan.packages.apt}
     places = {root.place(path) for path in {*links.wanted(above.values()), *outside}}

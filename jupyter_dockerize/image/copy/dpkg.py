@@ -63,7 +63,7 @@ class Dpkg:
         return found
 
     def closure(self, names: Iterable[str]) -> list[Package]:
-        """The packages and all that they depend on, sorted by name; names that are not installed are passed over."""
+        """The packages and all that they depend on, by name; what is not installed is passed over."""
         chosen: dict[str, Package] = {}
         waiting = sorted(set(names), reverse=True)
         while waiting:
@@ -91,7 +91,7 @@ class Dpkg:
         return provided
 
     def files(self, package: Package) -> list[str]:
-        """The absolute paths that the package brought, folders too, as its list says; diverted ones by their new name."""
+        """The absolute paths that the package brought, folders too; diverted ones by their new name."""
         try:
             text = (self.root / INFO / f"{package.info}.list").read_bytes()
         except OSError:
@@ -117,7 +117,7 @@ class Dpkg:
         }
 
     def owners(self, places: Iterable[str], place: Callable[[str], str]) -> dict[str, str]:
-        """Which package brought each of ``places``, as ``place`` spells a listed path; nobody's are left out."""
+        """Who brought each of ``places``, as ``place`` spells a listed path; nobody's are left out."""
         wanted = set(places)
         names = {path.rpartition("/")[2] for path in wanted}
         found: dict[str, str] = {}
@@ -145,7 +145,10 @@ class Dpkg:
         )
 
     def alternatives(self) -> Iterator[tuple[str, str]]:
-        """(link, name in /etc/alternatives) of every group and its followers; update-alternatives(1), "FILES"."""
+        """(link, name in /etc/alternatives) of every group and its followers.
+
+        update-alternatives(1), "FILES".
+        """
         try:
             groups = sorted((self.root / ALTERNATIVES).iterdir())
         except OSError:

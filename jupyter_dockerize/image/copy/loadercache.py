@@ -1,8 +1,8 @@
 """/etc/ld.so.cache: where the loader finds libraries outside its built-in folders.
 
 glibc, sysdeps/generic/dl-cache.h ("struct cache_file_new", "struct file_entry_new") and elf/dl-cache.c
-(`_dl_cache_libcmp`). Written here because the machine's own names what the image lacks, and `ldconfig -r` asks
-for root.
+(`_dl_cache_libcmp`). Written here because the machine's own names what the image lacks, and `ldconfig -r`
+asks for root.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def write(libraries: Iterable[tuple[str, str]], arch: str) -> bytes:
     header = _HEADER.pack(MAGIC, len(names), len(texts), _LITTLE_ENDIAN, 0)
     entries = []
     for name in names:
-        path = at + len(name.encode()) + 1
-        entries.append(_ENTRY.pack(FLAGS[arch], at, path, 0, 0))
-        at = path + len(chosen[name].encode()) + 1
+        value = at + len(name.encode()) + 1
+        entries.append(_ENTRY.pack(FLAGS[arch], at, value, 0, 0))
+        at = value + len(chosen[name].encode()) + 1
     return header + b"".join(entries) + texts
 
 

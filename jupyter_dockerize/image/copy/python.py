@@ -1,4 +1,4 @@
-"""Which files are the Python environment: its prefix, the interpreter below it, and what else is on its path."""
+"""Which files are the Python environment: its prefix, the interpreter below it, what else is on its path."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
             Finding(
                 "private-files-left-out",
                 "warning",
-                f"files in the environment that no package brought and that look private stay here: {_some(private)}",
+                f"files in the environment that look private, and are no package's, stay here: {_some(private)}",
             )
         )
     return PythonFiles(
@@ -92,7 +92,7 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
 
 
 def _owned(plan: Plan, snapshot: Snapshot) -> Owned:
-    """By RECORD ("Recording installed projects") and conda-meta: what is planned, and what the plan leaves out."""
+    """By RECORD ("Recording installed projects") and conda-meta: what is planned, what is left out."""
     kept = {p.dist_info for p in plan.packages.pip}
     owned = Owned()
     for package in snapshot.packages.pip:
@@ -167,7 +167,7 @@ def _holds_owned(folder: str, owned: Owned) -> bool:
 
 
 def _base(prefix: str, version: str) -> tuple[list[str], list[str]]:
-    """Where an interpreter that is not conda's has its own files, as far as they are there; and marks of it."""
+    """Where an interpreter that is not conda's has its own files, as far as they are there; its marks."""
     short = ".".join(version.split(".")[:2])
     folder = Path(prefix)
     patterns = (

@@ -125,12 +125,12 @@ def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None
 
 
 def _readable(path: str, status: os.stat_result) -> bool:
-    """Whether it will be readable when its turn comes; asked of the system only where the mode leaves doubt."""
+    """Whether it will be readable when its turn comes; asked only where the mode leaves doubt."""
     return bool(status.st_mode & stat.S_IROTH) or os.access(path, os.R_OK)
 
 
 def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
-    """The bytecode with its source's new date; stale bytecode, and what has no source beside it, stays here."""
+    """The bytecode with its source's new date; what is stale or has lost its source stays here."""
     source = _source_of(path)
     if source is None:  # in the place of its source: a distribution without sources
         _add(path, status, owner, found)

@@ -1,4 +1,4 @@
-"""What maintainer scripts make on every Debian system, made for the image: accounts, certificates, names, caches.
+"""What maintainer scripts make on every Debian system: accounts, certificates, names, caches.
 
 Nothing is taken from this machine's own versions: they hold its users, its private authorities and its paths.
 """
@@ -25,7 +25,7 @@ CACHE = "etc/ld.so.cache"
 
 _LIBRARY = re.compile(r"(?:usr/)?(?:local/)?lib(?:/[a-z0-9_]+-linux-gnu)?/[^/]+\.so(?:\.[^/]*)?")
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}")
-_PASSWD = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+_ACCOUNTS = "root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 _GROUP = "root:*:0:\nnogroup:*:65534:\n"
 _NAMES = """\
 passwd:         files
@@ -51,7 +51,7 @@ def members(
     """By path. ``system`` are the packages' files; ``root`` is where they were read."""
     made = {path: Member(path=path, kind="folder", mode=mode, mtime=DATE) for path, mode in _FOLDERS.items()}
     accounts = {
-        "etc/passwd": _master(root, system, "passwd", _PASSWD)
+        "etc/passwd": _master(root, system, "passwd", _ACCOUNTS)
         + f"{layout.USER_NAME}:x:{layout.UID}:{layout.UID}::{layout.HOME}:/bin/bash\n",
         "etc/group": _master(root, system, "group", _GROUP) + f"{layout.USER_NAME}:x:{layout.UID}:\n",
         "etc/nsswitch.conf": _NAMES,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..environment.model import PipPackage, Snapshot
 from ..environment.plan.planning import Choice
 from ..events import Finding
+from ..recipe.layout import PORT
 from .differences import LINES, Group, counted, in_words, of_choices, of_planned, sorted_out
 from .untrusted import plain
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
-PORT = 8888
 WIDTH = 100  # characters of a line of package names
 
 

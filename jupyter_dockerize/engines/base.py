@@ -41,11 +41,6 @@ class Image:
     created: str = ""
     platform: str = ""  # linux/amd64
     labels: Mapping[str, str] = field(default_factory=dict)
-    env: tuple[str, ...] = ()
-    cmd: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    user: str = ""
-    layers: int = 0
     volumes: tuple[str, ...] = ()  # paths that it declares as volumes
 
 

@@ -339,10 +339,5 @@ def _image(found: dict[str, Any], ref: str) -> Image:
         created=str(found.get("Created") or ""),
         platform=system,
         labels=dict(configuration.get("Labels") or {}),
-        env=tuple(configuration.get("Env") or ()),
-        cmd=tuple(configuration.get("Cmd") or ()),
-        entrypoint=tuple(configuration.get("Entrypoint") or ()),
-        user=str(configuration.get("User") or ""),
-        layers=len((found.get("RootFS") or {}).get("Layers") or ()),
         volumes=tuple(configuration.get("Volumes") or ()),
     )

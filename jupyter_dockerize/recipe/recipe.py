@@ -82,7 +82,7 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     if base.kind in ("conda", "own"):
         steps.append(User("0"))
     why = "An init" if len(debian) == 1 else "Debian packages that the environment needs, and an init"
-    steps += [Comment(f"{why}."), apt.install(debian, base.codename)]
+    steps += [Comment(f"{why}."), apt.install(debian)]
     if base.kind in ("conda", "own"):
         # COPY would merge into what is there, and leave it to its owner.
         prefix = layout.prefix(bool(plan.packages.conda))
@@ -117,7 +117,7 @@ def _build(plan: Plan, resolution: Resolution, packages: tuple[pip.Lock, ...]) -
     if compiled:
         steps.append(Comment("A compiler, for packages that have no wheel; the image does not keep it."))
         compilers = {*apt.compilers(compiled), *(["python3-dev"] if kind == "debian-python" else [])}
-        steps.append(apt.install(compilers, resolution.base.codename))
+        steps.append(apt.install(compilers))
     steps += uv.install(packages, layout.interpreter(bool(plan.packages.conda)), resolution)
     if plan.server == "own":
         steps += uv.install_server(_server_python(plan, resolution), resolution)

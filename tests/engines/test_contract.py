@@ -136,11 +136,11 @@ def test_a_build(engine: DockerEngine, ref: str):
     assert image.id.startswith("sha256:")
     assert image.refs == (ref,)
     assert image.labels[LABEL_SCHEMA] == "1"
-    assert "A=b c" in image.env
-    assert image.cmd == ("x", "y z")
+    configuration = engine._connected().client().inspect_image(image.id)["Config"]
+    assert "A=b c" in configuration["Env"]
+    assert configuration["Cmd"] == ["x", "y z"]
     assert image.platform.startswith("linux/")
     assert image.size > 1_000_000
-    assert image.layers >= 2
     assert engine.inspect(ref) == image
     assert engine.inspect(image.id) is not None
     assert image.id in [one.id for one in engine.images()]

@@ -244,8 +244,8 @@ def test_what_is_no_full_version_of_python_is_refused(version: str) -> None:
 
 def test_a_hundred_thousand_bytes_of_packages_fit_on_safe_lines() -> None:
     plan, resolution = load("venv")
-    apt = tuple(AptPackage(name=f"lib{'x' * 200}{i}", version="1", arch="amd64") for i in range(500))
-    pip = tuple(PipPackage(name=f"p{i}", version="1") for i in range(500))
+    apt = tuple(AptPackage(name=f"lib{'x' * 190}{i}", version="1", arch="amd64") for i in range(550))
+    pip = tuple(PipPackage(name=f"p{i}", version="1") for i in range(550))
     text = render(
         replace(plan, packages=replace(plan.packages, apt=apt, pip=pip)), resolution, BUILDKIT
     ).dockerfile

@@ -63,6 +63,11 @@ def test_the_same_library_has_another_name_after_the_transition_to_64_bit_time()
     assert (renamed.source, renamed.planned) == ("libglib2.0-0t64", "libglib2.0-0")
 
 
+def test_what_is_asked_for_has_its_name_of_the_images_release() -> None:
+    wishes = Wishes(apt=("libglib2.0-0t64",), base="python:3.11-slim-bookworm")
+    assert debian(make_plan(snapshot(), wishes)) == ["libglib2.0-0"]
+
+
 def test_names_follow_the_soname_into_another_release() -> None:
     source = linked(("libportaudio.so.2", "libportaudio2"), ("libasound.so.2", "libasound2"))
     assert debian(make_plan(source, Wishes(base="python:3.11-slim-trixie"))) == [

@@ -12,8 +12,9 @@ from ..cancel import Cancel
 from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
-from ..events import Event, Finding, Report, Step
+from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.bundle import Bundle
+from ..recipe.captions import captions
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
@@ -70,7 +71,7 @@ def build(
         bundle,
         ref,
         secrets=_secrets(prepared, bundle),
-        report=_within(BUILDING, report),
+        report=_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
     report(Step(4, len(STEPS), VERIFYING))
@@ -79,6 +80,7 @@ def build(
     except BaseException:
         _put_back(engine, ref, before, image)  # cancelled: the name is as it was, or not there
         raise
+    extra += _replaced(engine, before, image)
     for finding in extra:
         report(finding)
     return Built(
@@ -88,7 +90,7 @@ def build(
         engine=engine.name,
         method="rebuild",
         verdict=verdict,
-        summary=comparison.summary() if comparison else extra[0].message if extra else "not verified",
+        summary=comparison.summary() if comparison else extra[0].message if check else "not verified",
         fingerprint=prepared.plan.fingerprint,
         packages=len(prepared.plan.packages.pip) + len(prepared.plan.packages.conda),
         differences=comparison.differences if comparison else (),
@@ -104,6 +106,20 @@ def _put_back(engine: Engine, ref: str, before: Image | None, image: Image) -> N
     elif before.id != image.id:
         engine.tag(before.id, ref)
         engine.remove(image.id)
+
+
+def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Finding, ...]:
+    left = engine.inspect(before.id) if before and before.id != image.id else None
+    if left is None or left.refs:
+        return ()
+    return (
+        Finding(
+            "image-replaced",
+            "info",
+            f"the image that had this name is still there as {left.id[:19]}, {left.size / 1e6:.0f} MB",
+            "`docker image prune` removes it, and all others that have no name",
+        ),
+    )
 
 
 def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:
@@ -139,11 +155,15 @@ def _secrets(prepared: Prepared, bundle: Bundle) -> dict[str, bytes]:
     return {name: known[name] for name in bundle.secrets if name in known}
 
 
-def _within(step: str, report: Report) -> Callable[[Event], None]:
-    """Tells the builder's own steps from ours."""
+def _within(step: str, caption: Callable[[str], str], report: Report) -> Callable[[Event], None]:
+    """Tells the builder's own steps from ours, and what each is for."""
 
     def pass_on(event: Event) -> None:
-        report(dataclasses.replace(event, within=step) if isinstance(event, Step) else event)
+        if isinstance(event, Step):
+            event = dataclasses.replace(event, within=step, name=caption(event.name))
+        elif isinstance(event, Progress):
+            event = dataclasses.replace(event, what=caption(event.what))
+        report(event)
 
     return pass_on
 

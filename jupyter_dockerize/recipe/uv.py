@@ -37,7 +37,7 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
     if kind not in ("python", "own"):
         setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
     return [
-        Comment("uv installs the packages; it stays in a stage that the image leaves behind."),
+        Comment("uv, which installs the packages; the image does not keep it."),
         From(base.ref, base.digest, stage="uv") if kind == "python" else From("base", stage="uv"),
         Run((*secrets.trust(handed), *setup), secrets=handed, binds=(bind(locks.UV),)),
         SearchPath(f"{layout.UV}/bin"),
@@ -72,7 +72,7 @@ def install(found: Iterable[Lock], interpreter: str, resolution: Resolution) -> 
     for lock in found:
         steps.append(Comment(_explain(lock)))
         steps.append(_install(lock, interpreter, resolution))
-    return [*steps, _compile(interpreter)] if steps else []
+    return [*steps, Comment("Bytecode, so that imports are quick."), _compile(interpreter)] if steps else []
 
 
 def install_server(python: str, resolution: Resolution) -> list[Step]:
@@ -103,8 +103,8 @@ def _compile(interpreter: str) -> Run:
 
 def _explain(lock: Lock) -> str:
     if lock.carried:
-        return "Packages that no index gives back: wheels that come with this file."
-    text = "Packages of another index, and of that index only" if lock.other else "The packages"
+        return "Python packages that no index gives back: wheels that come with this file."
+    text = "Python packages of another index, and of that index only" if lock.other else "Python packages"
     text += ", each file by its hash." if lock.hashed else ", without hashes: no index answered for them."
     if lock.compiled:
         text += " There is no wheel for this platform: compiled here."

@@ -13,16 +13,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from ..cancel import Cancel
 from ..engines.reference import Reference
 from ..engines.registry import digest_of
-from ..environment.model import PipPackage, Snapshot
+from ..environment.model import PipPackage, Snapshot, System
 from ..environment.plan.packages import CARRIED, EDITED
 from ..environment.plan.planning import Plan
+from ..environment.plan.requires import marker_environment
 from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from . import additions, debian, uv
 from .credentials import Access, access_of
-from .indexes import Indexes, finding_of, indexes_of, troubles
+from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
 from .locks import Locks, Pin, lock, unlocked
 from .target import target_of
 from .wheels import SIZE_LIMIT, Carried, carry
@@ -57,7 +58,7 @@ def resolve(
         base = work.pinned(base, digest)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return work.plan, Resolution(
+    return dataclasses.replace(work.plan, indexes=not_own(work.plan.indexes)), Resolution(
         base=base,
         pip=tuple(sorted(work.locked, key=lambda locked: locked.name)),
         wheels=tuple(sorted(work.wheels, key=lambda wheel: wheel.name)),
@@ -145,7 +146,9 @@ class _Work:
         """The locks without what is Debian's own and no wheel: left out where unused, else carried."""
         compiled = {p.name for p in locks.pip if p.sdist}
         odd = debian.own(self.snapshot) & (compiled | {pin.name for pin in locks.lost})
-        gone = set(debian.unused(self.packages.values(), odd))
+        there = System(os="debian", arch=self.plan.platform.partition("/")[2])
+        markers = marker_environment(self.plan.python, there)
+        gone = set(debian.unused(self.packages.values(), odd, markers))
         self.plan = debian.left_out(self.plan, gone)
         for name in sorted(compiled & odd - gone) if not self.plan.foreign else ():
             carried = self._carry(self.packages[name], "apt")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...errors import FindingsError, UsageError
+from ...errors import FindingsError
 from ...events import Finding
 from ..choices import Choice, ProjectFile, Wishes
 from ..model import (
@@ -30,7 +30,8 @@ from ..model import (
 from ..project.files import Project
 from ..releases import start_of
 from . import needs, packages, platform, redact
-from .usage import used_by
+from .requires import marker_environment
+from .usage import minimal
 from .variables import variables
 
 Server = Literal["environment", "own"]
@@ -86,11 +87,12 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
 
     pip, choices = packages.as_imported(snapshot.packages.pip)
     conda, findings = snapshot.packages.conda, list(project.findings if project else ())
+    markers = marker_environment(snapshot.python, snapshot.system)
     if wishes.minimal:
-        pip, more, notes = _minimal(snapshot, pip)
+        pip, more, notes = minimal(snapshot, pip, markers)
         choices += more
         findings += notes
-    pip, more = packages.without_own(pip, imports)
+    pip, more = packages.without_own(pip, imports, markers)
     choices += more
     used = {p.name for p in pip if p.used} | packages.distributions(imports)
     pip, more = packages.settled(pip, used=used, foreign=foreign)
@@ -174,33 +176,6 @@ def sorted_choices(choices: Iterable[Choice]) -> tuple[Choice, ...]:
     return tuple(
         sorted(set(choices), key=lambda c: (c.manager, c.name, c.kind, c.source, c.planned, c.reason))
     )
-
-
-def _minimal(
-    snapshot: Snapshot, pip: Iterable[PipPackage]
-) -> tuple[tuple[PipPackage, ...], list[Choice], list[Finding]]:
-    """What the notebook has imported and what that requires. All of conda's stay: they need each other."""
-    if not snapshot.imported or not snapshot.executed:
-        raise UsageError(
-            "--minimal needs a kernel that has run the notebook",
-            why="only what it has imported tells what it uses, and this one has run no cell"
-            if not snapshot.executed
-            else "nobody looked at what is imported",
-            fix="run all cells and try again with --live, or leave --minimal out",
-        )
-    used = used_by(snapshot) | {"pip"}  # for ``%pip install`` in the image
-    rest = {p.name for p in pip if p.name not in used and p.source.kind != "conda"}
-    kept, choices = packages.without(tuple(pip), rest, "the notebook does not use it (--minimal)")
-    notes = []
-    if snapshot.packages.conda:
-        notes.append(
-            Finding(
-                "minimal-conda",
-                "info",
-                f"all {len(snapshot.packages.conda)} conda packages stay: --minimal leaves out pip's only",
-            )
-        )
-    return kept, choices, notes
 
 
 def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice], list[Finding]]:

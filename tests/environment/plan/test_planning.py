@@ -29,7 +29,7 @@ from jupyter_dockerize.environment.plan.planning import (
     refuse,
 )
 from jupyter_dockerize.environment.project.files import Project
-from jupyter_dockerize.errors import FindingsError, UsageError
+from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding
 
 from ..environments import BOOKWORM, NOBLE, apt, conda, pip, snapshot, snapshots
@@ -212,7 +212,7 @@ def test_jupyter_dockerize_and_what_only_it_needs_stay_out() -> None:
         pip("uv"),
         pip("pooch", requires=("requests",)),
         pip("ipykernel", requires=("ipython>=7",)),
-        pip("sphinx-theme", requires=("uv; extra == 'test'",)),
+        pip("sphinx-theme", requires=("uv; extra == 'theme'",)),
     )
     plan = make_plan(source, Wishes())
     assert names(plan) == "idna ipykernel ipython pooch requests rich sphinx-theme urllib3".split()  # noqa: SIM905
@@ -232,44 +232,6 @@ def test_what_the_notebook_imports_is_kept_even_where_only_we_need_it() -> None:
 def test_without_requirements_only_jupyter_dockerize_itself_stays_out() -> None:
     plan = make_plan(snapshot(pip("jupyter-dockerize"), pip("rich")), Wishes())
     assert names(plan) == ["ipykernel", "rich"]
-
-
-def test_minimal_takes_what_was_imported_and_what_that_needs() -> None:
-    source = snapshot(
-        pip("pandas", requires=("numpy", "tzdata; sys_platform == 'win32'")),
-        pip("numpy"),
-        pip("tzdata"),
-        pip("torch"),
-        pip("ipykernel", requires=("comm",)),
-        pip("comm"),
-        imported=("pandas",),
-        executed=3,
-    )
-    plan = make_plan(source, Wishes(minimal=True))
-    assert names(plan) == ["comm", "ipykernel", "numpy", "pandas"]
-    assert choice(plan, "torch").reason == "the notebook does not use it (--minimal)"
-
-
-def test_minimal_keeps_pip_so_that_the_notebook_can_install() -> None:
-    source = snapshot(pip("pip"), pip("torch"), imported=("ipykernel",), executed=1)
-    assert names(make_plan(source, Wishes(minimal=True))) == ["ipykernel", "pip"]
-
-
-def test_minimal_keeps_conda_whole_and_says_so() -> None:
-    source = snapshot(
-        pip("numpy", kind="conda"), pip("torch"), conda=(conda("numpy"),), imported=("ipykernel",), executed=1
-    )
-    plan = make_plan(source, Wishes(minimal=True))
-    assert names(plan) == ["ipykernel", "numpy"]
-    assert [f.code for f in plan.findings] == ["minimal-conda"]
-
-
-@pytest.mark.parametrize(("imported", "executed"), [(None, 0), ((), 3), (("numpy",), 0)])
-def test_minimal_is_refused_for_a_kernel_that_has_not_run_the_notebook(
-    imported: tuple[str, ...] | None, executed: int
-) -> None:
-    with pytest.raises(UsageError, match="run all cells"):
-        make_plan(snapshot(pip("numpy"), imported=imported, executed=executed), Wishes(minimal=True))
 
 
 def test_an_environment_without_a_kernel_gets_one() -> None:

@@ -10,6 +10,7 @@ from ..model import CondaPackage, PipPackage, Source, ordered
 from .requires import only_for
 
 OWN = "jupyter-dockerize"
+SERVER = frozenset({"jupyterlab", "jupyter-server"})  # who has both opens by itself
 EDITED = "edited"  # what the choice says of an index's package whose files were changed here
 CARRIED = frozenset({"editable", "local", "vcs", "archive"})
 

@@ -16,7 +16,7 @@ from .. import __version__
 from ..environment.model import dump
 from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
-from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, readme, uv
+from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, readme, standin, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution
@@ -51,8 +51,9 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
     if _uses_uv(plan, resolution):
         files |= uv.files(server=plan.server == "own")
     kernels = jupyter.kernelspecs(plan)
-    if kernels:
-        files[SYSTEM] = project.tar(kernels, owner=0, top=layout.KERNELSPECS)
+    system = kernels | (standin.files() if plan.magics else {})
+    if system:
+        files[SYSTEM] = project.tar(system, owner=0, tops=_SYSTEM_FOLDERS)
     if plan.files:
         files[project.ARCHIVE] = project.archive(plan.files)
     steps = [
@@ -147,8 +148,10 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
     steps += [SearchPath(f"{prefix}/bin"), Env("HOME", layout.HOME), Env("SHELL", "/bin/bash")]
     if resolution.base.kind == "conda":
         steps.append(Env("MAMBA_ROOT_PREFIX", layout.CONDA))
-    if kernels:
-        steps += [Comment("Kernels by the names that the notebook knows."), Unpack(SYSTEM, "/")]
+    names = ("Kernels by the names that the notebook knows.",) if kernels else ()
+    magics = ("Magics that do nothing, for cells that type %dockerize.",) if plan.magics else ()
+    if names or magics:
+        steps += [Comment("\n".join(names + magics)), Unpack(SYSTEM, "/")]
     if plan.files:
         steps += [Comment("The notebook and what belongs to it."), Unpack(project.ARCHIVE, "/")]
     return [
@@ -163,6 +166,7 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
 
 
 _OURS = frozenset({"PATH", "HOME", "SHELL", "MAMBA_ROOT_PREFIX"})
+_SYSTEM_FOLDERS = (layout.KERNELSPECS, layout.IPYTHON_STARTUP, standin.FOLDER)
 
 
 def _uses_uv(plan: Plan, resolution: Resolution) -> bool:

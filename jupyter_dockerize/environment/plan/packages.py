@@ -11,6 +11,12 @@ from .requires import only_for
 
 OWN = "jupyter-dockerize"
 SERVER = frozenset({"jupyterlab", "jupyter-server"})  # who has both opens by itself
+STAND_IN = Choice(
+    kind="added",
+    manager="file",
+    name="jupyter_dockerize.py",
+    reason=f"cells type the magics of {OWN}: here they do nothing, so that all cells run",
+)
 EDITED = "edited"  # what the choice says of an index's package whose files were changed here
 CARRIED = frozenset({"editable", "local", "vcs", "archive"})
 

@@ -59,6 +59,7 @@ class Plan:
     notebook: str | None = None  # its path in the project folder
     kernel: str = "python3"
     files: tuple[ProjectFile, ...] = ()
+    magics: Literal["stand-in"] | None = None  # what lets cells run that type %dockerize
     environ: tuple[tuple[str, str], ...] = ()
     indexes: tuple[Index, ...] = ()
     ca: bool = False  # downloads need a CA bundle of this network: handed in as a secret
@@ -122,6 +123,10 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
     choices += more
     findings += notes
     choices += project.choices if project else ()
+    magics: Literal["stand-in"] | None = None
+    if project and project.magics:
+        magics = "stand-in"
+        choices.append(packages.STAND_IN)
     libraries = snapshot.libraries
     return Plan(
         source=snapshot.fingerprint,
@@ -134,6 +139,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         notebook=project.notebook if project else None,
         kernel=snapshot.kernel.name if snapshot.kernel else "python3",
         files=project.files if project else (),
+        magics=magics,
         environ=environ,
         indexes=indexes,
         ca=snapshot.ca is not None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -24,10 +23,10 @@ from ..names import shown
 from . import beside, imports
 from .notebook import Notebook
 from .private import holds_secrets, stays_out
+from .own import types_magics
 from .secrets import SCAN_LIMIT, scan_file, scan_notebook
 
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, what is not UTF-8, line separators
-_OWN_MAGIC = re.compile(r"^\s*%(?:load_ext\s+jupyter_dockerize|dockerize)\b", re.M)
 MOST_FILES = 20_000
 
 
@@ -35,7 +34,7 @@ MOST_FILES = 20_000
 class Project:
     """What of the notebook's folder goes in (``files``) and what could (``offered``, relative paths).
 
-    ``imports`` are the top-level names that notebook and modules import.
+    ``imports`` are the top-level names that notebook and modules import; ``magics``: its cells type ours.
     """
 
     notebook: str
@@ -44,6 +43,7 @@ class Project:
     offered: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    magics: bool = False
     findings: tuple[Finding, ...] = ()
 
 
@@ -103,22 +103,9 @@ def project_of(
         offered=offered,
         imports=_top_level(texts),
         choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
-        findings=tuple(dict.fromkeys([*findings, *_own_magics(notebook), *_not_included(offered)])),
+        magics=any(types_magics(cell.source) for cell in notebook.cells),
+        findings=tuple(dict.fromkeys([*findings, *_not_included(offered)])),
     )
-
-
-def _own_magics(notebook: Notebook) -> Iterator[Finding]:
-    """The image does not hold this product: a cell that loads it stops there."""
-    cells = [str(cell.index + 1) for cell in notebook.cells if _OWN_MAGIC.search(cell.source)]
-    if cells:
-        which = f"{'cells' if len(cells) > 1 else 'cell'} {', '.join(cells)} of {notebook.path.name}"
-        yield Finding(
-            "magic-in-notebook",
-            "info",
-            f"magics of jupyter-dockerize are typed in {which}, and the image does not have them: "
-            "running all cells in it stops there",
-            "type %dockerize in a console of the kernel, or delete the cell and save",
-        )
 
 
 def _checked(path: str) -> str:

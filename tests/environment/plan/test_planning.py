@@ -322,3 +322,13 @@ def test_a_large_environment_keeps_its_roots_and_names_the_rest() -> None:
 
 def test_the_system_of_the_source_is_kept_for_choosing_a_base() -> None:
     assert make_plan(snapshot(system=NOBLE), Wishes()).system == NOBLE
+
+
+def test_where_cells_type_our_magics_the_image_gets_some_that_do_nothing() -> None:
+    typed = Project(notebook="a.ipynb", folder="/w", files=(), magics=True)
+    source = snapshot(pip("numpy"), pip("jupyter-dockerize"))
+    plan = make_plan(source, Wishes(), typed)
+    assert plan.magics == "stand-in"
+    assert choice(plan, "jupyter-dockerize").kind == "left-out"
+    assert choice(plan, "jupyter_dockerize.py").kind == "added"
+    assert make_plan(source, Wishes(), replace(typed, magics=False)).magics is None

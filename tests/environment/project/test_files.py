@@ -319,25 +319,19 @@ def test_the_same_folder_gives_the_same_project(folder: Path) -> None:
     assert project(folder, "d.csv", "b.csv", "c.csv") == project(folder, "b.csv", "c.csv", "d.csv")
 
 
-def test_a_cell_that_types_our_own_magics_is_named_because_the_image_lacks_them(tmp_path: Path) -> None:
-    cells = ["x = 1", "%load_ext jupyter_dockerize", "%dockerize -t a", "# %dockerize is only mentioned"]
-    notebook = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [
-            {
-                "cell_type": "code",
-                "id": f"c{n}",
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-                "source": s,
-            }
-            for n, s in enumerate(cells)
-        ],
-    }
-    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
-    project = project_of(notebooks.read_notebook(tmp_path / "a.ipynb"))
-    (finding,) = [f for f in project.findings if f.code == "magic-in-notebook"]
-    assert "cells 2, 3 of a.ipynb" in finding.message
+@pytest.mark.parametrize(
+    ("cell", "theirs"),
+    [
+        ("%load_ext jupyter_dockerize", True),
+        ("x = 1\n%dockerize -t a", True),
+        ("built = %dockerize --json", True),
+        ("%%docker_exec\npip install humanize", True),
+        ("%docker_undo", True),
+        ("# %dockerize is only mentioned", False),
+        ("%load_ext autoreload", False),
+        ("dockerize = 7 %dockerized", False),
+    ],
+)
+def test_a_notebook_that_types_our_magics_is_known(cell: str, theirs: bool, tmp_path: Path) -> None:
+    project = project_of(notebooks.read_notebook(write(tmp_path, "x = 1", cell)))
+    assert (project.magics, project.findings) == (theirs, ())

@@ -52,7 +52,7 @@ class Observed:
 
 def source() -> bytes:
     """The probe, as Python source."""
-    return Path(__file__).with_name("probe.py").read_bytes()
+    return (Path(__file__).parents[1] / "probe.py").read_bytes()
 
 
 def argv(python: str, options: Collection[str]) -> list[str]:

@@ -178,7 +178,7 @@ def test_the_order_of_sys_path_does() -> None:
 def test_another_hash_seed_and_locale_give_the_same_bytes(case: str) -> None:
     program = (
         "import json, sys\n"
-        "from jupyter_dockerize.environment.interpret import interpret\n"
+        "from jupyter_dockerize.environment.interpret.snapshot import interpret\n"
         "from jupyter_dockerize.environment.model import dump\n"
         "facts = json.load(open(sys.argv[1], encoding='utf-8'))\n"
         "sys.stdout.buffer.write(dump(interpret(facts)))\n"

@@ -20,6 +20,8 @@ from typing import Any
 from ...events import Finding
 
 _TOKEN = 1000  # characters: what follows a name is looked at together with it so far
+_PLACES = 12  # of one token that are listed
+_BY_ITS_WORD = "password"
 SCAN_LIMIT = 8 << 20  # bytes of one file that are looked at
 
 # Around a token whose own characters base64 data has too, and around one with "_" or "-" in its prefix.
@@ -162,7 +164,7 @@ _SHAPES: tuple[_Shape, ...] = (
         _url_password,
     ),
     _Shape(
-        "password",
+        _BY_ITS_WORD,
         (),
         re.compile(
             r"(?:password|passwd|pwd|secret|(?:(?<=api)|(?<=api_)|(?<=access)|(?<=access_))key"
@@ -174,7 +176,7 @@ _SHAPES: tuple[_Shape, ...] = (
         words=("password", "passwd", "pwd", "secret", "key", "token"),
     ),
     _Shape(
-        "password",
+        _BY_ITS_WORD,
         ("PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"),
         re.compile(
             r"^(?:export )?[A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|CREDENTIALS?)"
@@ -192,9 +194,15 @@ _BINARY = ("image/", "audio/", "video/", "font/", "application/pdf", "applicatio
 
 
 def kinds(text: str) -> tuple[str, ...]:
-    """The kinds of token that ``text`` holds, sorted; () where it holds none.
+    """The kinds of token that ``text`` holds, sorted; () where it holds none."""
+    return tuple(sorted({kind for kind, _ in _tokens(text)}))
+
+
+def _tokens(text: str) -> set[tuple[str, str]]:
+    """Kind and token of all that ``text`` holds, for comparing only: a token goes nowhere.
 
     Colours are taken out first (a traceback splits a token with them), and so are ``data:`` URIs.
+    A token that is known by its own shape is not also known by the word before it.
     """
     if "\x1b" in text:
         text = _ANSI.sub("", text)
@@ -203,24 +211,23 @@ def kinds(text: str) -> tuple[str, ...]:
     lower = text.lower()
     if len(lower) != len(text):  # a few letters become two
         lower = text.translate(_LOWER)
-    return tuple(
-        sorted(
-            {
-                shape.kind
-                for shape in _SHAPES
-                if any(shape.real(match) for match in shape.matches(text, lower))
-            }
-        )
-    )
+    found = {
+        (shape.kind, match["token"])
+        for shape in _SHAPES
+        for match in shape.matches(text, lower)
+        if shape.real(match)
+    }
+    known = {token for kind, token in found if kind != _BY_ITS_WORD}
+    return {(kind, token) for kind, token in found if kind != _BY_ITS_WORD or token not in known}
 
 
 def scan_notebook(notebook: dict[str, Any], name: str) -> tuple[Finding, ...]:
-    """A `secret-in-notebook` finding of severity error per cell, place and kind of token.
+    """A `secret-in-notebook` finding of severity error per token, with every place that holds it.
 
     ``notebook`` is nbformat 4's JSON (or 3's), cells counted from 1. Images and other binary outputs are not
     looked at, everything else is: sources, outputs, error texts, attachments, metadata.
     """
-    found: list[tuple[str, str]] = []
+    found: dict[tuple[str, str], list[str]] = {}
     cells = notebook.get("cells")
     if not isinstance(cells, list):
         sheets = notebook.get("worksheets")
@@ -236,17 +243,29 @@ def scan_notebook(notebook: dict[str, Any], name: str) -> tuple[Finding, ...]:
             where = {"source": "the source", "input": "the source", "outputs": "an output"}.get(
                 place, f"the {place}"
             )
-            found += [(f"{where} of cell {number}", kind) for kind in kinds("\n".join(_texts(value)))]
-    found += [("the metadata", kind) for kind in kinds("\n".join(_texts(notebook.get("metadata"))))]
+            for token in _tokens("\n".join(_texts(value))):
+                found.setdefault(token, []).append(f"{where} of cell {number}")
+    for token in _tokens("\n".join(_texts(notebook.get("metadata")))):
+        found.setdefault(token, []).append("the metadata")
+    told = sorted({(tuple(places), kind) for (kind, _), places in found.items()})
     return tuple(
         Finding(
             "secret-in-notebook",
             "error",
-            f"{where} of {name} holds what looks like a secret: {kind}",
+            f"{_listed(places)} of {name} {'hold' if places[1:] else 'holds'} what looks like a secret: {kind}",
             "take it out, save the notebook, and have the secret replaced where it was issued",
         )
-        for where, kind in dict.fromkeys(found)
+        for places, kind in told
     )
+
+
+def _listed(places: tuple[str, ...]) -> str:
+    """ "the source of cell 2, an output of cell 2 and 3 more places"."""
+    places = tuple(dict.fromkeys(places))
+    if len(places) > _PLACES:
+        places = (*places[: _PLACES - 1], f"{len(places) - _PLACES + 1} more places")
+    *first, last = places
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def scan_file(data: bytes, path: str) -> tuple[Finding, ...]:

@@ -13,6 +13,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,8 +23,8 @@ from ..choices import Choice, ProjectFile
 from ..names import shown
 from . import beside, imports
 from .notebook import Notebook
-from .private import holds_secrets, stays_out
 from .own import types_magics
+from .private import holds_secrets, stays_out
 from .secrets import SCAN_LIMIT, scan_file, scan_notebook
 
 _FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, what is not UTF-8, line separators
@@ -34,7 +35,8 @@ MOST_FILES = 20_000
 class Project:
     """What of the notebook's folder goes in (``files``) and what could (``offered``, relative paths).
 
-    ``imports`` are the top-level names that notebook and modules import; ``magics``: its cells type ours.
+    ``imports`` are the top-level names that notebook and modules import, ``variables`` the environment
+    variables that they read; ``magics``: its cells type ours.
     """
 
     notebook: str
@@ -42,8 +44,9 @@ class Project:
     files: tuple[ProjectFile, ...]
     offered: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = ()
+    variables: tuple[str, ...] = ()
     magics: bool = False
+    choices: tuple[Choice, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -96,14 +99,16 @@ def project_of(
             texts.append(data.decode("utf-8", "replace"))
     offered = tuple(path for path in beside.data_files(notebook) if path not in paths and not stays_out(path))
     choices += [_offered(path) for path in offered]
+    code = imports.read(texts)
     return Project(
         notebook=name,
         folder=str(folder),
         files=tuple(files),
         offered=offered,
-        imports=_top_level(texts),
-        choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
+        imports=tuple(sorted({top for name in code.imports if (top := name.partition(".")[0])})),
+        variables=code.variables,
         magics=any(types_magics(cell.source) for cell in notebook.cells),
+        choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
         findings=tuple(dict.fromkeys([*findings, *_not_included(offered)])),
     )
 
@@ -227,7 +232,7 @@ def _named_secret(wish: str) -> Iterator[Finding]:
         )
 
 
-def _read(relative: str, path: Path) -> tuple[ProjectFile, bytes]:
+def _read(relative: str, path: Path) -> tuple[ProjectFile, bytearray]:
     """The file with its digest, and its first `SCAN_LIMIT` bytes (a notebook: all of it)."""
     limit = None if relative.endswith(".ipynb") else SCAN_LIMIT
     digest, size, head = hashlib.sha256(), 0, bytearray()
@@ -241,20 +246,23 @@ def _read(relative: str, path: Path) -> tuple[ProjectFile, bytes]:
     except OSError as error:
         kind = NotebookError if limit is None else UsageError
         raise kind(f"{shown(relative)} cannot be read", why=error.strerror or str(error)) from error
-    return ProjectFile(path=relative, size=size, sha256=digest.hexdigest(), source=str(path)), bytes(head)
+    return ProjectFile(path=relative, size=size, sha256=digest.hexdigest(), source=str(path)), head
 
 
-def _scan(data: bytes, relative: str) -> tuple[Finding, ...]:
+def _scan(data: bytearray, relative: str) -> tuple[Finding, ...]:
+    """Findings of a notebook, read cell by cell: its outputs together would take many times their size."""
+    import msgspec
+
+    with suppress(ValueError, KeyError, RecursionError):
+        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        cells = map(msgspec.json.decode, msgspec.json.decode(parts["cells"], type=list[msgspec.Raw]))
+        metadata = msgspec.json.decode(parts["metadata"])
+        return scan_notebook({"cells": cells, "metadata": metadata}, relative)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         return scan_file(data, relative)
     return scan_notebook(content, relative) if isinstance(content, dict) else scan_file(data, relative)
-
-
-def _top_level(sources: Iterable[str]) -> tuple[str, ...]:
-    names = (name.partition(".")[0] for name in imports.read(sources).imports)
-    return tuple(sorted({name for name in names if name}))
 
 
 def _offered(path: str) -> Choice:

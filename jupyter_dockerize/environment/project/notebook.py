@@ -1,16 +1,18 @@
 """A notebook file: its kernel and its code.
 
-The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"); read with
-json, because importing nbformat takes longer than everything else that a kernel does here.
+The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"). Not read with
+nbformat: to import it takes longer than everything else that a kernel does here, and outputs of 100 MB would
+take four times that in memory.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...errors import NotebookError
 from ..model import Kernel
@@ -34,6 +36,17 @@ class Notebook:
     kernel: Kernel | None
     language: str
     cells: tuple[CodeCell, ...]
+
+
+class _Cell(TypedDict, total=False):
+    cell_type: Any
+    source: Any
+
+
+class _File(TypedDict, total=False):
+    nbformat: Any
+    metadata: Any
+    cells: list[_Cell]
 
 
 def current_notebook() -> Path | None:
@@ -78,7 +91,8 @@ def _content(path: Path) -> dict[str, Any]:
         raise NotebookError(f"{path} is a folder, not a notebook", fix="name the .ipynb file")
     try:
         with path.open("rb") as stream:
-            data = stream.read(LIMIT + 1)
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, LIMIT) + 1)  # as much as is asked for is allocated
     except FileNotFoundError as error:
         raise NotebookError(f"{path} does not exist", fix="check the path of the notebook") from error
     except (OSError, ValueError) as error:
@@ -91,13 +105,26 @@ def _content(path: Path) -> dict[str, Any]:
             fix="clear its outputs",
         )
     try:
-        content = json.loads(data)
+        content = _parsed(data)
     except (ValueError, RecursionError) as error:
         why = "it is empty" if not data.strip() else f"it is not JSON: {error}"
         raise NotebookError(f"{path} is not a notebook", why=why) from error
     if not isinstance(content, dict):
         raise NotebookError(f"{path} is not a notebook", why="its JSON is not an object")
     return content
+
+
+def _parsed(data: bytes) -> Any:
+    """The JSON in ``data`` without outputs; with them where it is not JSON to the letter (NaN)."""
+    import msgspec
+
+    try:
+        blocks = (data[at : at + (1 << 16)] for at in range(0, len(data), 1 << 16))
+        for _ in codecs.iterdecode(blocks, "utf-8"):  # msgspec does not look into what it passes over
+            pass
+        return msgspec.json.decode(data, type=_File)
+    except (ValueError, RecursionError):
+        return json.loads(data)
 
 
 def _kernel(metadata: dict[str, Any]) -> tuple[Kernel | None, str]:

@@ -224,12 +224,13 @@ def _tokens(text: str) -> set[tuple[str, str]]:
 def scan_notebook(notebook: dict[str, Any], name: str) -> tuple[Finding, ...]:
     """A `secret-in-notebook` finding of severity error per token, with every place that holds it.
 
-    ``notebook`` is nbformat 4's JSON (or 3's), cells counted from 1. Images and other binary outputs are not
-    looked at, everything else is: sources, outputs, error texts, attachments, metadata.
+    ``notebook`` is nbformat 4's JSON (or 3's), cells counted from 1; a ``map`` may give them one by one.
+    Images and other binary outputs are not looked at, everything else is: sources, outputs, error texts,
+    attachments, metadata.
     """
     found: dict[tuple[str, str], list[str]] = {}
     cells = notebook.get("cells")
-    if not isinstance(cells, list):
+    if not isinstance(cells, (list, map)):
         sheets = notebook.get("worksheets")
         cells = (
             [c for s in sheets if isinstance(s, dict) for c in s.get("cells", ())]
@@ -243,7 +244,8 @@ def scan_notebook(notebook: dict[str, Any], name: str) -> tuple[Finding, ...]:
             where = {"source": "the source", "input": "the source", "outputs": "an output"}.get(
                 place, f"the {place}"
             )
-            for token in _tokens("\n".join(_texts(value))):
+            parts = value if place == "outputs" and isinstance(value, list) else (value,)
+            for token in set().union(*(_tokens("\n".join(_texts(part))) for part in parts)):
                 found.setdefault(token, []).append(f"{where} of cell {number}")
     for token in _tokens("\n".join(_texts(notebook.get("metadata")))):
         found.setdefault(token, []).append("the metadata")
@@ -268,7 +270,7 @@ def _listed(places: tuple[str, ...]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def scan_file(data: bytes, path: str) -> tuple[Finding, ...]:
+def scan_file(data: bytes | bytearray, path: str) -> tuple[Finding, ...]:
     """A `secret-in-file` finding of severity error per kind of token in a text file; none for binary data."""
     if b"\0" in data[:8192]:
         return ()

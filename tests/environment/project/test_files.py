@@ -290,6 +290,15 @@ def test_an_included_notebook_is_scanned_as_a_notebook(folder: Path) -> None:
     assert [f.code for f in project(folder, "other.ipynb").findings] == ["secret-in-notebook"]
 
 
+@pytest.mark.parametrize("beside", ["1", "NaN", '"\\ud83d"'])
+def test_an_output_is_scanned_whatever_stands_beside_it(folder: Path, beside: str) -> None:
+    token = '"ghp' + "_" + "a1B2" * 9 + '"'
+    outputs = f'[{{"data": {{"x": {beside}}}}}, {{"text": {token}}}]'
+    cell = f'{{"cell_type": "code", "source": "", "outputs": {outputs}}}'
+    (folder / "a.ipynb").write_text(f'{{"nbformat": 4, "metadata": {{}}, "cells": [{cell}]}}')
+    assert [f.message[:20] for f in project(folder).findings] == ["an output of cell 1 "]
+
+
 def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "x.csv").write_text("1")
     original = Path.open

@@ -142,38 +142,37 @@ def build(
 def verify(
     ref: str,
     source: str | None = None,
+    here: bool = False,
+    hashes: bool = False,
     *,
     engine: str = "auto",
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Comparison:
-    """Does the image hold what it was planned to hold, or what ``source`` holds now?"""
-    from .export.source import snapshot_of, where_of
+    """Does the image hold what it was planned to hold, or what ``source`` holds now?
+
+    ``here``: this process is the kernel that the source ``live`` means. ``hashes`` also looks for files
+    that were edited after install and kept their size.
+    """
     from .export.verify import verify as verify_image
 
-    chosen = _engine(engine)
     cancel = cancel or Cancel()
-    subject: Where | Snapshot | None = None
-    if source is not None:
-        live = source.partition(":")[0] in ("kernel", "python", "live")
-        subject = (
-            where_of(source) if live else snapshot_of(source, lambda: chosen, report=report, cancel=cancel)
-        )
-    return verify_image(chosen, ref, subject, report=report, cancel=cancel)
+    return verify_image(_engine(engine), ref, source, here=here, hashes=hashes, report=report, cancel=cancel)
 
 
 def diff(
-    a: str, b: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None
+    a: str,
+    b: str,
+    *,
+    engine: str = "auto",
+    here: bool = False,
+    report: Report = ignore,
+    cancel: Cancel | None = None,
 ) -> Comparison:
-    """What ``b`` has otherwise than ``a``."""
-    from .environment.compare import compare_snapshots
-    from .export.source import snapshot_of
+    """What ``b`` has otherwise than ``a``; ``here`` as for `verify`."""
+    from .export.verify import diff as diff_of
 
-    cancel = cancel or Cancel()
-    first, second = (
-        snapshot_of(source, lambda: _engine(engine), report=report, cancel=cancel) for source in (a, b)
-    )
-    return compare_snapshots(first, second)
+    return diff_of(a, b, lambda: _engine(engine), here=here, report=report, cancel=cancel or Cancel())
 
 
 def run(

@@ -31,13 +31,17 @@ class DockerizeError(Exception):
 
     ``what`` is one sentence without a full stop, ``why`` the cause where it is known,
     ``fix`` the next thing to do. ``str()`` gives all that is there, a line each.
+
+    Commands stand in backticks as on the command line, `jupyter dockerize VERB …`; faces write them
+    as they are typed there. ``instead`` is the typed word that was wrong ("" for one that is missing)
+    and the words to type in its place; of that faces make the whole line (`typed.told`).
     """
 
     exit_status = 70
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", fix: str = "", instead: Sequence[str] = ()) -> None:
         super().__init__(what)
-        self.what, self.why, self.fix = what, why, fix
+        self.what, self.why, self.fix, self.instead = what, why, fix, tuple(instead)
 
     def __str__(self) -> str:
         lines = [self.what]

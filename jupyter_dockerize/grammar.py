@@ -20,6 +20,7 @@ VERBS = (
 WIDTH = 88  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "the notebook's own kernelspec, else the interpreter that runs this; or the one of"
+HASHES = "also look for files edited after install"
 STATUS = """\
 exit status:
   0 done   1 different, or a finding that stops the work   2 not typed right
@@ -60,6 +61,7 @@ class Verbs:
             formatter_class=Help,
             allow_abbrev=False,
         )
+        made.set_defaults(magic=self.magic)
         made.add_argument("--json", action="store_true", help=self._json())
         if not self.magic:
             made.add_argument(
@@ -85,8 +87,7 @@ class Verbs:
         kernel.completer = completers.kernels  # type: ignore[attr-defined]  # argcomplete's convention
         group.add_argument("--live", metavar="ID", help="a running kernel: its id or connection file")
         group.add_argument("--python", metavar="PATH", help="this interpreter, such as .venv/bin/python")
-        group.add_argument("--hashes", action="store_true", help="also look for files edited after install")
-        to.set_defaults(magic=self.magic)
+        group.add_argument("--hashes", action="store_true", help=HASHES)
 
     def image(self, to: Parser) -> None:
         """The options that say what the image is to be."""
@@ -213,6 +214,7 @@ def _verify(verbs: Verbs) -> None:
     )
     verbs.named(verb, "ref", "REF", "the image; also one that others made", completers.images)
     verbs.named(verb, "source", "SOURCE", "compare with what this has now", completers.sources, nargs="?")
+    verb.add_argument("--hashes", action="store_true", help=f"{HASHES}, with their size unchanged")
     verbs.engine(verb)
 
 

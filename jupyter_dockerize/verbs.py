@@ -84,12 +84,20 @@ def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
 
 
 def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    found = api.verify(args.ref, args.source, engine=args.engine, report=report, cancel=cancel)
+    found = api.verify(
+        args.ref,
+        args.source,
+        engine=args.engine,
+        here=args.magic,
+        hashes=args.hashes,
+        report=report,
+        cancel=cancel,
+    )
     return _compared(found, ref=args.ref)
 
 
 def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    found = api.diff(args.a, args.b, engine=args.engine, report=report, cancel=cancel)
+    found = api.diff(args.a, args.b, engine=args.engine, here=args.magic, report=report, cancel=cancel)
     return _compared(found, a=args.a, b=args.b)
 
 

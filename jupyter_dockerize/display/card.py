@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..events import Finding
 from . import text
-from .differences import LINES, Group, in_words, of_choices, of_planned, sorted_out, total
+from .differences import PLAN, Group, Line, Sides, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
 from .untrusted import plain
 
@@ -57,7 +57,7 @@ def of(value: object, title: str) -> str:
     if isinstance(value, Built):
         return built(value)
     if isinstance(value, Comparison):
-        return compared(value, title.partition("? ")[2] or title)
+        return compared(value)
     if isinstance(value, Container):
         return opened(value)
     if isinstance(value, Recipe):
@@ -85,12 +85,13 @@ def built(value: Built) -> str:
     return _card(VERDICTS[value.verdict][1], parts)
 
 
-def compared(value: Comparison, name: str) -> str:
+def compared(value: Comparison) -> str:
     """The card of a comparison."""
+    name = value.found if value.image else f"{value.expected} and {value.found}"
     parts = [
         _head(value.verdict, name),
         f"<p>{_text(value.summary())}</p>",
-        _differences(value.differences),
+        _differences(value.differences, sides_of(value)),
         _planned(of_planned(value.differences)),
     ]
     return _card(VERDICTS[value.verdict][1], parts)
@@ -210,22 +211,23 @@ def _findings(values: Sequence[Finding]) -> str:
     return _details(f"{len(rows)} findings", listed, shown=any(v.severity == "error" for v in values))
 
 
-def _differences(values: Sequence[Difference]) -> str:
+def _differences(values: Sequence[Difference], sides: Sides = PLAN) -> str:
     """What nobody planned: the unexpected ones in sight, the tolerated ones folded."""
-    unexpected, tolerated = sorted_out(values)
+    every = lines(values, sides)
+    unexpected = [line for line in every if line.class_ == "unexpected"]
+    tolerated = [line for line in every if line.class_ == "tolerated"]
     parts = [_listed(unexpected, "error", "✗")] if unexpected else []
     if tolerated:
-        parts.append(_details(f"{len(tolerated)} tolerated", _listed(tolerated, "soft", "~")))
+        count = sum(d.class_ == "tolerated" for d in values)
+        parts.append(_details(f"{count} tolerated", _listed(tolerated, "soft", "~")))
     return "".join(parts)
 
 
-def _listed(values: Sequence[Difference], kind: str, sign: str) -> str:
+def _listed(values: Sequence[Line], kind: str, sign: str) -> str:
     rows = []
-    for value in values[:LINES]:
+    for value in values:
         fix = f'<br><span class="jd-soft">{_text(value.note)}</span>' if value.note else ""
-        rows.append(f'<li><b class="jd-{kind}">{sign}</b>{_text(in_words(value))}{fix}</li>')
-    if len(values) > LINES:
-        rows.append(f'<li class="jd-soft"><b></b>and {len(values) - LINES} more</li>')
+        rows.append(f'<li><b class="jd-{kind}">{sign} </b>{_text(value.text)}{fix}</li>')
     return f"<ul>{''.join(rows)}</ul>"
 
 
@@ -237,7 +239,7 @@ def _planned(groups: Sequence[Group]) -> str:
         f'<span class="jd-soft">{_text(group.shown)}<br>{_text(group.reason)}</span></li>'
         for group in groups
     )
-    return _details(f"{total(groups)} planned differences", f"<ul>{rows}</ul>")
+    return _details(meant(groups), f"<ul>{rows}</ul>")
 
 
 def _details(title: str, inner: str, *, shown: bool = False) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ..environment.model import PipPackage, Snapshot
 from ..environment.plan.planning import Choice
 from ..events import Finding
+from ..recipe.identity import LABEL_NOTEBOOK
 from ..recipe.layout import PORT
-from .differences import LINES, Group, counted, in_words, of_choices, of_planned, sorted_out
+from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from ..export.build import Built
 
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}
+VERDICTS = {
+    "identical": "same environment",
+    "equivalent": "same environment",
+    "different": "not the same environment",
+    "skipped": "not compared",
+    "impossible": "could not be compared",
+}
+REPLACED = "(replaced)"  # stands for the name of an image that lost it to another
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
 WIDTH = 100  # characters of a line of package names
 
@@ -68,32 +77,20 @@ def choices(values: Sequence[Choice]) -> str:
     return _planned(of_choices(values))
 
 
-def differences(values: Sequence[Difference]) -> str:
-    """A line for each that nobody planned, with what to do; a line per reason for the planned ones."""
-    unexpected, tolerated = sorted_out(values)
-    lines = []
-    for sign, some in (("✗", unexpected), ("~", tolerated)):
-        for one in some[:LINES]:
-            lines.append(f"{sign} {in_words(one)}")
-            if one.note:
-                lines.append(f"    → {plain(one.note)}")
-        if len(some) > LINES:
-            lines.append(f"{sign} and {len(some) - LINES} more: `--json` lists them")
-    return "\n".join(lines)
+def differences(values: Sequence[Difference], sides: Sides = PLAN) -> str:
+    """A line for each that nobody planned, with what to do; many of a kind are cut short."""
+    said = []
+    for line in lines(values, sides):
+        said.append(f"{'✗' if line.class_ == 'unexpected' else '~'} {line.text}")
+        if line.note:
+            said.append(f"    → {line.note}")
+    return "\n".join(said)
 
 
 def planned(values: Sequence[Difference]) -> str:
     """One line for all that was meant."""
-    groups = of_planned(values)
-    kinds: dict[str, dict[str, int]] = {}
-    for group in groups:
-        managers = kinds.setdefault(group.kind, {})
-        managers[group.manager] = managers.get(group.manager, 0) + group.count
-    parts = "; ".join(
-        f"{kind} {', '.join(counted(manager, count) for manager, count in managers.items())}"
-        for kind, managers in kinds.items()
-    )
-    return f"as planned: {parts} (`--json` lists them)" if parts else ""
+    said = meant(of_planned(values))
+    return f"{said} (`--json` lists them)" if said else ""
 
 
 def _planned(groups: Sequence[Group]) -> str:
@@ -190,9 +187,16 @@ def build_line(value: Recipe) -> str:
 
 
 def comparison(value: Comparison) -> str:
-    """The verdict, then the differences."""
-    head = f"{MARKS[value.verdict]} {plain(value.summary())}"
-    parts = (head, differences(value.differences), planned(value.differences))
+    """What was compared and the verdict, then the differences."""
+    if value.image:
+        said = f"image {plain(value.found)}: {VERDICTS[value.verdict]} ({plain(value.summary())})"
+    else:
+        said = f"{plain(value.expected)} and {plain(value.found)}: {plain(value.summary())}"
+    parts = (
+        f"{MARKS[value.verdict]} {said}",
+        differences(value.differences, sides_of(value)),
+        planned(value.differences),
+    )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -220,11 +224,23 @@ def engines(value: Survey) -> str:
 
 
 def images(values: Sequence[Image]) -> str:
-    """A table of images, newest first."""
+    """A table of images, newest first; those whose name another one took have none."""
     if not values:
         return "no images yet: `jupyter dockerize build NOTEBOOK` makes one"
-    rows = [(", ".join(i.refs) or i.id[:19], size(i.size), i.platform, i.created[:16]) for i in values]
-    return table(rows, head=("image", "size", "platform", "created"))
+    rows = [
+        (
+            ", ".join(i.refs) or REPLACED,
+            i.labels.get(LABEL_NOTEBOOK) or "–",
+            size(i.size),
+            i.platform,
+            i.created[:16],
+        )
+        for i in values
+    ]
+    said = table(rows, head=("image", "notebook", "size", "platform", "created"))
+    if all(i.refs for i in values):
+        return said
+    return f"{said}\n\n{REPLACED}: a newer build took its name; `docker image prune` removes these"
 
 
 def containers(values: Sequence[Container]) -> str:

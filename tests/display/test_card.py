@@ -61,7 +61,7 @@ def assert_harmless(html: str) -> None:
 
 def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     said = tags_of(card.built(BUILT)).text
-    parts = ("Same environment", "penguins", "identical: 162 packages", "1.2 GB", "696 planned differences",
+    parts = ("Same environment", "penguins", "identical: 162 packages", "1.2 GB", "695 Debian packages",
              "docker run --rm -p 8888:8888 penguins", "%dockerize run penguins")  # fmt: skip
     places = [said.index(part) for part in parts]
     assert places == sorted(places)
@@ -103,7 +103,7 @@ def test_no_data_becomes_markup(hostile: str) -> None:
         card.built(
             replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences)
         ),
-        card.compared(replace(COMPARED, differences=differences), hostile),
+        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile)),
         card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
         card.looked(replace(SNAPSHOT, system=system, findings=(finding,))),
         card.written(

@@ -32,7 +32,7 @@ from ..releases import start_of
 from . import needs, packages, platform, redact
 from .requires import marker_environment
 from .usage import minimal
-from .variables import variables
+from .variables import missed, variables
 
 Server = Literal["environment", "own"]
 
@@ -119,6 +119,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
     findings += notes
     environ, more = variables(snapshot.environ)
     choices += more
+    findings += missed(snapshot.withheld, project.variables if project else ())
     indexes, more, notes = _indexes(snapshot.indexes)
     choices += more
     findings += notes

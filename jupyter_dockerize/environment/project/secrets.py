@@ -254,7 +254,7 @@ def scan_notebook(notebook: dict[str, Any], name: str) -> tuple[Finding, ...]:
         Finding(
             "secret-in-notebook",
             "error",
-            f"{_listed(places)} of {name} {'hold' if places[1:] else 'holds'} what looks like a secret: {kind}",
+            f"{_listed(places)} of {name} hold{'' if places[1:] else 's'} what looks like a secret: {kind}",
             "take it out, save the notebook, and have the secret replaced where it was issued",
         )
         for places, kind in told

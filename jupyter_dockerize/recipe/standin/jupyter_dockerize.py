@@ -19,12 +19,12 @@ def load_ipython_extension(shell):  # type: ignore[no-untyped-def]
         shell.register_magic_function(_nothing, "line_cell", name)
 
 
-def _nothing(line, cell=None):  # type: ignore[no-untyped-def]
+def _nothing(line: str, cell: object = None) -> None:
     """This is an image of jupyter-dockerize already: nothing is done."""
     print(f"this is already {_image()}; nothing to do")
 
 
-def _image():  # type: ignore[no-untyped-def]
+def _image() -> str:
     try:
         with open(PLAN, encoding="utf-8") as stream:
             notebook = json.load(stream).get("notebook")

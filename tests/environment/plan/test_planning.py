@@ -324,6 +324,15 @@ def test_the_system_of_the_source_is_kept_for_choosing_a_base() -> None:
     assert make_plan(snapshot(system=NOBLE), Wishes()).system == NOBLE
 
 
+def test_a_variable_that_the_notebook_reads_and_the_image_lacks_is_told() -> None:
+    source = replace(snapshot(pip("numpy")), withheld=("HF_TOKEN", "MFLAGS"))
+    reads = Project(notebook="a.ipynb", folder="/w", files=(), variables=("HF_TOKEN", "USER"))
+    plan = make_plan(source, Wishes(), reads)
+    assert [(f.code, f.severity) for f in plan.findings] == [("environ-withheld", "warning")]
+    assert "HF_TOKEN" in plan.findings[0].message and "MFLAGS" not in str(plan)
+    assert make_plan(source, Wishes()).findings == ()
+
+
 def test_where_cells_type_our_magics_the_image_gets_some_that_do_nothing() -> None:
     typed = Project(notebook="a.ipynb", folder="/w", files=(), magics=True)
     source = snapshot(pip("numpy"), pip("jupyter-dockerize"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -74,8 +75,8 @@ def build(
         report=_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
-    report(Step(4, len(STEPS), VERIFYING))
     try:
+        report(Step(4, len(STEPS), VERIFYING))
         verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
     except BaseException:
         _put_back(engine, ref, before, image)  # cancelled: the name is as it was, or not there
@@ -102,10 +103,19 @@ def build(
 
 def _put_back(engine: Engine, ref: str, before: Image | None, image: Image) -> None:
     if before is None:
-        engine.remove(ref)
+        _remove(engine, ref)
     elif before.id != image.id:
         engine.tag(before.id, ref)
-        engine.remove(image.id)
+        _remove(engine, image.id)
+
+
+def _remove(engine: Engine, ref: str) -> None:
+    """A busy engine may hold the container of the verification that was cancelled a moment longer."""
+    for _ in range(9):
+        with contextlib.suppress(EngineError):
+            return engine.remove(ref)
+        time.sleep(0.2)
+    engine.remove(ref)
 
 
 def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Finding, ...]:

@@ -61,8 +61,10 @@ def assert_harmless(html: str) -> None:
 
 def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     said = tags_of(card.built(BUILT)).text
-    parts = ("Same environment", "penguins", "identical: 162 packages", "1.2 GB", "695 Debian packages",
-             "docker run --rm -p 8888:8888 penguins", "%dockerize run penguins")  # fmt: skip
+    parts = (
+        "penguins", "Same environment", "1.2 GB", "identical: 162 packages", "%dockerize run penguins",
+        "docker run --rm -p 8888:8888 penguins", "695 Debian packages",
+    )  # fmt: skip
     places = [said.index(part) for part in parts]
     assert places == sorted(places)
 
@@ -76,36 +78,82 @@ def test_what_nobody_planned_is_in_sight_with_its_fix_and_the_rest_is_folded() -
     assert "lib0, lib1" in folded and "and 172 more" in folded
 
 
-def test_many_findings_are_folded_unless_one_is_an_error() -> None:
-    some = tuple(Finding(f"c{n}", "info", f"m{n}") for n in range(5))
-    assert "<details><summary>5 findings" in card.built(replace(BUILT, findings=some))
-    worse = (*some, Finding("e", "error", "bad"))
-    assert "<details open><summary>6 findings" in card.built(replace(BUILT, findings=worse))
+def test_an_image_that_is_not_the_same_says_why_before_how_to_open_it() -> None:
+    said = tags_of(card.built(replace(BUILT, verdict="different", differences=(LIBRARY,)))).text
+    assert said.index("libGL.so.1 is missing") < said.index("docker run")
 
 
-@given(st.text())
+def test_errors_and_the_first_warnings_are_in_sight_and_notes_are_folded() -> None:
+    notes = tuple(Finding(f"c{n}", "info", f"note {n}") for n in range(5))
+    sight, _, folded = card.built(replace(BUILT, findings=notes)).partition("<details>")
+    assert "note 0" not in sight and folded.startswith("<summary>5 notes</summary>")
+    worse = (
+        *notes,
+        *(Finding(f"w{n}", "warning", f"warning {n}") for n in range(4)),
+        Finding("e", "error", "bad"),
+    )
+    sight, _, folded = card.built(replace(BUILT, findings=worse)).partition("<details>")
+    assert sight.index("bad") < sight.index("warning 0") and "warning 1" in sight
+    assert "warning 2" not in sight and folded.startswith("<summary>7 more findings</summary>")
+
+
+def test_it_reads_well_where_a_page_takes_the_styles_away() -> None:
+    html = card.built(BUILT)
+    said = tags_of(html[html.index("</style>") :]).text
+    assert said.startswith("✓\xa0penguins · Same environment · 1.2 GB")
+    assert "<pre" in html.partition("docker run")[0].rpartition("anywhere")[2]
+
+
+EVIL = (
+    "<img src=x onerror=alert(1)>",
+    "</style><script>alert(1)</script>",
+    '"><a href=javascript:alert(1)>x',
+    "' onmouseover='alert(1)",
+    "<a data-commandlinker-command=x>",
+    "</pre></details></div><iframe>",
+)
+
+
+@given(st.text() | st.sampled_from(EVIL))
 def test_no_data_becomes_markup(hostile: str) -> None:
     finding = Finding(hostile, "warning", hostile, hostile)
     difference = difference_of(hostile)
     differences = (difference, replace(difference, class_="tolerated"), replace(difference, class_="planned"))
-    system = replace(SNAPSHOT.system, os=hostile)
+    (numpy, mine), (zlib,) = SNAPSHOT.packages.pip, SNAPSHOT.packages.conda
+    packages = replace(
+        SNAPSHOT.packages,
+        pip=(
+            replace(numpy, name=hostile, version=hostile),
+            replace(mine, name=hostile, version=hostile, source=replace(mine.source, url=hostile)),
+        ),
+        conda=(replace(zlib, name=hostile, version=hostile),),
+    )
+    looked_at = replace(
+        SNAPSHOT,
+        system=replace(SNAPSHOT.system, os=hostile, version=hostile, libc=hostile),
+        python=replace(SNAPSHOT.python, version=hostile, prefix=hostile),
+        packages=packages,
+        findings=(finding,),
+    )
     plan = make_plan(SNAPSHOT, Wishes())
     live = Live(hostile, lambda state: None)
     live.report(Step(1, 1, hostile))
     live.report(Step(1, 2, hostile, within="x"))
     live.report(finding)
     live.report(Log(hostile))
+    live.report(Progress(hostile, 1, 2))
     running = card.progress(live)
     live.finish("failed", hostile)
     for html in (
         running,
         card.progress(live),
         card.built(
-            replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences)
+            replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences,
+                    engine=hostile, digest=f"sha256:{hostile}")
         ),
-        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile)),
+        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile, image=False)),
         card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
-        card.looked(replace(SNAPSHOT, system=system, findings=(finding,))),
+        card.looked(looked_at),
         card.written(
             Recipe(folder=Path("x" + hostile.replace("\0", "")), files=(hostile,), plan=plan, base=hostile,
                    secrets=(), findings=(finding,))

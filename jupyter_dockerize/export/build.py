@@ -113,7 +113,8 @@ def _remove(engine: Engine, ref: str) -> None:
     """A busy engine may hold the container of the verification that was cancelled a moment longer."""
     for _ in range(9):
         with contextlib.suppress(EngineError):
-            return engine.remove(ref)
+            engine.remove(ref)
+            return
         time.sleep(0.2)
     engine.remove(ref)
 

@@ -151,7 +151,7 @@ def test_no_data_becomes_markup(hostile: str) -> None:
             replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences,
                     engine=hostile, digest=f"sha256:{hostile}")
         ),
-        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile, image=False)),
+        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile)),
         card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
         card.looked(looked_at),
         card.written(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
 from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
+from ..environment.observe.session import executed
 from ..environment.observe.ways import Where, observe
 from ..environment.plan.planning import Plan, Wishes, make_plan, refuse
 from ..environment.project.files import project_of
-from ..environment.project.notebook import read_notebook
+from ..environment.project.notebook import Notebook, current_notebook, read_notebook
+from ..environment.project.unsaved import unsaved
 from ..events import Finding, Report, Step
 from ..recipe import render
 from ..recipe.base import choose_base
@@ -36,11 +39,12 @@ class Prepared:
     snapshot: Snapshot
     plan: Plan
     resolution: Resolution
+    notes: tuple[Finding, ...] = ()  # of this moment: no plan has them
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Of the snapshot, the plan and the resolution, each once, in that order."""
-        every = (*self.snapshot.findings, *self.plan.findings, *self.resolution.findings)
+        """Of this moment, the snapshot, the plan and the resolution, each once, in that order."""
+        every = (*self.notes, *self.snapshot.findings, *self.plan.findings, *self.resolution.findings)
         return tuple(dict.fromkeys(every))
 
     def bundle(self, features: frozenset[Feature]) -> Bundle:
@@ -73,18 +77,26 @@ def prepare(
     snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
-    for finding in (*snapshot.findings, *plan.findings):
+    for finding in (*notes, *snapshot.findings, *plan.findings):
         report(finding)
     refuse((*snapshot.findings, *plan.findings), wishes.allow)
     cancel.check()
 
     report(Step(2, len(STEPS), LOCKING))
     plan, resolution = resolve(plan, snapshot, choose_base(plan), report=report, cancel=cancel)
+    notes = _not_saved(notebook) if notebook else ()
     for finding in resolution.findings:
         if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
             report(finding)
     refuse(resolution.findings, wishes.allow)
-    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
+    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution, notes=notes)
+
+
+def _not_saved(notebook: Notebook) -> tuple[Finding, ...]:
+    """What this kernel has run and the file does not have."""
+    age = max(0.0, time.time() - notebook.path.stat().st_mtime)
+    found = unsaved(notebook, executed(), own=notebook.path == current_notebook(), age=age)
+    return (found,) if found else ()
 
 
 __all__ = ["Prepared", "look", "prepare"]

@@ -22,11 +22,12 @@ LIMIT = 256 << 20  # bytes: outputs with pictures and tables count too
 
 @dataclass(frozen=True, slots=True)
 class CodeCell:
-    """``index`` counts all cells from 0, as the file does."""
+    """``index`` counts all cells from 0, as the file does; ``count`` is the execution count, if it has one."""
 
     index: int
     source: str
 
+    count: int | None = None
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
@@ -42,6 +43,7 @@ class _Cell(TypedDict, total=False):
     cell_type: Any
     source: Any
 
+    execution_count: Any
 
 class _File(TypedDict, total=False):
     nbformat: Any
@@ -79,7 +81,7 @@ def read_notebook(path: Path) -> Notebook:
         raise NotebookError(f"{path} is not a notebook", why="it has no list of cells")
     kernel, language = _kernel(content["metadata"])
     code = tuple(
-        CodeCell(index, _text(path, index, cell.get("source", "")))
+        CodeCell(index, _text(path, index, cell.get("source", "")), _count(cell.get("execution_count")))
         for index, cell in enumerate(cells)
         if isinstance(cell, dict) and cell.get("cell_type") == "code"
     )
@@ -149,3 +151,7 @@ def _text(path: Path, index: int, source: object) -> str:
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         return "".join(source)
     raise NotebookError(f"{path} is not a notebook", why=f"the source of cell {index} is not text")
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+

@@ -60,13 +60,14 @@ def probe_with(
     cwd: str | None,
     cancel: Cancel,
     timeout: float,
+    pid: int | None = None,
 ) -> AnyFacts:
-    """Runs the probe by ``python`` in the environment ``env`` and the folder ``cwd``."""
+    """Runs the probe by ``python`` in the environment ``env`` and the folder ``cwd``, in ``pid``'s place."""
     env = {name: value for name, value in env.items() if name not in _NOT_HANDED_ON}
     fix = "name a Python interpreter of version 3.8 or newer"
     try:
         done = child.run(
-            probing.argv(python, options),
+            probing.argv(python, options, pid),
             probing.source(),
             env=env,
             cwd=cwd,

@@ -20,7 +20,21 @@ from . import apt, conda, dockerfile, identity, jupyter, layout, pip, project, r
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution
-from .steps import Comment, Copy, Env, Feature, From, Label, Run, SearchPath, Step, Unpack, User, Workdir
+from .steps import (
+    Comment,
+    Copy,
+    Env,
+    Feature,
+    From,
+    Label,
+    NoHealthcheck,
+    Run,
+    SearchPath,
+    Step,
+    Unpack,
+    User,
+    Workdir,
+)
 
 SYSTEM = "system.tar"  # in the bundle: files of ours outside the project
 
@@ -74,8 +88,6 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     debian = {package.name for package in plan.packages.apt} | {jupyter.INIT}
     if _debian_python(plan, resolution):
         debian.add("python3")
-    if base.kind == "own":
-        debian.add("python3-venv")
     steps: list[Step] = [
         Comment(_title(plan, resolution)),
         From(base.ref, base.digest, stage="base"),
@@ -86,8 +98,11 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     steps += [Comment(f"{why}."), apt.install(debian)]
     if base.kind in ("conda", "own"):
         # COPY would merge into what is there, and leave it to its owner.
-        prefix = layout.prefix(bool(plan.packages.conda))
-        steps += [Comment("Room for the environment."), Run((f"rm -rf {prefix}",))]
+        folders = [
+            layout.prefix(bool(plan.packages.conda)),
+            *([layout.SERVER] if plan.server == "own" else []),
+        ]
+        steps += [Comment("Room for the environment."), Run((f"rm -rf {' '.join(folders)}",))]
     return steps
 
 
@@ -161,12 +176,13 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
         *labels,
         User(str(layout.UID)),
         Workdir(layout.WORK),
+        *([NoHealthcheck()] if resolution.base.kind == "own" else []),
         *jupyter.opening(plan),
     ]
 
 
-_OURS = frozenset({"PATH", "HOME", "SHELL", "MAMBA_ROOT_PREFIX"})
 _SYSTEM_FOLDERS = (layout.KERNELSPECS, layout.IPYTHON_STARTUP, standin.FOLDER)
+_OURS = frozenset({"PATH", "HOME", "SHELL", "MAMBA_ROOT_PREFIX"})
 
 
 def _uses_uv(plan: Plan, resolution: Resolution) -> bool:

@@ -118,6 +118,11 @@ class Expose:
 
 
 @dataclass(frozen=True, slots=True)
+class NoHealthcheck:
+    """Forgets the base image's health check, which asks for the base's own program."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entrypoint:
     argv: tuple[str, ...]
 
@@ -139,6 +144,7 @@ Step = (
     | User
     | Workdir
     | Expose
+    | NoHealthcheck
     | Entrypoint
     | Cmd
 )

@@ -34,7 +34,7 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
             f"{layout.DEBIAN_PYTHON} -m venv {layout.UV}",
             f"{layout.UV}/bin/python {pip}\n{lock}",
         ]
-    if kind not in ("python", "own"):
+    if kind != "python":
         setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
     return [
         Comment("uv, which installs the packages; the image does not keep it."),
@@ -60,6 +60,8 @@ def make_environment(version: str, kind: BaseKind, resolution: Resolution) -> Ru
     return Run(
         (
             *secrets.trust(handed),
+            # Stays empty where the user's base has this Python, and is copied in any case.
+            *((f"mkdir -p {layout.PYTHON}",) if kind == "own" else ()),
             f"uv venv --python={version} {options} {layout.ENVIRONMENT}",
         ),
         secrets=handed,

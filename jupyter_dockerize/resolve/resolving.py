@@ -195,7 +195,7 @@ class _Work:
         if isinstance(answer, str):
             return dataclasses.replace(base, digest=answer)
         why = (
-            answer.why
+            f"its registry could not be asked: {answer.why}"
             if answer
             else "nobody was asked"
             if digest is None
@@ -205,8 +205,10 @@ class _Work:
             Finding(
                 "base-not-pinned",
                 "info",
-                f"the base image {reference} is named by its tag and not by its digest: {why}",
-                "make the recipe again where its registry can be reached",
+                f"a later build may start from another {reference}: tags move on, and nobody gave its digest "
+                f"({why})",
+                "nothing for this image; to repeat it later, make the recipe where its registry answers, "
+                "or name the base by its digest: --base NAME@sha256:…",
             )
         )
         return base

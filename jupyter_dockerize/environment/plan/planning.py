@@ -116,7 +116,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         snapshot, pip, wishes, target, release=start.codename, python=start.kind == "debian-python"
     )
     choices += more
-    findings += notes
+    findings += (*notes, *start.findings)
     environ, more = variables(snapshot.environ)
     choices += more
     findings += missed(snapshot.withheld, project.variables if project else ())

@@ -57,10 +57,15 @@ def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: C
     raise VerificationError(
         "the image cannot be looked into",
         why="; ".join(reasons),
-        fix=f"it is an image for {image.platform}, which needs an emulator (binfmt) here"
-        if _foreign(image.platform)
-        else "rebuild the image, if it is meant to hold an environment",
+        fix=_emulator(image) or "rebuild the image, if it is meant to hold an environment",
     )
+
+
+def _emulator(image: Image) -> str:
+    """What to do where programs of the image do not run on this machine; "" where they should."""
+    if not _foreign(image.platform):
+        return ""
+    return f"it is an image for {image.platform}, which needs an emulator (binfmt) here"
 
 
 def _foreign(image: str) -> bool:
@@ -94,7 +99,8 @@ def stored_plan(engine: Engine, image: Image, *, cancel: Cancel) -> Plan:
         raise VerificationError(
             "the image's plan, which its labels name, cannot be read",
             why=error.why or error.what,
-            fix="rebuild the image: without its plan nobody knows what it is meant to hold",
+            fix=_emulator(image)
+            or "rebuild the image: without its plan nobody knows what it is meant to hold",
         ) from error
     assert isinstance(plan, Plan)
     said = (image.labels.get(LABEL_FINGERPRINT), image.labels.get(LABEL_PLAN))

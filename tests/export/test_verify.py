@@ -75,6 +75,10 @@ def test_an_emulator_is_advised_only_where_the_image_is_for_another_machine(
     with pytest.raises(VerificationError) as error:
         probe_image(Refusing(b""), replace(IMAGE, platform=image), cancel=Cancel())  # type: ignore[arg-type]
     assert ("emulator" in (error.value.fix or "")) is emulator
+    ours = replace(IMAGE, platform=image, labels={LABEL_FINGERPRINT: "sha256:" + "0" * 64})
+    with pytest.raises(VerificationError) as error:
+        stored_plan(Refusing(b""), ours, cancel=Cancel())  # type: ignore[arg-type]
+    assert ("emulator" in (error.value.fix or "")) is emulator
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class DockerizeError(Exception):
     def __init__(self, what: str, *, why: str = "", fix: str = "", instead: Sequence[str] = ()) -> None:
         super().__init__(what)
         self.what, self.why, self.fix, self.instead = what, why, fix, tuple(instead)
+        self.on_card = False  # whether a card above the traceback tells all of it
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -52,11 +53,19 @@ class DockerizeError(Exception):
         return "\n".join(lines)
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback: the cause is the user's, not in our code."""
+        """What IPython shows instead of a traceback: the cause is the user's, not in our code.
+
+        Where a card tells it all, what and why on one line, for logs that have no cards.
+        """
+        told = str(self)
+        if self.on_card:
+            told = f"{self.what}{f' ({self.why})' if self.why else ''}; the card says what to do".replace(
+                "\n", " "
+            )
         return [
             (f"{type(self).__name__}: " if n == 0 else "")
             + "".join(char if char.isprintable() else " " for char in line)
-            for n, line in enumerate(str(self).splitlines())
+            for n, line in enumerate(told.splitlines())
         ]
 
 

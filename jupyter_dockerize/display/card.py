@@ -30,22 +30,45 @@ VERDICTS = {
 NOTE = 80  # characters of what is being done
 LAST = 20  # lines of the log
 OPEN_FINDINGS = 3  # warnings in sight; errors always are, notes never
+ERROR_LINES = {"why": "why", "fix": "what to do"}  # as `DockerizeError` begins its lines
 SEVERITIES = ("error", "warning", "info")
 
 
 def progress(live: Live) -> str:
     """The card while the work goes on, or after it ended without a result."""
-    kind = {"running": "info", "failed": "error", "cancelled": "warn"}.get(live.state, "success")
+    if live.state == "failed":
+        return failed(live)
+    kind = {"running": "info", "cancelled": "warn"}.get(live.state, "success")
     rows = "".join(_step(live, number) for number in range(len(live.steps)))
     table = f"<table>{rows}</table>" if rows else ""
     parts = [f"<h4>{_text(live.title)}{_state(live)}</h4>", table, _now(live)]
-    if live.failed:
-        first, *rest = live.failed.splitlines()
-        parts.append(f'<p class="jd-{kind}">{_text(first)}</p>')
-        parts += [f'<p class="jd-soft">{_text(line)}</p>' for line in rest]
+    parts.append(f"<p>{_text(live.failed)}</p>" if live.failed else "")
     parts.append(_findings(live.findings))
     parts.append(_log(live))
     return _card(kind, parts)
+
+
+def failed(live: Live) -> str:
+    """The card of work that failed: what, why, what to do; the step where; the end of its log folded."""
+    what, *rest = live.failed.splitlines() or [""]
+    told = []
+    for line in rest:
+        label, colon, text_ = line.partition(": ")
+        words = ERROR_LINES.get(label) if colon else None
+        told.append(
+            f'<tr><td class="jd-soft">{words or ""}</td><td>{_text(text_ if words else line)}</td></tr>'
+        )
+    steps = "".join(_step(live, number) for number in range(len(live.steps)))
+    where = steps if live.steps and live.steps[-1].total > 1 else ""  # the only step is in the title
+    parts = [
+        f"<h4>{_mark('error', '✗')} {_text(live.title)}</h4>",
+        f'<p class="jd-error">{_text(what)}</p>' if what else "",
+        f"<table>{''.join(told)}</table>" if told else "",
+        f"<table>{where}</table>" if where else "",
+        _findings([value for value in live.findings if not what.startswith(value.message)]),
+        _log(live),
+    ]
+    return _card("error", parts)
 
 
 def of(value: object, title: str) -> str:
@@ -181,7 +204,7 @@ def _log(live: Live) -> str:
     if live.state == "done" or not live.log:
         return ""
     lines = "\n".join(map(plain, list(live.log)[-LAST:]))
-    return _details("the end of the log", f"<pre>{escape(lines)}</pre>", shown=live.state == "failed")
+    return _details("the end of the log", f"<pre>{escape(lines)}</pre>")
 
 
 def _state(live: Live) -> str:

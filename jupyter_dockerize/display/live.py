@@ -50,10 +50,11 @@ class Live:
                 self._redraw()
             return self.state == "running"
 
-    def finish(self, state: str = "done", failed: str = "") -> None:
-        """The last drawing: ``state`` is done, failed or cancelled, ``failed`` says why."""
+    def finish(self, state: str = "done", failed: str = "", title: str = "") -> None:
+        """The last drawing: ``state`` is done, failed or cancelled; ``failed`` says why, under ``title``."""
         with self._lock:
             self.state, self.failed = state, failed
+            self.title = title or self.title
             self._ended = time.monotonic()
             self._redraw()
 
@@ -81,6 +82,7 @@ class Live:
             self.steps.append(event)
             self.starts.append(time.monotonic())
             self.note, self.count, self.total = "", 0, 0
+            self.log.clear()  # its end belongs to the step that failed
             return True
         if isinstance(event, Finding):
             if event not in self.findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from jupyter_dockerize.display import card
 from jupyter_dockerize.display.live import Live
 from jupyter_dockerize.engines.base import Container
 from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 
 from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, SNAPSHOT, difference_of
@@ -199,8 +201,34 @@ def test_a_failure_shows_where_why_and_the_end_of_the_log() -> None:
     for number in range(100):
         live.report(Log(f"line {number};"))
     live.report(Progress("sending", 2_000_000, 0))
-    live.finish("failed", "the disk is full\nfix: make room")
+    live.finish("failed", "the disk is full\nwhy: it is\nfix: make room", "penguins was not built")
     html = card.progress(live)
-    assert "✗" in html and "the disk is full" in html and "fix: make room" in html
+    words = re.sub(r"<style>.*?</style>|<[^>]+>", "|", html, flags=re.S)
+    assert re.sub(r"[\s|]+", " ", words).startswith(
+        " ✗ penguins was not built the disk is full why it is what to do make room"
+    )
     assert "line 99;" in html and "line 79;" not in html
-    assert "<details open>" in html
+    assert "<details><summary>the end of the log" in html
+    assert live.as_text().endswith("the disk is full\nwhy: it is\nfix: make room")
+
+
+def test_the_log_of_a_failure_is_that_of_the_step_that_failed() -> None:
+    live = Live("Building penguins", lambda state: None)
+    live.report(Step(2, 4, "Locking packages"))
+    live.report(Log("locking 123 packages"))
+    live.report(Step(3, 4, "Building the image"))
+    live.finish("failed", "the base cannot be pulled", "penguins was not built")
+    assert "the end of the log" not in card.progress(live)
+
+
+def test_a_finding_that_stopped_the_work_is_told_once() -> None:
+    live = Live("Building penguins", lambda state: None)
+    stopping, other = (
+        Finding("a", "error", "a secret is in it", "take it out"),
+        Finding("b", "error", "one more"),
+    )
+    live.report(stopping)
+    live.report(other)
+    live.finish("failed", str(FindingsError([stopping, other])), "penguins was not built")
+    html = card.progress(live)
+    assert html.count("a secret is in it") == 1 and "(and 1 more)" in html and html.count("one more") == 1

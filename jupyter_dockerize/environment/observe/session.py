@@ -7,9 +7,9 @@ from typing import Any
 
 
 def executed() -> tuple[str, ...]:
-    """The code of this session's cells as typed, by execution count from 1; the one that runs now is left out.
+    """The code of this session's cells as typed, by execution count; without the one that runs now.
 
-    () where no IPython runs here.
+    () where no IPython runs here; else the first is "", because counts begin with 1.
     """
     if "IPython" not in sys.modules:
         return ()

@@ -22,7 +22,7 @@ LIMIT = 256 << 20  # bytes: outputs with pictures and tables count too
 
 @dataclass(frozen=True, slots=True)
 class CodeCell:
-    """``index`` counts all cells from 0, as the file does; ``count`` is the execution count, if it has one."""
+    """``index`` counts all cells from 0, as the file does; ``count`` is the execution count, where it ran."""
 
     index: int
     source: str

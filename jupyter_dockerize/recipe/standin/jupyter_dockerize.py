@@ -5,6 +5,7 @@ where the real jupyter-dockerize is installed, Python finds that one.
 """
 
 import json
+from pathlib import Path
 
 PLAN = "/opt/jupyter-dockerize/plan.json"
 LINE = ("dockerize", "docker_history", "docker_undo", "docker_rollback")
@@ -26,8 +27,7 @@ def _nothing(line: str, cell: object = None) -> None:
 
 def _image() -> str:
     try:
-        with open(PLAN, encoding="utf-8") as stream:
-            notebook = json.load(stream).get("notebook")
+        notebook = json.loads(Path(PLAN).read_text(encoding="utf-8")).get("notebook")
     except (OSError, ValueError, AttributeError):
         notebook = None
     return f"the image of {notebook}" if notebook else "an image of jupyter-dockerize"

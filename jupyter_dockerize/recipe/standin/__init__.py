@@ -1,7 +1,8 @@
 """What stands in for the magics in the image of a notebook that types them, so that "run all" works there.
 
 IPython runs the start-up files of its system-wide folder in every kernel and terminal
-(`IPython.core.shellapp`). That folder is no part of the environment, which stays equal, and lies under no home that a volume may hide.
+(`IPython.core.shellapp`). That folder is no part of the environment, which stays equal, and lies under no
+home that a volume may hide.
 """
 
 from __future__ import annotations

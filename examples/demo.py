@@ -217,7 +217,7 @@ def main() -> int:
     say(4, f"jupyter dockerize run {NAME}")
     opened()
 
-    say(5, "Run all, inside the image")
+    say(5, "Run all, inside the image: up to a minute")
     rerun()
 
     say(6, "The figures, and the one line that opens it")

@@ -65,8 +65,8 @@ class Background:
         self._task.cancel()
         self._task.wait(PATIENCE)
 
-    def wait(self) -> None:
-        """Waits for the end. Raises what the work raised; an interrupt cancels it.
+    def wait(self) -> Any:
+        """What the verb gave: of a build the `Built`. Raises what the work raised; an interrupt cancels it.
 
         An image that is not the same environment raises `VerificationError`; it is kept.
         """
@@ -78,6 +78,7 @@ class Background:
                 why=outcome.json["summary"],
                 fix="the image was kept, so that you can look into it" if built else "",
             )
+        return outcome.value
 
     def _work(self, cancel: Cancel) -> Outcome:
         if self._cell is None:

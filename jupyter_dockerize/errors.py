@@ -103,10 +103,12 @@ class FindingsError(DockerizeError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        codes = " ".join(f"--allow {code}" for code in sorted({f.code for f in findings}))
+        allow = [word for code in sorted({f.code for f in findings}) for word in ("--allow", code)]
+        accept = f"accept it with {' '.join(allow)}"
         super().__init__(
             f"{first.message}{more}",
-            fix=f"{first.fix}; or accept it with {codes}" if first.fix else codes,
+            fix=f"{first.fix}; or {accept}" if first.fix else accept,
+            instead=("", *allow),
         )
         self.findings = tuple(findings)
 
@@ -146,5 +148,5 @@ class CancelledError(DockerizeError):
 
     exit_status = 130
 
-    def __init__(self, what: str = "cancelled") -> None:
+    def __init__(self, what: str = "cancelled; nothing was left behind") -> None:
         super().__init__(what)

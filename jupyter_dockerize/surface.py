@@ -98,6 +98,16 @@ def containers(values: Sequence[Container]) -> Json:
     return {"schema": SCHEMA, "containers": [asdict(value) for value in values]}
 
 
+def stopped(name: str) -> Json:
+    """``{stopped}``: the name of what is open no more."""
+    return {"schema": SCHEMA, "stopped": name}
+
+
+def logs(lines: Sequence[str]) -> Json:
+    """``{lines}``"""
+    return {"schema": SCHEMA, "lines": list(lines)}
+
+
 def findings(values: Sequence[Finding]) -> list[Json]:
     """``[{code, severity, message, fix}]``"""
     return [asdict(value) for value in values]

@@ -12,6 +12,7 @@ from ..environment.plan.planning import Choice
 from ..events import Finding
 from ..recipe.identity import LABEL_NOTEBOOK
 from ..recipe.layout import PORT
+from ..recipe.readme import FILES, SECRET_FILES
 from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -32,6 +33,7 @@ VERDICTS = {
 }
 REPLACED = "(replaced)"  # stands for the name of an image that lost it to another
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
+COMMAND = "jupyter dockerize"
 WIDTH = 100  # characters of a line of package names
 
 
@@ -155,35 +157,50 @@ def origin(package: PipPackage) -> str:
     return f"{source.kind} {where}{commit}{built}".strip()
 
 
-def build(value: Built) -> str:
-    """The result of a build: image, verdict, what to know, how to open it."""
+def build(value: Built, program: str = COMMAND) -> str:
+    """The result of a build: image, verdict, what to know, how to open it.
+
+    ``program`` is how the reader types us.
+    """
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
         f"  {size(value.size)}, {value.packages} packages, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
-    parts += [planned(value.differences), f"open it:  {run_line(value.ref)}"]
+    parts += [
+        planned(value.differences),
+        f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(value.ref)}",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
 def recipe(value: Recipe) -> str:
-    """Where the recipe is, what it leaves out, how to build it."""
+    """What was written, what it leaves out, how to build it."""
     head = [
-        f"{len(value.files)} files in {plain(str(value.folder))}: {plain(', '.join(value.files))}",
+        f"{len(value.files)} files are written: {plain(', '.join(value.files))}",
         f"base {plain(value.base)}, {value.plan.platform}",
     ]
     parts = ["\n".join(head), choices(value.plan.choices), findings(value.findings)]
-    parts.append(f"build it:  {build_line(value)}")
+    parts.append("\n".join((f"build it:  {build_line(value)}", *secrets(value))))
     return "\n\n".join(part for part in parts if part)
 
 
 def build_line(value: Recipe) -> str:
     """The line that builds the recipe's image."""
-    secrets = "".join(f" --secret id={name},src=FILE" for name in value.secrets)
+    files = (f"id={name},src={plain(value.secret_files.get(name, FILES[name]))}" for name in value.secrets)
     asked = value.plan.foreign or value.plan.wishes.platform
-    platform = f" --platform {value.plan.platform}" if asked else ""
-    return f"docker build{platform}{secrets} -t NAME {shlex.quote(plain(str(value.folder)))}"
+    platform = ["--platform", value.plan.platform] if asked else []
+    handed = [word for file in files for word in ("--secret", file)]
+    folder = plain(str(value.folder))
+    return shlex.join(["docker", "build", *platform, *handed, "-t", value.name, folder])
+
+
+def secrets(value: Recipe) -> list[str]:
+    """What to put into the files that the build line names and that are not there yet."""
+    return [
+        f"    {FILES[name]}: {SECRET_FILES[name]}" for name in value.secrets if name not in value.secret_files
+    ]
 
 
 def comparison(value: Comparison) -> str:
@@ -200,12 +217,13 @@ def comparison(value: Comparison) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def opened(value: Container) -> str:
-    """Where the image is open, and how to close it."""
-    lines = [f"{plain(value.name)} is open at {plain(value.url or '(no address)')}"]
-    if value.note:
-        lines.append(f"  {plain(value.note)}")
-    return "\n".join([*lines, f"close it:  jupyter dockerize stop {plain(value.name)}"])
+def opened(value: Container, program: str = COMMAND) -> str:
+    """The address first, then how to stop it."""
+    name = plain(value.name)
+    lines = [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
+    lines += ["  it was open already"] if value.already else []
+    lines += [f"  {plain(value.note)}"] if value.note else []
+    return "\n".join(lines)
 
 
 def engines(value: Survey) -> str:

@@ -59,6 +59,16 @@ def look(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) 
     return interpret(observed.facts, kernel=observed.kernel)
 
 
+def look_with_notebook(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) -> Snapshot:
+    """As `look`, with what a build would find in the notebook and the modules beside it."""
+    notebook = read_notebook(where.notebook) if where.notebook else None
+    snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
+    if notebook is None:
+        return snapshot
+    found = project_of(notebook, modules=snapshot.modules).findings
+    return replace(snapshot, findings=tuple(dict.fromkeys((*snapshot.findings, *found))))
+
+
 def prepare(
     where: Where,
     wishes: Wishes,
@@ -74,6 +84,7 @@ def prepare(
     """
     report(Step(1, len(STEPS), READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
+    notes = _not_saved(notebook) if notebook else ()
     snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
@@ -84,7 +95,6 @@ def prepare(
 
     report(Step(2, len(STEPS), LOCKING))
     plan, resolution = resolve(plan, snapshot, choose_base(plan), report=report, cancel=cancel)
-    notes = _not_saved(notebook) if notebook else ()
     for finding in resolution.findings:
         if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
             report(finding)

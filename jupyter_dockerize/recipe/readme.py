@@ -11,9 +11,11 @@ from .resolution import Resolution
 
 README = "README.md"
 
-_SECRETS = {
-    "ca": ("--secret id=ca,src=ca.pem", "the CA certificates of your network, in PEM"),
-    "netrc": ("--secret id=netrc,src=netrc", "credentials of package indexes, as a netrc file"),
+# What a build is handed, by the secret's id: what the file is called, and what is in it.
+FILES = {"ca": "ca.pem", "netrc": "netrc"}
+SECRET_FILES = {
+    "ca": "the certificates of your network's CA, in PEM",
+    "netrc": "the logins of the package indexes, each as: machine HOST login USER password PASSWORD",
 }
 _KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
 
@@ -38,7 +40,7 @@ def _title(plan: Plan) -> str:
 
 
 def _commands(plan: Plan, resolution: Resolution) -> str:
-    options = "".join(f" {_SECRETS[name][0]}" for name in resolution.secrets)
+    options = "".join(f" --secret id={name},src={FILES[name]}" for name in resolution.secrets)
     if plan.foreign or plan.wishes.platform:
         options += f" --platform {plan.platform}"
     lines = [
@@ -46,10 +48,14 @@ def _commands(plan: Plan, resolution: Resolution) -> str:
         f"docker build{options} -t analysis .",
         f"docker run --rm -p {layout.PORT}:{layout.PORT} analysis",
         "```",
+        "",
+        "Type them in this folder. The second prints the address to open. Where something else has port "
+        f"{layout.PORT},",
+        f"`-p {layout.PORT + 1}:{layout.PORT}` takes another; {layout.PORT + 1} is then in the address, too.",
     ]
     if resolution.secrets:
-        lines += ["", "The build is handed what stays in no layer:", ""]
-        lines += [f"- `{name}`: {_SECRETS[name][1]}" for name in resolution.secrets]
+        lines += ["", "These files have to be there first; what is in them stays in no layer:", ""]
+        lines += [f"- `{FILES[name]}`: {SECRET_FILES[name]}" for name in resolution.secrets]
     return "\n".join(lines)
 
 

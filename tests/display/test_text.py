@@ -115,7 +115,7 @@ def test_what_is_open_is_told_by_its_address_and_how_to_stop_it() -> None:
     said = text.opened(
         Container(name="p-1", id="1", ref="p", status="running", url="http://127.0.0.1:1/lab?token=t")
     )
-    assert said == "p-1 is open at http://127.0.0.1:1/lab?token=t\nclose it:  jupyter dockerize stop p-1"
+    assert said == "http://127.0.0.1:1/lab?token=t\nstop it:  jupyter dockerize stop p-1"
 
 
 @given(st.text() | st.just(HOSTILE))

@@ -48,7 +48,7 @@ def interpreter(
     `InterpreterError` where it is no Python ≥ 3.8 or does not answer.
     """
     return probe_with(
-        _executable(path), options, env=os.environ, cwd=None, cancel=cancel or Cancel(), timeout=timeout
+        executable(path), options, env=os.environ, cwd=None, cancel=cancel or Cancel(), timeout=timeout
     )
 
 
@@ -99,7 +99,8 @@ def probe_with(
         raise InterpreterError(f"{python} is not a Python interpreter", why=str(error), fix=fix) from error
 
 
-def _executable(path: str) -> str:
+def executable(path: str) -> str:
+    """The absolute path of the program that ``path`` names. Raises `InterpreterError` where it is none."""
     named = Path(path).expanduser()
     if not os.path.lexists(named) and named.name == path and (found := shutil.which(path)):
         named = Path(found)

@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def fresh(
     """
     cancel = cancel or Cancel()
     cancel.check()
-    kernel = _installed(name)
+    kernel = installed(name)
     with _started(name, cwd) as (connection, alive), connected(connection, cancel) as channel:
         hello = channel.hello(timeout, alive=alive)
         if not hello.idle:
@@ -162,23 +163,26 @@ def _kernel(info: dict[str, Any], language: str) -> Kernel | None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", name):
         return None
     try:
-        return _installed(name)
+        return installed(name)
     except KernelError:
         return Kernel(name=name, language=language)
 
 
-def _installed(name: str) -> Kernel:
+def installed(name: str) -> Kernel:
+    """The kernelspec of that name. Raises `KernelError` where there is none, or it is not Python's."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     specs = KernelSpecManager()
     try:
         spec = specs.get_kernel_spec(name)
     except NoSuchKernel as error:
-        have = ", ".join(sorted(specs.find_kernel_specs())) or "none"
+        have = sorted(specs.find_kernel_specs())
+        near = get_close_matches(name, have, 1, 0) if have else []
         raise KernelError(
             f"there is no kernelspec {printable(name, 200)!r}",
-            why=f"there are: {have}",
-            fix="name one of these with --kernel, or an interpreter with --python",
+            why=f"there are: {', '.join(have) or 'none'}",
+            fix="name one of these, or an interpreter with --python",
+            instead=(name, *near) if near else (),
         ) from error
     except Exception as error:  # a kernel.json that is not JSON, or holds other types
         raise KernelError(

@@ -80,11 +80,18 @@ def target_of(system: System, wish: str | None) -> Target:
                 fix="choose one of them with --platform",
             )
         return Target(system.arch)
+    return named(wish)
+
+
+def named(wish: str) -> Target:
+    """The platform that ``wish`` names. Raises `UsageError` where no image is made for it."""
     match = re.fullmatch(r"linux/(amd64|arm64)(?:/v8)?", wish)
     if match is None:
+        near = f"linux/{'arm64' if re.search('arm|aarch', wish, re.I) else 'amd64'}"
         raise UsageError(
             f"{wish!r} is no platform that an image can be made for",
             fix="--platform linux/amd64 or --platform linux/arm64",
+            instead=(wish, near) if wish else ("", "--platform", near),
         )
     return Target(match[1])
 

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from ...errors import NotebookError, UsageError
@@ -142,8 +143,24 @@ def _imported(modules: Iterable[tuple[str, str]], root: Path) -> Iterator[tuple[
             yield "", Choice(kind="left-out", manager="file", name=module, reason=reason, source=file)
 
 
+def check_included(include: Iterable[str], folder: Path) -> None:
+    """Raises `UsageError` for the first that is not beside a notebook in ``folder``; reads no file."""
+    for wish in include:
+        _wished(wish, folder, folder.resolve())
+
+
 def _included(wish: str, folder: Path, root: Path) -> Iterator[tuple[str, Path, Choice | None]]:
     """Relative path and file for everything that ``wish`` names."""
+    relative, real = _wished(wish, folder, root)
+    file = folder / relative
+    if real.is_dir():
+        yield from _below(file, relative, root, stays_out(relative))
+    else:
+        yield relative, file, None
+
+
+def _wished(wish: str, folder: Path, root: Path) -> tuple[str, Path]:
+    """The relative path that ``wish`` names, and where that really is."""
     path = PurePosixPath(wish)
     if path.is_absolute() or ".." in path.parts or "\\" in wish or not wish:
         raise UsageError(
@@ -152,15 +169,28 @@ def _included(wish: str, folder: Path, root: Path) -> Iterator[tuple[str, Path, 
             fix="copy it beside the notebook, or mount it when the image is run (--mount)",
         )
     relative = _checked(path.as_posix())
-    file = folder / relative
-    real = _inside(file, root, relative)
-    named = stays_out(relative)
-    if real.is_dir():
-        yield from _below(file, relative, root, named)
-    elif stat.S_ISREG(real.stat().st_mode):
-        yield relative, file, None
-    else:
+    if not os.path.lexists(folder / relative):
+        raise _missing(wish, folder)
+    real = _inside(folder / relative, root, relative)
+    if not real.is_dir() and not stat.S_ISREG(real.stat().st_mode):
         raise UsageError(f"{shown(wish)} is no file and no folder", fix="include regular files only")
+    return relative, real
+
+
+def _missing(wish: str, folder: Path) -> UsageError:
+    """The error for what is not beside the notebook; it names what is, where that is much like it."""
+    path = PurePosixPath(wish)
+    try:
+        there = [entry.name for entry in (folder / path.parent).iterdir() if entry.name[0] != "."]
+    except OSError:
+        there = []
+    near = [str(path.parent / name) for name in get_close_matches(path.name, there, 1)]
+    return UsageError(
+        f"{shown(wish)} cannot be included",
+        why=f"there is nothing of that name in the notebook's folder, {shown(str(folder))}",
+        fix="did you mean" if near else "name a file or folder that is there, or leave it out",
+        instead=(wish, *near) if near else (),
+    )
 
 
 def _inside(file: Path, root: Path, relative: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -26,8 +27,8 @@ class CodeCell:
 
     index: int
     source: str
-
     count: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
@@ -42,8 +43,8 @@ class Notebook:
 class _Cell(TypedDict, total=False):
     cell_type: Any
     source: Any
-
     execution_count: Any
+
 
 class _File(TypedDict, total=False):
     nbformat: Any
@@ -109,8 +110,16 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = _parsed(data)
     except (ValueError, RecursionError) as error:
+        if path.suffix != ".ipynb":
+            raise NotebookError(
+                f"{path} is not a notebook",
+                why="a notebook's name ends in .ipynb",
+                fix="name the notebook; --include takes a file beside it along: "
+                f"`jupyter dockerize build NOTEBOOK.ipynb --include {shlex.quote(path.name)}`",
+            ) from error
         why = "it is empty" if not data.strip() else f"it is not JSON: {error}"
-        raise NotebookError(f"{path} is not a notebook", why=why) from error
+        fix = "open it in Jupyter and save it again, or name another notebook"
+        raise NotebookError(f"{path} is not a notebook", why=why, fix=fix) from error
     if not isinstance(content, dict):
         raise NotebookError(f"{path} is not a notebook", why="its JSON is not an object")
     return content
@@ -144,6 +153,10 @@ def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
+
+
 def _text(path: Path, index: int, source: object) -> str:
     """> multi-line string: str or list of str (nbformat 4 schema, misc.multiline_string)"""
     if isinstance(source, str):
@@ -151,7 +164,3 @@ def _text(path: Path, index: int, source: object) -> str:
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         return "".join(source)
     raise NotebookError(f"{path} is not a notebook", why=f"the source of cell {index} is not text")
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
-
-

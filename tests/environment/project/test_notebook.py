@@ -100,8 +100,10 @@ def test_what_cannot_be_read_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_outputs_may_hold_whatever_python_writes_as_json(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.ipynb"
-    cell = '{"cell_type": "code", "source": "a", "outputs": [{"data": {"application/json": %s}}]}' % text
-    path.write_text('{"nbformat": 4, "metadata": {}, "cells": [%s]}' % cell)
+    cell = '{"cell_type": "code", "source": "a", "outputs": [{"data": {"application/json": TEXT}}]}'.replace(
+        "TEXT", text
+    )
+    path.write_text('{"nbformat": 4, "metadata": {}, "cells": [CELL]}'.replace("CELL", cell))
     assert read_notebook(path).cells == (CodeCell(0, "a"),)
 
 

@@ -144,8 +144,9 @@ class Engine(Protocol):
 
         Returns when it answers; ``wait`` is how many seconds that may take. What is open already with this
         very image, ``mount`` and ``gpus`` is returned as it is, unless it has another ``port``.
-        ``mount`` is a folder of this machine: where it holds the image's notebook it takes the place of the
-        project folder, otherwise it appears in it under its own name. ``gpus`` is "all", a number or "device=0,2".
+        ``mount`` is a folder of this machine: where it holds the image's notebook it takes the place of
+        the project folder, otherwise it appears in it under its own name. ``gpus`` is "all", a number or
+        "device=0,2".
         With ``argv`` that runs instead, nothing is published unless ``port`` says so, and nothing is
         waited for. Raises `UsageError` for a port that is taken or a folder that does not exist,
         `EngineError` with the log's end where the container does not come up.

@@ -30,8 +30,11 @@ def test_a_build_is_told_in_a_few_lines_verdict_first() -> None:
     assert lines[1] == "  1.2 GB, 162 packages, 61 s, by docker"
     assert "! numpy has files that were edited [edited-files]\n    → reinstall it" in said
     assert "left out of the image on purpose: 695 Debian packages (`--json` lists them)" in said
-    assert lines[-1] == "open it:  docker run --rm -p 8888:8888 penguins"
-    assert len(lines) < 15
+    assert lines[-2:] == [
+        "open it:   jupyter dockerize run penguins",
+        "anywhere:  docker run --rm -p 8888:8888 penguins",
+    ]
+    assert len(lines) < 16
 
 
 def test_what_nobody_planned_comes_with_what_to_do() -> None:
@@ -85,7 +88,10 @@ def test_a_recipe_groups_what_it_leaves_out(tmp_path: Path) -> None:
         "left out: 239 Debian packages: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7 and 231 more\n" in said
     )
     assert "    unused; --apt NAME takes it\n" in said
-    assert said.endswith(f"docker build --secret id=ca,src=FILE -t NAME '{tmp_path}/my image'")
+    line = f"build it:  docker build --secret id=ca,src=ca.pem -t analysis '{tmp_path}/my image'"
+    assert said.endswith(f"{line}\n    ca.pem: the certificates of your network's CA, in PEM")
+    known = text.recipe(replace(value, secret_files={"ca": "/etc/ssl/our.pem"}))
+    assert known.endswith(f"--secret id=ca,src=/etc/ssl/our.pem -t analysis '{tmp_path}/my image'")
     assert len(said.splitlines()) < 10
 
 

@@ -101,7 +101,7 @@ class Background:
                 live.finish("failed", f"{OURS}\nwhy: {error!r}\nfix: {REPORT}", self._failed)
                 raise
             live.finish()
-        self._cell.show(card_of(outcome.value, self._title), outcome.text)
+        self._cell.show(card_of(outcome.value), outcome.text)
         return outcome
 
 

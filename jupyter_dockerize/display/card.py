@@ -28,7 +28,6 @@ VERDICTS = {
     "impossible": ("Could not be compared", "warn"),
 }
 NOTE = 80  # characters of what is being done
-LAST = 20  # lines of the log
 OPEN_FINDINGS = 3  # warnings in sight; errors always are, notes never
 ERROR_LINES = {"why": "why", "fix": "what to do"}  # as `DockerizeError` begins its lines
 SEVERITIES = ("error", "warning", "info")
@@ -71,8 +70,8 @@ def failed(live: Live) -> str:
     return _card("error", parts)
 
 
-def of(value: object, title: str) -> str:
-    """The card of what a verb returned; ``title`` is what it was about."""
+def of(value: object) -> str:
+    """The card of what a verb returned."""
     from ..api import Recipe
     from ..engines.base import Container
     from ..environment.compare import Comparison
@@ -203,8 +202,7 @@ def _log(live: Live) -> str:
         return f'<div class="jd-last">{_text(live.log[-1]) if live.log else "&nbsp;"}</div>'
     if live.state == "done" or not live.log:
         return ""
-    lines = "\n".join(map(plain, list(live.log)[-LAST:]))
-    return _details("the end of the log", f"<pre>{escape(lines)}</pre>")
+    return _details("the end of the log", f"<pre>{escape(chr(10).join(live.log))}</pre>")
 
 
 def _state(live: Live) -> str:
@@ -292,8 +290,8 @@ def _planned(groups: Sequence[Group]) -> str:
     return _details(meant(groups), f"<ul>{rows}</ul>")
 
 
-def _details(title: str, inner: str, *, shown: bool = False) -> str:
-    return f"<details{' open' if shown else ''}><summary>{_text(title)}</summary>{inner}</details>"
+def _details(title: str, inner: str) -> str:
+    return f"<details><summary>{_text(title)}</summary>{inner}</details>"
 
 
 def _ways(*lines: tuple[str, str]) -> str:

@@ -7,12 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..events import Event, Finding, Log, Progress, Result, Step
-from .progress import as_line, brief, note
+from ..events import Event, Finding, Log, Progress, Step
+from .progress import LAST, as_line, brief, note
 from .untrusted import last_frame, plain
 
 INTERVAL = 0.25  # seconds between two drawings: more would only load the browser
-LOG_LINES = 200
 
 
 class Live:
@@ -26,7 +25,7 @@ class Live:
         self.steps: list[Step] = []
         self.starts: list[float] = []
         self.findings: list[Finding] = []
-        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.log: deque[str] = deque(maxlen=LAST)
         self.note, self.count, self.total = "", 0, 0
         self.failed = ""
         self.state = "running"  # then done, failed or cancelled
@@ -95,6 +94,4 @@ class Live:
             self.note, self.count, self.total = brief(event.name), event.number - 1, event.total
         elif isinstance(event, Progress):
             self.note = note(event) or self.note
-        elif isinstance(event, Result):
-            return False
         return False

@@ -14,7 +14,6 @@ from ..engines.base import Engine, Image
 from ..environment.compare import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
-from ..recipe.bundle import Bundle
 from ..recipe.captions import captions
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
@@ -71,7 +70,7 @@ def build(
     image = engine.build(
         bundle,
         ref,
-        secrets=_secrets(prepared, bundle),
+        secrets=secrets_for(prepared.resolution, prepared.snapshot),
         report=_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
@@ -159,11 +158,6 @@ def _pinned(prepared: Prepared, engine: Engine, *, report: Report, cancel: Cance
         prepared.resolution, base=dataclasses.replace(base, digest=image.digest), findings=findings
     )
     return dataclasses.replace(prepared, resolution=resolution)
-
-
-def _secrets(prepared: Prepared, bundle: Bundle) -> dict[str, bytes]:
-    known = secrets_for(prepared.resolution, prepared.snapshot)
-    return {name: known[name] for name in bundle.secrets if name in known}
 
 
 def _within(step: str, caption: Callable[[str], str], report: Report) -> Callable[[Event], None]:

@@ -21,7 +21,6 @@ from ..names import project_name
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 _ONE_EXTRA = re.compile(r"\(?\s*extra\s*==\s*[\"']([A-Za-z0-9._-]+)[\"']\s*\)?")
-_PLATFORM = re.compile(r"\b(?:sys_platform|platform_\w+|os_name)\b|\bsys\.platform\b|\bos\.name\b")
 
 _MACHINES = {
     ("linux", "amd64"): "x86_64",
@@ -53,20 +52,14 @@ class Need:
         marker = self.marker
         if not marker:
             return True
-        if match := _ONE_EXTRA.fullmatch(
-            marker
-        ):  # most markers, and reading them takes a hundred times longer
+        # Most markers are this one, and reading them takes a hundred times longer.
+        if match := _ONE_EXTRA.fullmatch(marker):
             return _extra(match[1]) == extra
         parsed = _marker(marker)
         try:
             return parsed is None or parsed.evaluate({**environment, "extra": extra})
         except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
             return True
-
-    @property
-    def about_platform(self) -> bool:
-        """Whether its marker asks for the system or the machine at all; most do not, and cost nothing."""
-        return _PLATFORM.search(self.marker) is not None
 
     @property
     def requirement(self) -> str:

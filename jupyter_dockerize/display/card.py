@@ -202,7 +202,8 @@ def _log(live: Live) -> str:
         return f'<div class="jd-last">{_text(live.log[-1]) if live.log else "&nbsp;"}</div>'
     if live.state == "done" or not live.log:
         return ""
-    return _details("the end of the log", f"<pre>{escape(chr(10).join(live.log))}</pre>")
+    lines = "\n".join(live.log)
+    return _details("the end of the log", f"<pre>{escape(lines)}</pre>")
 
 
 def _state(live: Live) -> str:

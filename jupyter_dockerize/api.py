@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cancel import Cancel
+from .environment.choices import Wishes
 from .environment.model import Snapshot
 from .environment.observe.ways import Where
-from .environment.plan.planning import Plan, Wishes
+from .environment.plan.planning import Plan
 from .errors import UsageError
 from .events import Finding, Report, Step, ignore
 
 if TYPE_CHECKING:
     from .engines import Survey
     from .engines.base import Container, Engine, Image
-    from .environment.compare import Comparison
+    from .environment.comparison import Comparison
     from .export.build import Built
 
 TARGETS = ("dockerfile",)

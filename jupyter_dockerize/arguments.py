@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from textwrap import fill
 
 from . import __version__
+from .environment.choices import Wishes
 from .environment.observe.ways import Where
-from .environment.plan.planning import Wishes
 from .errors import UsageError
 from .grammar import DEFINE, QUICK, VERBS, WIDTH, Help, Parser, Verbs, epilog
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .api import Recipe
     from .engines import Survey
     from .engines.base import Container, Image
-    from .environment.compare import Comparison, Difference
+    from .environment.comparison import Comparison, Difference
     from .export.build import Built
 
 Json = dict[str, Any]

@@ -18,7 +18,7 @@ from .events import Report
 from .typed import as_typed, told
 
 if TYPE_CHECKING:
-    from .environment.compare import Comparison
+    from .environment.comparison import Comparison
 
 DONE, DIFFERENT = 0, 1
 FULL = (errno.ENOSPC, errno.EDQUOT)

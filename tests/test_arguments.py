@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.arguments import VERBS, parser, where_of, wishes_of
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
-from jupyter_dockerize.environment.plan.planning import Wishes
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.grammar import QUICK
 

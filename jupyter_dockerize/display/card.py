@@ -15,7 +15,7 @@ from .untrusted import plain
 if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines.base import Container
-    from ..environment.compare import Comparison, Difference
+    from ..environment.comparison import Comparison, Difference
     from ..environment.model import Snapshot
     from ..export.build import Built
     from .live import Live
@@ -74,7 +74,7 @@ def of(value: object) -> str:
     """The card of what a verb returned."""
     from ..api import Recipe
     from ..engines.base import Container
-    from ..environment.compare import Comparison
+    from ..environment.comparison import Comparison
     from ..environment.model import Snapshot
     from ..export.build import Built
 

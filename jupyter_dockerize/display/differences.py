@@ -11,7 +11,7 @@ from ..environment.comparison import MANAGERS, counted
 from .untrusted import plain
 
 if TYPE_CHECKING:
-    from ..environment.compare import Comparison, Difference
+    from ..environment.comparison import Comparison, Difference
 
 NAMES = 8  # of a group that are shown
 LINES = 20  # of differences of one kind that are shown

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
-from ..environment.plan.planning import Choice
 from ..events import Finding
 from ..recipe.identity import LABEL_NOTEBOOK
 from ..recipe.layout import PORT
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines import Survey
     from ..engines.base import Container, Image
-    from ..environment.compare import Comparison, Difference
+    from ..environment.comparison import Comparison, Difference
     from ..export.build import Built
 
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}

@@ -286,6 +286,3 @@ def _only_conda(conda: Iterable[CondaPackage], pip: Iterable[PipPackage]) -> int
     """conda packages that are not Python packages too, so that each is counted once."""
     names = {p.name for p in pip}
     return sum(c.name.lower().replace("_", "-").replace(".", "-") not in names for c in conda)
-
-
-__all__ = ["Comparison", "Difference", "Verdict", "compare", "compare_snapshots"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..engines.reference import Reference
+from ..environment.choices import Wishes
 from ..environment.observe.interpreter import executable
 from ..environment.observe.kernel import connection_file, installed
 from ..environment.observe.ways import Where
-from ..environment.plan.planning import Wishes
 from ..environment.plan.platform import named
 from ..environment.project.files import check_included
 from ..environment.project.notebook import read_notebook

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
-from ..environment.compare import Comparison, Difference, Verdict
+from ..environment.comparison import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions

@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
+from ..environment.choices import Wishes
 from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
 from ..environment.observe.session import executed
 from ..environment.observe.ways import Where, observe
-from ..environment.plan.planning import Plan, Wishes, make_plan, refuse
+from ..environment.plan.planning import Plan, make_plan, refuse
 from ..environment.project.files import project_of
 from ..environment.project.notebook import Notebook, current_notebook, read_notebook
 from ..environment.project.unsaved import unsaved

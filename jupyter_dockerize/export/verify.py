@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
-from ..environment.compare import Comparison, compare, compare_snapshots
-from ..environment.comparison import seen_from_the_other_side
+from ..environment.choices import Wishes
+from ..environment.compare import compare, compare_snapshots
+from ..environment.comparison import Comparison, seen_from_the_other_side
 from ..environment.model import Packages, Snapshot, ordered
-from ..environment.plan.planning import Plan, Wishes, make_plan, sorted_choices
+from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
 from ..events import Report
 from .inside import find, has_plan, probe_image, stored_plan

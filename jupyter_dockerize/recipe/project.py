@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from ..environment.plan.planning import ProjectFile
+from ..environment.choices import ProjectFile
 from ..errors import UsageError
 from . import layout
 

@@ -5,7 +5,8 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 
 from __future__ import annotations
 
-from ..environment.plan.planning import Choice, Plan
+from ..environment.choices import Choice
+from ..environment.plan.planning import Plan
 from . import layout
 from .resolution import Resolution
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_dockerize.environment.compare import Comparison, Difference
+from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
     AptPackage,
     CondaPackage,

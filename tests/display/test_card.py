@@ -15,7 +15,8 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import card
 from jupyter_dockerize.display.live import Live
 from jupyter_dockerize.engines.base import Container
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_dockerize.display.differences import PLAN, Sides, in_words, lines, meant, of_planned, sides_of
-from jupyter_dockerize.environment.compare import Comparison, Difference
+from jupyter_dockerize.environment.comparison import Comparison, Difference
 
 from .samples import LIBRARY, PATCH, PLANNED
 

@@ -13,7 +13,8 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
 from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK
 

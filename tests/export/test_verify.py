@@ -17,10 +17,11 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.docker import DockerEngine
-from jupyter_dockerize.environment.compare import Comparison
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.comparison import Comparison
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.environment.plan.packages import added
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import EngineError, VerificationError
 from jupyter_dockerize.export.inside import probe_image, stored_plan
 from jupyter_dockerize.export.verify import planned_like

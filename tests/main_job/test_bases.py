@@ -19,8 +19,8 @@ import pytest
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
-from jupyter_dockerize.environment.plan.planning import Wishes
 from jupyter_dockerize.environment.releases import BaseKind
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.export.build import build

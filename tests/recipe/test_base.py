@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, Snapshot, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe.base import choose_base

@@ -18,7 +18,7 @@ import pytest
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.docker import DockerEngine
-from jupyter_dockerize.environment.plan.planning import ProjectFile
+from jupyter_dockerize.environment.choices import ProjectFile
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.recipe import dockerfile, layout, pip, project

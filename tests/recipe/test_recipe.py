@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.choices import ProjectFile
 from jupyter_dockerize.environment.model import AptPackage, CondaPackage, Packages, PipPackage, parse
-from jupyter_dockerize.environment.plan.planning import Plan, ProjectFile
+from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.errors import NoEngineError, UsageError
 from jupyter_dockerize.recipe import locks, render
 from jupyter_dockerize.recipe.bundle import Bundle

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Python, Snapshot, Source, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import ReferenceError, UsageError  # noqa: A004
 from jupyter_dockerize.events import Event, Progress, ignore
 from jupyter_dockerize.recipe.resolution import Base, Resolution

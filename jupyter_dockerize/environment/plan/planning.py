@@ -15,12 +15,10 @@ from ...events import Finding
 from ..choices import Choice, ProjectFile, Wishes
 from ..model import (
     SCHEMA,
-    AptPackage,
     CondaPackage,
     Index,
     MissingLibrary,
     Packages,
-    PipPackage,
     Python,
     Snapshot,
     System,
@@ -215,17 +213,3 @@ def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice],
 
 def _by_name(conda: Iterable[CondaPackage]) -> tuple[CondaPackage, ...]:
     return tuple(sorted(conda, key=lambda c: (c.name, c.version, c.build)))
-
-
-__all__ = [
-    "AptPackage",
-    "Choice",
-    "PipPackage",
-    "Plan",
-    "ProjectFile",
-    "Server",
-    "Wishes",
-    "make_plan",
-    "redacted",
-    "refuse",
-]

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import Libraries, Library, Snapshot, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jupyter_dockerize.environment.choices import Choice, Wishes
 from jupyter_dockerize.environment.model import (
     Index,
     Libraries,
@@ -20,14 +21,7 @@ from jupyter_dockerize.environment.model import (
     dump,
     parse,
 )
-from jupyter_dockerize.environment.plan.planning import (
-    Choice,
-    Plan,
-    Wishes,
-    make_plan,
-    redacted,
-    refuse,
-)
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan, redacted, refuse
 from jupyter_dockerize.environment.project.files import Project
 from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.interpret.snapshot import interpret
 from jupyter_dockerize.environment.model import Snapshot
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import UsageError
 
 from ..environments import conda, pip, snapshot

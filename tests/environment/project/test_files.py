@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan, refuse
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan, refuse
 from jupyter_dockerize.environment.project import notebook as notebooks
 from jupyter_dockerize.environment.project.files import Project, project_of
 from jupyter_dockerize.errors import FindingsError, UsageError

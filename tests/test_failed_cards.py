@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -53,8 +52,8 @@ def test_a_package_that_cannot_be_locked(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.usefixtures("engine")
 def test_a_base_that_does_not_exist(tmp_path: Path, tiny: Path) -> None:
-    assert os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()
     line = f"%dockerize penguins.ipynb -t jd-test/none --python {tiny} --base python:0.0-none"
     out = fails(tmp_path, line)
     assert words(out).startswith("✗ jd-test/none was not built python:0.0-none cannot be pulled why ")

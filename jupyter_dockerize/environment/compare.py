@@ -189,7 +189,7 @@ def _conda(expected: Iterable[CondaPackage], found: Iterable[CondaPackage]) -> I
         for field, mine, theirs in (
             ("version", record.version, other.version),
             ("build", record.build, other.build),
-            ("channel", _channel(record), _channel(other)),
+            ("channel", redact.channel(record.channel), redact.channel(other.channel)),
             ("subdir", record.subdir, other.subdir),
             ("sha256", record.sha256 or "", other.sha256 or ""),
             ("md5", record.md5 or "", other.md5 or ""),
@@ -201,10 +201,6 @@ def _conda(expected: Iterable[CondaPackage], found: Iterable[CondaPackage]) -> I
             yield _different(
                 "conda", name, "package", "", f"{other.version} {other.build}".strip(), "unexpected"
             )
-
-
-def _channel(record: CondaPackage) -> str:
-    return redact.url(record.channel) if "://" in record.channel else record.channel
 
 
 def _roots(expected: Iterable[AptPackage], found: Iterable[AptPackage]) -> Iterator[Difference]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .engines.base import Container, Engine, Image
     from .environment.comparison import Comparison
     from .export.build import Built
+    from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
 NO_NOTEBOOK = Finding(
@@ -43,7 +44,7 @@ class Recipe:
     files: tuple[str, ...]
     plan: Plan
     base: str
-    secrets: tuple[str, ...]
+    secrets: tuple[SecretId, ...]
     secret_files: Mapping[str, str] = field(default_factory=dict)  # those that are one file of this machine
     name: str = "analysis"  # of the image, as the line that builds it says
     findings: tuple[Finding, ...]

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..events import Finding
+from ..recipe.identity import run_line
 from . import text
 from .differences import PLAN, Group, Line, Sides, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
@@ -98,7 +99,7 @@ def built(value: Built) -> str:
     about = " · ".join((*counted, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
     differences, findings = _differences(value.differences), _findings(value.findings)
-    open_it = _ways(("open it", f"%dockerize run {plain(value.ref)}"), ("anywhere", text.run_line(value.ref)))
+    open_it = _ways(("open it", f"%dockerize run {value.ref}"), ("anywhere", run_line(value.ref)))
     parts = [
         _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",
@@ -129,7 +130,7 @@ def opened(value: Container) -> str:
         address = escape(plain(value.url), quote=True)
         link = f'<a href="{address}" target="_blank" rel="noopener">{_text(value.url)}</a>'
         parts.append(f"<p>{link}</p>")
-    parts.append(_ways(("stop it", f"%dockerize stop {plain(value.name)}")))
+    parts.append(_ways(("stop it", f"%dockerize stop {value.name}")))
     parts.append(f'<p class="jd-soft jd-foot">{_text(value.note)}</p>' if value.note else "")
     return _card("success", parts)
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
-from ..recipe.identity import LABEL_NOTEBOOK
-from ..recipe.layout import PORT
-from ..recipe.readme import FILES, SECRET_FILES
+from ..recipe.identity import LABEL_NOTEBOOK, run_line
+from ..recipe.secrets import CONTENTS, FILES
 from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -35,11 +34,6 @@ REPLACED = "(replaced)"  # stands for the name of an image that lost it to anoth
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
 COMMAND = "jupyter dockerize"
 WIDTH = 100  # characters of a line of package names
-
-
-def run_line(ref: str) -> str:
-    """The one line that opens the image wherever it is."""
-    return f"docker run --rm -p {PORT}:{PORT} {plain(ref)}"
 
 
 def size(count: int) -> str:
@@ -170,7 +164,7 @@ def build(value: Built, program: str = COMMAND) -> str:
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
     parts += [
         planned(value.differences),
-        f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(value.ref)}",
+        f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(plain(value.ref))}",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -189,8 +183,7 @@ def recipe(value: Recipe) -> str:
 def build_line(value: Recipe) -> str:
     """The line that builds the recipe's image."""
     files = (f"id={name},src={plain(value.secret_files.get(name, FILES[name]))}" for name in value.secrets)
-    asked = value.plan.foreign or value.plan.wishes.platform
-    platform = ["--platform", value.plan.platform] if asked else []
+    platform = ["--platform", value.plan.build_platform] if value.plan.build_platform else []
     handed = [word for file in files for word in ("--secret", file)]
     folder = plain(str(value.folder))
     return shlex.join(["docker", "build", *platform, *handed, "-t", value.name, folder])
@@ -199,7 +192,7 @@ def build_line(value: Recipe) -> str:
 def secrets(value: Recipe) -> list[str]:
     """What to put into the files that the build line names and that are not there yet."""
     return [
-        f"    {FILES[name]}: {SECRET_FILES[name]}" for name in value.secrets if name not in value.secret_files
+        f"    {FILES[name]}: {CONTENTS[name]}" for name in value.secrets if name not in value.secret_files
     ]
 
 

@@ -127,7 +127,7 @@ class DockerEngine:
         """See `Engine.build`."""
         name = _taggable(ref)
         connection, builder = self._connected(), self._its_builder()
-        wanted = {key: data for key, data in secrets.items() if key in bundle.secrets}
+        wanted: dict[str, bytes] = {key: data for key, data in secrets.items() if key in bundle.secrets}
         self._sweep()
         temporary = ownership.building()
         try:

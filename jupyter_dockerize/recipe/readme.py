@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from ..environment.choices import Choice
 from ..environment.plan.planning import Plan
-from . import layout
+from . import layout, secrets
+from .identity import run_line
 from .resolution import Resolution
 
 README = "README.md"
 
-# What a build is handed, by the secret's id: what the file is called, and what is in it.
-FILES = {"ca": "ca.pem", "netrc": "netrc"}
-SECRET_FILES = {
-    "ca": "the certificates of your network's CA, in PEM",
-    "netrc": "the logins of the package indexes, each as: machine HOST login USER password PASSWORD",
-}
 _KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
 
 
@@ -41,13 +36,13 @@ def _title(plan: Plan) -> str:
 
 
 def _commands(plan: Plan, resolution: Resolution) -> str:
-    options = "".join(f" --secret id={name},src={FILES[name]}" for name in resolution.secrets)
-    if plan.foreign or plan.wishes.platform:
-        options += f" --platform {plan.platform}"
+    options = "".join(f" --secret id={name},src={secrets.FILES[name]}" for name in resolution.secrets)
+    if plan.build_platform:
+        options += f" --platform {plan.build_platform}"
     lines = [
         "```sh",
         f"docker build{options} -t analysis .",
-        f"docker run --rm -p {layout.PORT}:{layout.PORT} analysis",
+        run_line("analysis"),
         "```",
         "",
         "Type them in this folder. The second prints the address to open. Where something else has port "
@@ -56,7 +51,7 @@ def _commands(plan: Plan, resolution: Resolution) -> str:
     ]
     if resolution.secrets:
         lines += ["", "These files have to be there first; what is in them stays in no layer:", ""]
-        lines += [f"- `{FILES[name]}`: {SECRET_FILES[name]}" for name in resolution.secrets]
+        lines += [f"- `{secrets.FILES[name]}`: {secrets.CONTENTS[name]}" for name in resolution.secrets]
     return "\n".join(lines)
 
 

@@ -76,11 +76,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
         *_image(plan, resolution, identity.labels(stored, resolution), kernels=bool(kernels)),
     ]
     files[DOCKERFILE] = dockerfile.write(steps, features).encode()
-    return Bundle(
-        files,
-        secrets=resolution.secrets,
-        platform=plan.platform if plan.foreign or plan.wishes.platform else None,
-    )
+    return Bundle(files, secrets=resolution.secrets, platform=plan.build_platform)
 
 
 def _base(plan: Plan, resolution: Resolution) -> list[Step]:

@@ -13,6 +13,9 @@ from typing import Literal
 Feature = Literal["mounts", "chown-copy"]
 """What a builder can: ``mounts`` secret and cache mounts (BuildKit), ``chown-copy`` COPY --chown."""
 
+SecretId = Literal["ca", "netrc"]
+"""What a build may have to be handed: a CA bundle in PEM, the logins of package indexes."""
+
 CLASSIC: frozenset[Feature] = frozenset({"chown-copy"})
 BUILDKIT: frozenset[Feature] = frozenset({"mounts", "chown-copy"})
 
@@ -36,7 +39,7 @@ class From:
 class Secret:
     """A secret file that exists while this step runs; the step must also work without it."""
 
-    id: Literal["ca", "netrc"]
+    id: SecretId
     target: str
 
 

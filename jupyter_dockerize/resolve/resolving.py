@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -21,6 +20,7 @@ from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
+from ..recipe.steps import SecretId
 from . import additions, debian, uv
 from .credentials import Access, access_of
 from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
@@ -220,9 +220,9 @@ class _Work:
         except futures.TimeoutError:
             return RegistryError("the registry does not answer", why="it did not answer in time")
 
-    def secrets(self) -> tuple[Literal["ca", "netrc"], ...]:
+    def secrets(self) -> tuple[SecretId, ...]:
         """What the build has to be handed."""
-        wanted: list[Literal["ca", "netrc"]] = []
+        wanted: list[SecretId] = []
         if self.plan.ca:
             wanted.append("ca")
             if self.access.ca is None:

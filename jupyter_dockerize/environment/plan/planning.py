@@ -69,6 +69,11 @@ class Plan:
     schema: int = SCHEMA
 
     @property
+    def build_platform(self) -> str | None:
+        """What a builder has to be told; None where its own platform is the one."""
+        return self.platform if self.foreign or self.wishes.platform else None
+
+    @property
     def fingerprint(self) -> str:
         """Of the redacted packages, so that a plan and its stored form have the same."""
         return fingerprint(self.python, redact.packages(self.packages))

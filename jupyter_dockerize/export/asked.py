@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..engines.reference import Reference
 from ..environment.choices import Wishes
 from ..environment.observe.interpreter import executable
-from ..environment.observe.kernel import connection_file, installed
+from ..environment.observe.kernel import installed
+from ..environment.observe.running import connection_file
 from ..environment.observe.ways import Where
 from ..environment.plan.platform import named
 from ..environment.project.files import check_included

@@ -41,16 +41,67 @@ def the_one() -> str:
 
 def running() -> list[tuple[Path, str]]:
     """The connection file of each kernel that runs here, and the name of its notebook, "" where unknown."""
-    from jupyter_core.paths import jupyter_runtime_dir
-
     found = []
-    for file in sorted(Path(jupyter_runtime_dir()).glob("kernel-*.json")):
-        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            info = json.loads(file.read_bytes()[: 1 << 16])
+    for file in _known()[1]:
+        with suppress(KernelError, OSError, ValueError, TypeError, LookupError):
+            info = connection(file)
             if _answers(info):
                 session = info.get("jupyter_session")
                 found.append((file, printable(Path(session).name, 80) if isinstance(session, str) else ""))
     return found
+
+
+def connection_file(target: str) -> Path:
+    """The connection file that ``target`` means (see `kernel.live`). Raises `KernelError`."""
+    path = Path(target).expanduser()
+    folder, known = _known()
+    if path.suffix == ".ipynb":
+        found = [file for file in known if _is_for(file, path)]
+    elif path.suffix == ".json" or len(path.parts) != 1:
+        found = [path] if path.is_file() else []
+    else:
+        found = [file for file in known if _id(file).startswith(target)]
+        found = [file for file in found if _id(file) == target] or found
+    if len(found) == 1:
+        return found[0].absolute()
+    if found:
+        ids = ", ".join(_id(file) for file in found[:5])
+        raise KernelError(f"{target} means more than one kernel", why=ids, fix="give the whole id")
+    raise KernelError(
+        f"there is no running kernel {target}",
+        why=f"{folder} has {len(known)} connection files, and none of them is meant",
+        fix="give a kernel's id, its connection file, or the notebook that it was started for",
+    )
+
+
+def connection(file: Path) -> dict[str, Any]:
+    """What a connection file says: ports and key, who signs, which notebook. Raises `KernelError`."""
+    try:
+        with file.open("rb") as stream:
+            info = json.loads(stream.read(1 << 16))
+    except OSError as error:
+        raise KernelError(f"{file} cannot be read", why=error.strerror or str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise KernelError(f"{file} is not a connection file", why="it is not JSON") from error
+    if not isinstance(info, dict) or not {"shell_port", "control_port", "key"} <= info.keys():
+        raise KernelError(f"{file} is not a connection file", why="it names no ports")
+    return info
+
+
+def _is_for(file: Path, notebook: Path) -> bool:
+    try:
+        session = connection(file).get("jupyter_session")
+        return isinstance(session, str) and session != "" and Path(session).samefile(notebook)
+    except (KernelError, OSError, ValueError):
+        return False
+
+
+def _known() -> tuple[Path, list[Path]]:
+    """Jupyter's folder for running kernels, and the connection files in it."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    folder = Path(jupyter_runtime_dir())
+    return folder, sorted(folder.glob("kernel-*.json"))
 
 
 def _answers(info: dict[str, Any]) -> bool:

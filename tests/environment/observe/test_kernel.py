@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -18,7 +17,7 @@ from nbclient import NotebookClient
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.observe import kernel as kernels
-from jupyter_dockerize.environment.observe.kernel import connection_file, fresh, live
+from jupyter_dockerize.environment.observe.kernel import fresh, live
 from jupyter_dockerize.environment.observe.probing import Observed
 from jupyter_dockerize.errors import CancelledError, KernelError
 
@@ -188,28 +187,7 @@ def test_a_kernel_of_nbclient(tmp_path: Path, kernelspecs: Callable[..., str], o
         assert names(live(client.km.connection_file).facts) == names(busy)
 
 
-# ── which kernel is meant ───────────────────────────────────────────────────────────────────────
-
-
-def test_a_kernel_is_named_by_file_id_beginning_or_notebook(
-    kernelspecs: Callable[..., str], tmp_path: Path
-) -> None:
-    runtime, notebook = tmp_path / "runtime", tmp_path / "sales.ipynb"
-    runtime.mkdir()
-    notebook.touch()
-    for name, session in (("abc1", str(notebook)), ("abc2", ""), ("abc", "/gone.ipynb")):
-        info = {"shell_port": 1, "control_port": 2, "key": "", "jupyter_session": session}
-        (runtime / f"kernel-{name}.json").write_text(json.dumps(info))
-    first = runtime / "kernel-abc1.json"
-    assert connection_file("abc1") == first
-    assert connection_file(str(first)) == first
-    assert connection_file(str(notebook)) == first
-    assert connection_file("abc") == runtime / "kernel-abc.json", "a whole id is no beginning"
-    with pytest.raises(KernelError, match="more than one"):
-        connection_file("ab")
-    for nobody in ("xyz", "../kernel-abc1", "/no/such.json", str(tmp_path / "other.ipynb"), "\0", ""):
-        with pytest.raises(KernelError):
-            connection_file(nobody)
+# ── connection files that nobody serves ─────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

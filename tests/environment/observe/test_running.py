@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_dockerize.environment.observe.running import the_one
+from jupyter_dockerize.environment.observe.running import connection_file, the_one
 from jupyter_dockerize.errors import KernelError
 
 
@@ -28,7 +28,8 @@ def port() -> Iterator[int]:
 
 def written(folder: Path, name: str, port: int, **more: str) -> Path:
     file = folder / f"kernel-{name}.json"
-    file.write_text(json.dumps({"ip": "127.0.0.1", "shell_port": port, "transport": "tcp", **more}))
+    info = {"ip": "127.0.0.1", "shell_port": port, "control_port": 2, "key": "", "transport": "tcp"}
+    file.write_text(json.dumps(info | more))
     return file
 
 
@@ -62,3 +63,20 @@ def test_where_none_runs_other_ways_are_named(folder: Path) -> None:
     with pytest.raises(KernelError) as error:
         the_one()
     assert "kernel:NAME or python:PATH" in error.value.fix
+
+
+def test_a_kernel_is_named_by_file_id_beginning_or_notebook(folder: Path) -> None:
+    notebook = folder / "sales.ipynb"
+    notebook.touch()
+    first = written(folder, "abc1", 1, jupyter_session=str(notebook))
+    written(folder, "abc2", 1, jupyter_session="")
+    whole = written(folder, "abc", 1, jupyter_session="/gone.ipynb")
+    assert connection_file("abc1") == first
+    assert connection_file(str(first)) == first
+    assert connection_file(str(notebook)) == first
+    assert connection_file("abc") == whole, "a whole id is no beginning"
+    with pytest.raises(KernelError, match="more than one"):
+        connection_file("ab")
+    for nobody in ("xyz", "../kernel-abc1", "/no/such.json", str(folder / "other.ipynb"), "\0", ""):
+        with pytest.raises(KernelError):
+            connection_file(nobody)

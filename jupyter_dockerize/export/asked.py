@@ -9,7 +9,7 @@ from ..environment.observe.kernel import installed
 from ..environment.observe.running import connection_file
 from ..environment.observe.ways import Where
 from ..environment.plan.platform import named
-from ..environment.project.files import check_included
+from ..environment.project.included import check_included
 from ..environment.project.notebook import read_notebook
 from ..errors import KernelError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from .naming import image_name

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.project.secrets import kinds, scan_file, scan_notebook
+from jupyter_dockerize.environment.project.secrets import scan_file, scan_notebook
+from jupyter_dockerize.environment.project.tokens import kinds
 
 LETTERS = string.ascii_letters + string.digits
 

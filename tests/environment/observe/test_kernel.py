@@ -141,25 +141,17 @@ def test_an_idle_kernel_elsewhere_answers_by_its_channel(start: Start, other: Pa
     assert "humanize" in names(live(elsewhere(kernel, tmp_path)).facts)
 
 
-def test_a_cancelled_look_leaves_no_subshell_behind(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_look_leaves_no_subshell_behind(
+    start: Start, monkeypatch: pytest.MonkeyPatch, cancelled_by: Callable[[Path], Cancel]
+) -> None:
     kernel = start()
     threads = "__import__('threading').active_count()"
     before = kernel.value(threads)
-    cancel = Cancel()
     here = Path(kernel.file).with_name("probing")
     slow = f"(__import__('pathlib').Path({str(here)!r}).touch(), __import__('time').sleep(1))"
     monkeypatch.setattr("jupyter_dockerize.environment.observe.probing.expression", lambda options: slow)
-
-    def cancel_when_probing() -> None:
-        while not here.exists():
-            pass
-        cancel.cancel()
-
-    watcher = threading.Thread(target=cancel_when_probing)
-    watcher.start()
     with pytest.raises(CancelledError):
-        live(kernel.file, cancel=cancel)
-    watcher.join()
+        live(kernel.file, cancel=cancelled_by(here))
     assert kernel.value(threads) == before
 
 
@@ -303,21 +295,13 @@ def test_a_kernel_that_never_answers_is_given_up(kernelspecs: Callable[..., str]
         fresh(kernelspecs("mute", ["/bin/sleep", "600"]), timeout=0.5)
 
 
-def test_cancelling_ends_a_start(kernelspecs: Callable[..., str], tmp_path: Path) -> None:
+def test_cancelling_ends_a_start(
+    kernelspecs: Callable[..., str], tmp_path: Path, cancelled_by: Callable[[Path], Cancel]
+) -> None:
     started = tmp_path / "started"
     name = kernelspecs("mute", ["/bin/sh", "-c", f"touch {started}; sleep 600"])
-    cancel = Cancel()
-
-    def cancel_when_started() -> None:
-        while not started.exists():
-            pass
-        cancel.cancel()
-
-    watcher = threading.Thread(target=cancel_when_started)
-    watcher.start()
     with pytest.raises(CancelledError):
-        fresh(name, cancel=cancel)
-    watcher.join()
+        fresh(name, cancel=cancelled_by(started))
 
 
 def test_nothing_is_started_once_cancelled(kernelspecs: Callable[..., str], tmp_path: Path) -> None:

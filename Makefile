@@ -13,6 +13,7 @@ help:  ## what there is
 install: $(STAMP)  ## .venv with the package and everything that tests and checks need
 
 $(STAMP): pyproject.toml
+	@echo "installing into $(VENV): half a minute to a minute, 0.4 GB, once"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "uv>=0.5.20"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[test,check,demo]"

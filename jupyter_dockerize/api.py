@@ -7,23 +7,25 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cancel import Cancel
+from .environment.choices import Wishes
 from .environment.model import Snapshot
 from .environment.observe.ways import Where
-from .environment.plan.planning import Plan, Wishes
-from .environment.project.notebook import read_notebook
+from .environment.plan.planning import Plan
 from .errors import UsageError
 from .events import Finding, Report, Step, ignore
 
 if TYPE_CHECKING:
     from .engines import Survey
     from .engines.base import Container, Engine, Image
-    from .environment.compare import Comparison
+    from .environment.comparison import Comparison
     from .export.build import Built
+    from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
 NO_NOTEBOOK = Finding(
@@ -42,17 +44,22 @@ class Recipe:
     files: tuple[str, ...]
     plan: Plan
     base: str
-    secrets: tuple[str, ...]
+    secrets: tuple[SecretId, ...]
+    secret_files: Mapping[str, str] = field(default_factory=dict)  # those that are one file of this machine
+    name: str = "analysis"  # of the image, as the line that builds it says
     findings: tuple[Finding, ...]
 
 
 def snapshot(
     where: Where, *, hashes: bool = False, report: Report = ignore, cancel: Cancel | None = None
 ) -> Snapshot:
-    """What is running. ``hashes`` also looks for files that were edited after install."""
-    from .export.prepare import look
+    """What is running, and what is wrong with it and with the notebook.
 
-    return look(where, hashes=hashes, report=report, cancel=cancel or Cancel())
+    ``hashes`` also looks for files that were edited after install.
+    """
+    from .export.prepare import look_with_notebook
+
+    return look_with_notebook(where, hashes=hashes, report=report, cancel=cancel or Cancel())
 
 
 def recipe(
@@ -66,13 +73,15 @@ def recipe(
     cancel: Cancel | None = None,
 ) -> Recipe:
     """Writes the Dockerfile and its files to ``folder``, which is made, or must be empty."""
+    from .export.asked import check, suggested
     from .export.prepare import prepare
     from .recipe.steps import BUILDKIT
     from .recipe.writing import check_folder
+    from .resolve.credentials import files_for
 
     if to not in TARGETS:
         raise UsageError(f"no target is called {to!r}", fix=f"there is: {', '.join(TARGETS)}")
-    _check(where, wishes)
+    check(where, wishes)
     check_folder(folder)
     prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel or Cancel())
     bundle = prepared.bundle(BUILDKIT)
@@ -83,6 +92,8 @@ def recipe(
         plan=prepared.plan,
         base=prepared.resolution.base.ref,
         secrets=bundle.secrets,
+        secret_files=files_for(prepared.resolution, prepared.snapshot),
+        name=(where.notebook and suggested(where.notebook.stem)) or "analysis",
         findings=prepared.findings,
     )
 
@@ -103,25 +114,14 @@ def build(
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
+    from .export.asked import check, image_of
     from .export.build import build as build_image
-    from .export.naming import image_name
     from .export.prepare import prepare
-    from .image.reference import Reference
 
     started = time.monotonic()
     cancel = cancel or Cancel()
-    _check(where, wishes)
-    if ref is None:
-        if where.notebook is None:
-            raise UsageError(
-                "the image has no name",
-                why="no notebook is known that it could be called after",
-                fix="name the notebook, or the image with -t NAME",
-            )
-        target = image_name(where.notebook)
-    else:
-        Reference.parse(ref)
-        target = ref
+    check(where, wishes)
+    target = image_of(where, ref)
     chosen = _engine(engine)
     prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel)
     built = build_image(
@@ -144,36 +144,35 @@ def verify(
     source: str | None = None,
     *,
     engine: str = "auto",
+    here: bool = False,
+    hashes: bool = False,
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Comparison:
-    """Does the image hold what it was planned to hold, or what ``source`` holds now?"""
-    from .export.source import snapshot_of, where_of
+    """Does the image hold what it was planned to hold, or what ``source`` holds now?
+
+    ``here``: this process is the kernel that the source ``live`` means. ``hashes`` also looks for files
+    that were edited after install and kept their size.
+    """
     from .export.verify import verify as verify_image
 
-    chosen = _engine(engine)
     cancel = cancel or Cancel()
-    subject: Where | Snapshot | None = None
-    if source is not None:
-        live = source.partition(":")[0] in ("kernel", "python", "live")
-        subject = (
-            where_of(source) if live else snapshot_of(source, lambda: chosen, report=report, cancel=cancel)
-        )
-    return verify_image(chosen, ref, subject, report=report, cancel=cancel)
+    return verify_image(_engine(engine), ref, source, here=here, hashes=hashes, report=report, cancel=cancel)
 
 
 def diff(
-    a: str, b: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None
+    a: str,
+    b: str,
+    *,
+    engine: str = "auto",
+    here: bool = False,
+    report: Report = ignore,
+    cancel: Cancel | None = None,
 ) -> Comparison:
-    """What ``b`` has otherwise than ``a``."""
-    from .environment.compare import compare_snapshots
-    from .export.source import snapshot_of
+    """What ``b`` has otherwise than ``a``; ``here`` as for `verify`."""
+    from .export.verify import diff as diff_of
 
-    cancel = cancel or Cancel()
-    first, second = (
-        snapshot_of(source, lambda: _engine(engine), report=report, cancel=cancel) for source in (a, b)
-    )
-    return compare_snapshots(first, second)
+    return diff_of(a, b, lambda: _engine(engine), here=here, report=report, cancel=cancel or Cancel())
 
 
 def run(
@@ -188,7 +187,8 @@ def run(
 ) -> Container:
     """Opens the image: its JupyterLab on a free port of this machine, with a token.
 
-    Returns when it answers. Raises `UsageError` where there is no such image, folder or port.
+    What is open like this already is not opened twice. Returns when it answers. Raises `UsageError` where
+    there is no such image, folder or port.
     """
     report(Step(1, 1, f"Opening {ref}"))
     return _engine(engine).start(
@@ -221,18 +221,6 @@ def engines() -> Survey:
     from .engines import survey
 
     return survey()
-
-
-def _check(where: Where, wishes: Wishes) -> None:
-    """What can be told from the arguments alone, before an engine is asked."""
-    if where.notebook is not None:
-        read_notebook(where.notebook)
-    if wishes.include and where.notebook is None:
-        raise UsageError(
-            f"{wishes.include[0]} cannot be included",
-            why="files are taken from beside the notebook, and none is known",
-            fix="name the notebook",
-        )
 
 
 def _engine(name: str) -> Engine:

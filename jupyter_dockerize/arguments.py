@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from textwrap import fill
 
 from . import __version__
+from .environment.choices import Wishes
 from .environment.observe.ways import Where
-from .environment.plan.planning import Wishes
 from .errors import UsageError
-from .grammar import DEFINE, VERBS, WIDTH, Help, Parser, Verbs, epilog
+from .grammar import DEFINE, QUICK, VERBS, WIDTH, Help, Parser, Verbs, epilog
 
 __all__ = ["VERBS", "Parser", "parser", "where_of", "wishes_of"]
 
@@ -29,7 +29,7 @@ def parser(prog: str, *, magic: bool = False, defaults: Mapping[str, object] | N
         usage=f"%(prog)s {'[VERB]' if magic else 'VERB'} [options]",
         description=fill(
             "The environment that is running now becomes an image, and is proven to equal it."
-            + (" Without a verb: build." if magic else ""),
+            + f" Without a verb{'' if magic else ', but with a notebook'}: build.",
             WIDTH,
         ),
         formatter_class=Help,
@@ -40,10 +40,12 @@ def parser(prog: str, *, magic: bool = False, defaults: Mapping[str, object] | N
     verbs = top.add_subparsers(
         title="verbs", prog=prog, dest="verb", metavar="VERB", required=True, parser_class=Parser
     )  # fmt: skip
+    shared = Verbs(verbs, prog, magic)
     for verb in VERBS:
-        DEFINE[verb](Verbs(verbs, prog, magic))
+        DEFINE[verb](shared)
     top.verbs = dict(verbs.choices)
-    for made in top.verbs.values():
+    for verb, made in top.verbs.items():
+        shared.output(made, progress=verb not in QUICK)
         known = {action.dest for action in made._actions}
         made.set_defaults(**{name: value for name, value in (defaults or {}).items() if name in known})
     return top
@@ -57,7 +59,9 @@ def where_of(args: argparse.Namespace) -> Where:
         raise UsageError(f"{both} name different environments", fix="give one of them")
     for name in named:
         if not getattr(args, name):
-            raise UsageError(f"--{name} names nothing", fix=f"`-h` shows what --{name} takes")
+            raise UsageError(
+                f"--{name} names nothing", fix=f"`jupyter dockerize {args.verb} -h` shows what it takes"
+            )
     return Where(
         here=args.magic and not named,
         notebook=args.notebook,

@@ -21,6 +21,16 @@ TITLES = {
     "diff": "Comparing {}",
     "run": "Opening {}",
 }
+FAILED = {
+    "build": "{} was not built",
+    "recipe": "The recipe of {} was not written",
+    "snapshot": "{} could not be looked at",
+    "verify": "{} could not be compared",
+    "diff": "{} could not be compared",
+    "run": "{} was not opened",
+}
+OURS = "this is a fault of jupyter-dockerize"
+REPORT = "please report it, with what was typed"
 
 
 class Background:
@@ -30,9 +40,10 @@ class Background:
     """
 
     def __init__(self, args: argparse.Namespace, *, alone: bool = True) -> None:
-        """``alone``: nobody waits who would be told of a failure, so the display says it."""
+        """``alone``: nobody waits who would be told of a failure at once."""
         self._args, self._alone = args, alone
         self._title = TITLES[args.verb].format(_subject(args))
+        self._failed = FAILED[args.verb].format(_subject(args))
         self._cell = Cell(self._title) if in_notebook() else None
         self._task: Task[Outcome] = Task(self._work)
 
@@ -54,8 +65,8 @@ class Background:
         self._task.cancel()
         self._task.wait(PATIENCE)
 
-    def wait(self) -> None:
-        """Waits for the end. Raises what the work raised; an interrupt cancels it.
+    def wait(self) -> Any:
+        """What the verb gave: of a build the `Built`. Raises what the work raised; an interrupt cancels it.
 
         An image that is not the same environment raises `VerificationError`; it is kept.
         """
@@ -67,11 +78,12 @@ class Background:
                 why=outcome.json["summary"],
                 fix="the image was kept, so that you can look into it" if built else "",
             )
+        return outcome.value
 
     def _work(self, cancel: Cancel) -> Outcome:
         if self._cell is None:
             # In the background nothing may write between the lines that are being typed.
-            with reporter("none" if self._alone else None) as printer:
+            with reporter("none" if self._alone else None, logs=self._args.verb != "run") as printer:
                 outcome = perform(self._args, printer.report, cancel)
             print(outcome.text)
             return outcome
@@ -82,13 +94,14 @@ class Background:
                 live.finish("cancelled", error.what if self._alone else "")
                 raise
             except DockerizeError as error:
-                live.finish("failed", str(error) if self._alone else "")
+                live.finish("failed", str(error), self._failed)
+                error.on_card = not self._alone
                 raise
             except BaseException as error:
-                live.finish("failed", f"a fault of jupyter-dockerize: {error!r}" if self._alone else "")
+                live.finish("failed", f"{OURS}\nwhy: {error!r}\nfix: {REPORT}", self._failed)
                 raise
             live.finish()
-        self._cell.show(card_of(outcome.value, self._title), outcome.text)
+        self._cell.show(card_of(outcome.value), outcome.text)
         return outcome
 
 

@@ -52,16 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: Sequence[str]) -> int:
-    from .arguments import parser
-
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        argcomplete.autocomplete(parser(PROGRAM))
-    from .config import load
+        from .arguments import parser
 
-    outcome = _run(parser(PROGRAM, defaults=load().options()).parse_args(words))
-    return outcome.status
+        argcomplete.autocomplete(parser(PROGRAM))
+    if not words:  # as docker does: who types only the name wants to know what there is
+        from .arguments import parser
+
+        parser(PROGRAM).print_help()
+        return 0
+    from .typed import parse
+
+    return _run(parse(words, PROGRAM)).status
 
 
 def _run(args: argparse.Namespace) -> Outcome:
@@ -70,7 +74,8 @@ def _run(args: argparse.Namespace) -> Outcome:
     from .foreground import wait_for
     from .verbs import perform
 
-    with reporter(args.progress) as printer:
+    # Quick verbs have no progress to show.
+    with reporter(getattr(args, "progress", "none"), logs=args.verb != "run") as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         too_late()
         if isinstance(printer, JsonPrinter):

@@ -31,13 +31,18 @@ class DockerizeError(Exception):
 
     ``what`` is one sentence without a full stop, ``why`` the cause where it is known,
     ``fix`` the next thing to do. ``str()`` gives all that is there, a line each.
+
+    Commands stand in backticks as on the command line, `jupyter dockerize VERB …`; faces write them
+    as they are typed there. ``instead`` is the typed word that was wrong ("" for one that is missing)
+    and the words to type in its place; of that faces make the whole line (`typed.told`).
     """
 
     exit_status = 70
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, why: str = "", fix: str = "", instead: Sequence[str] = ()) -> None:
         super().__init__(what)
-        self.what, self.why, self.fix = what, why, fix
+        self.what, self.why, self.fix, self.instead = what, why, fix, tuple(instead)
+        self.on_card = False  # whether a card above the traceback tells all of it
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -48,11 +53,19 @@ class DockerizeError(Exception):
         return "\n".join(lines)
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback: the cause is the user's, not in our code."""
+        """What IPython shows instead of a traceback: the cause is the user's, not in our code.
+
+        Where a card tells it all, what and why on one line, for logs that have no cards.
+        """
+        told = str(self)
+        if self.on_card:
+            told = f"{self.what}{f' ({self.why})' if self.why else ''}; the card says what to do".replace(
+                "\n", " "
+            )
         return [
             (f"{type(self).__name__}: " if n == 0 else "")
             + "".join(char if char.isprintable() else " " for char in line)
-            for n, line in enumerate(str(self).splitlines())
+            for n, line in enumerate(told.splitlines())
         ]
 
 
@@ -90,10 +103,12 @@ class FindingsError(DockerizeError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         first = findings[0]
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        codes = " ".join(f"--allow {code}" for code in sorted({f.code for f in findings}))
+        allow = [word for code in sorted({f.code for f in findings}) for word in ("--allow", code)]
+        accept = f"accept it with {' '.join(allow)}"
         super().__init__(
             f"{first.message}{more}",
-            fix=f"{first.fix}; or accept it with {codes}" if first.fix else codes,
+            fix=f"{first.fix}; or {accept}" if first.fix else accept,
+            instead=("", *allow),
         )
         self.findings = tuple(findings)
 
@@ -133,5 +148,5 @@ class CancelledError(DockerizeError):
 
     exit_status = 130
 
-    def __init__(self, what: str = "cancelled") -> None:
+    def __init__(self, what: str = "cancelled; nothing was left behind") -> None:
         super().__init__(what)

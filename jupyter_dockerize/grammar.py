@@ -17,19 +17,27 @@ VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
     "run", "ps", "stop", "logs", "images", "engines",
 )  # fmt: skip
-WIDTH = 88  # characters of a line of help
+QUICK = ("ps", "stop", "logs", "images", "engines")  # over before any progress could be seen
+WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
-HERE = "the notebook's own kernelspec, else the interpreter that runs this; or the one of"
+HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
+HASHES = "also look for files edited after install"
 STATUS = """\
 exit status:
   0 done   1 different, or a finding that stops the work   2 not typed right
-  3 no engine   4 the engine or a registry failed   70 a fault of ours   130 cancelled"""
+  3 no engine   4 the engine or a registry failed   70 a fault of ours
+  130 cancelled"""
 
 
 class Parser(argparse.ArgumentParser):
     """Raises `UsageError` where argparse would print and leave the process."""
 
     verbs: dict[str, Parser]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(add_help=False, **options)
+        self._positionals.title = "arguments"
+        self.add_argument("-h", "--help", action="help", help="this help, and nothing else")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}", fix=f"`{self.prog} -h` shows how it is typed")
@@ -38,6 +46,11 @@ class Parser(argparse.ArgumentParser):
 class Help(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=WIDTH)
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse._SubParsersAction):  # the verbs, without a line that says VERB
+            return "".join(map(super()._format_action, action._get_subactions()))
+        return super()._format_action(action)
 
 
 class Verbs:
@@ -55,28 +68,31 @@ class Verbs:
             name,
             help=summary,
             usage=f"%(prog)s {typed}".rstrip(),
-            description=fill(f"{summary[0].upper()}{summary[1:]}. {text}".strip(), WIDTH),
+            description=fill(
+                f"{summary[0].upper()}{summary[1:]}{'' if summary.endswith('?') else '.'} {text}", WIDTH
+            ),
             epilog=_examples([(f"{prog} {line}".rstrip(), gives) for line, gives in examples]),
             formatter_class=Help,
             allow_abbrev=False,
         )
-        made.add_argument("--json", action="store_true", help=self._json())
-        if not self.magic:
-            made.add_argument(
-                "--progress",
-                choices=PROGRESS,
-                help="how progress is shown on stderr (rich in a terminal, plain elsewhere)",
-            )
+        made.set_defaults(magic=self.magic)
         return made
 
-    def _json(self) -> str:
-        if self.magic:
-            return "the result as a dict, the value of the cell"
-        return "the result as one JSON object on stdout, and nothing else there"
+    def output(self, to: Parser, *, progress: bool) -> None:
+        """How the result and the way to it are shown."""
+        what = "a dict, the value of the cell" if self.magic else "one JSON object, alone on stdout"
+        to.add_argument("--json", action="store_true", help=f"the result as {what}")
+        if progress and not self.magic:
+            to.add_argument(
+                "--progress",
+                choices=PROGRESS,
+                metavar="HOW",
+                help="on stderr: rich (in a terminal), plain (elsewhere), jsonl or none",
+            )
 
     def environment(self, to: Parser) -> None:
         """NB and the options that name an environment."""
-        text = "this kernel's; or the one of" if self.magic else HERE
+        text = "Unless named: that of this kernel." if self.magic else fill(HERE, WIDTH - 2)
         group = to.add_argument_group("which environment", text)
         group.add_argument("notebook", nargs="?", type=Path, metavar="NB", help="the notebook (.ipynb)")
         kernel = group.add_argument(
@@ -85,8 +101,7 @@ class Verbs:
         kernel.completer = completers.kernels  # type: ignore[attr-defined]  # argcomplete's convention
         group.add_argument("--live", metavar="ID", help="a running kernel: its id or connection file")
         group.add_argument("--python", metavar="PATH", help="this interpreter, such as .venv/bin/python")
-        group.add_argument("--hashes", action="store_true", help="also look for files edited after install")
-        to.set_defaults(magic=self.magic)
+        group.add_argument("--hashes", action="store_true", help=HASHES)
 
     def image(self, to: Parser) -> None:
         """The options that say what the image is to be."""
@@ -100,11 +115,14 @@ class Verbs:
         ):
             again = f"{text}; may be given again"
             group.add_argument(option, action="append", default=[], metavar=metavar, help=again)
-        group.add_argument("--platform", metavar="OS/ARCH", help="linux/amd64 or linux/arm64")
+        group.add_argument("--platform", metavar="OS/ARCH", help="for linux/amd64 or linux/arm64")
 
     def engine(self, to: Parser) -> None:
         action = to.add_argument(
-            "--engine", default="auto", metavar="NAME", help="auto or docker (default: %(default)s)"
+            "--engine",
+            default="auto",
+            metavar="NAME",
+            help="who does it: auto or docker (default: %(default)s)",
         )
         action.completer = completers.engines  # type: ignore[attr-defined]
 
@@ -115,10 +133,11 @@ class Verbs:
 
 
 def _examples(lines: Sequence[tuple[str, str]]) -> str:
-    if not lines:
-        return ""
-    width = max(len(line) for line, gives in lines if gives) if any(gives for _, gives in lines) else 0
-    rows = (f"  {line.ljust(width)}  {'# ' + gives if gives else ''}".rstrip() for line, gives in lines)
+    """Each with what it gives behind it; above it where one line would be too long."""
+    width = max((len(line) for line, gives in lines if gives), default=0)
+    rows = [f"  {line.ljust(width)}  {'# ' + gives if gives else ''}".rstrip() for line, gives in lines]
+    if max(map(len, rows)) > WIDTH:
+        rows = [f"  # {gives}\n  {line}" if gives else f"  {line}" for line, gives in lines]
     return "\n".join(("examples:", *rows))
 
 
@@ -132,7 +151,7 @@ def epilog(prog: str, magic: bool) -> str:
         (f"{prog} {first[0]}".rstrip(), first[1]),
         (f"{prog} run penguins", "open it in JupyterLab"),
         (f"{prog} verify penguins", "does it hold what it should?"),
-        (f"{prog} recipe penguins.ipynb -o image/", "only the Dockerfile and its files"),
+        (f"{prog} recipe penguins.ipynb -o image/", "only its Dockerfile"),
         (f"{prog} VERB -h", "how a verb is typed"),
     ])  # fmt: skip
     where = fill(
@@ -145,7 +164,7 @@ def _build(verbs: Verbs) -> None:
     verb = verbs.add(
         "build",
         "[NB] [-t REF] [options]",
-        "the environment becomes an image, and is compared with it",
+        "makes an image of the environment, and compares the two",
         "The image is named after the notebook, or by -t, and opens in JupyterLab with the notebook there.",
         [
             ("" if verbs.magic else "penguins.ipynb", "→ image penguins"),
@@ -172,10 +191,11 @@ def _snapshot(verbs: Verbs) -> None:
         "snapshot",
         "[NB] [options]",
         "what is running: packages, where they came from, what is wrong with them",
-        examples=[
+        "Nothing is built, and no engine is needed.",
+        [
             ("penguins.ipynb", "of the notebook's kernel"),
             ("--live 5f0c9c3e", "of a kernel that is running"),
-            ("--python .venv/bin/python --json > then.json", "for `diff file:then.json …`"),
+            *([] if verbs.magic else [("--json > then.json", "to compare with: `diff file:then.json …`")]),
         ],
     )
     verbs.environment(verb)
@@ -194,7 +214,10 @@ def _recipe(verbs: Verbs) -> None:
     )
     verb.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="a new or empty folder")
     verb.add_argument(
-        "--to", default="dockerfile", metavar="TARGET", help="dockerfile (default: %(default)s)"
+        "--to",
+        default="dockerfile",
+        metavar="TARGET",
+        help="what to write: dockerfile (default: %(default)s)",
     )
     verbs.environment(verb)
     verbs.image(verb)
@@ -204,7 +227,7 @@ def _verify(verbs: Verbs) -> None:
     verb = verbs.add(
         "verify",
         "REF [SOURCE]",
-        "does the image hold the planned environment",
+        "does the image hold the planned environment?",
         f"Without SOURCE: what it was meant to hold when it was made. SOURCE is {SOURCES}.",
         [
             ("penguins", "is it what it was meant to be?"),
@@ -213,6 +236,7 @@ def _verify(verbs: Verbs) -> None:
     )
     verbs.named(verb, "ref", "REF", "the image; also one that others made", completers.images)
     verbs.named(verb, "source", "SOURCE", "compare with what this has now", completers.sources, nargs="?")
+    verb.add_argument("--hashes", action="store_true", help=f"{HASHES}, with their size unchanged")
     verbs.engine(verb)
 
 
@@ -220,7 +244,7 @@ def _diff(verbs: Verbs) -> None:
     verb = verbs.add(
         "diff",
         "A B",
-        "what two environments have otherwise",
+        "how two environments differ",
         f"A and B are {SOURCES}.",
         [("image:penguins kernel:python3", ""), ("file:then.json live", "")],
     )
@@ -233,8 +257,9 @@ def _run(verbs: Verbs) -> None:
     verb = verbs.add(
         "run",
         "REF [options]",
-        "opens the image: its JupyterLab on a free port, with a token",
-        "The address is printed; it answers on this machine only.",
+        "opens the image in JupyterLab, on a free port and with a token",
+        "The address is printed; it answers on this machine only. What is open like this already is not "
+        "opened twice.",
         [("penguins", ""), ("penguins --port 8888 --mount .", "with the files of this folder")],
     )
     verbs.named(verb, "ref", "REF", "the image", completers.images)
@@ -242,16 +267,18 @@ def _run(verbs: Verbs) -> None:
     verb.add_argument(
         "--mount", type=Path, metavar="DIR", help="this folder is seen, and written, in the image"
     )
-    verb.add_argument("--gpus", metavar="all", help="give it GPUs of this machine: all, 2 or device=0,1")
+    verb.add_argument("--gpus", metavar="WHICH", help="give it GPUs of this machine: all, 2 or device=0,1")
     verbs.engine(verb)
 
 
 def _ps(verbs: Verbs) -> None:
-    verbs.engine(verbs.add("ps", "", "the images that are open, with their addresses", examples=[("", "")]))
+    verbs.engine(verbs.add("ps", "", "the images that are open, and their addresses", examples=[("", "")]))
 
 
 def _stop(verbs: Verbs) -> None:
-    verb = verbs.add("stop", "NAME", "stops and removes what `run` opened", examples=[("penguins", "")])
+    verb = verbs.add(
+        "stop", "NAME", "closes what `run` opened, and removes the container", examples=[("penguins", "")]
+    )
     verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
     verbs.engine(verb)
 
@@ -260,7 +287,7 @@ def _logs(verbs: Verbs) -> None:
     verb = verbs.add("logs", "NAME", "what the opened image printed", examples=[("penguins --tail 50", "")])
     verbs.named(verb, "name", "NAME", "as `ps` lists it", completers.containers)
     verb.add_argument(
-        "--tail", type=int, default=200, metavar="N", help="so many of the last lines (default: %(default)s)"
+        "--tail", type=int, default=200, metavar="N", help="its last N lines (default: %(default)s)"
     )
     verbs.engine(verb)
 
@@ -270,7 +297,7 @@ def _images(verbs: Verbs) -> None:
 
 
 def _engines(verbs: Verbs) -> None:
-    verbs.add("engines", "", "who could build here, and why not where not", examples=[("", "")])
+    verbs.add("engines", "", "which engines can build here, and what the others lack", examples=[("", "")])
 
 
 DEFINE: dict[str, Callable[[Verbs], None]] = {

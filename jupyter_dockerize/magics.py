@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 PROGRAM = "%dockerize"
-ALONE = ("-h", "--help", "--version")
-QUICK = ("ps", "stop", "logs", "images", "engines")  # over before a card could be seen
 
 
 @magics_class
@@ -53,7 +51,9 @@ class DockerizeMagics(Magics):
         args = self._parse(line)
         if args is None:
             return None
-        if args.verb in QUICK:
+        from .grammar import QUICK
+
+        if args.verb in QUICK:  # over before a card could be seen
             return _show(args)
         from .background import Background
 
@@ -65,9 +65,8 @@ class DockerizeMagics(Magics):
 
     def _parse(self, line: str) -> argparse.Namespace | None:
         """The arguments, or None where the help was asked for and has been printed."""
-        from .arguments import VERBS, parser
-        from .config import load
         from .errors import UsageError
+        from .typed import parse
 
         try:
             words = shlex.split(line)
@@ -76,17 +75,8 @@ class DockerizeMagics(Magics):
                 f"the line cannot be split into words: {str(error).lower()}",
                 fix="close the quotes; a quote that is meant as such is written \\'",
             ) from error
-        first = words[0] if words else ""
-        if not first or first.endswith(".ipynb") or (first.startswith("-") and first not in ALONE):
-            words = ["build", *words]
-        elif first not in (*VERBS, *ALONE):
-            raise UsageError(
-                f"no verb is called {first!r}",
-                why=f"there is: {', '.join(VERBS)}",
-                fix="`%dockerize -h` shows what each does; a notebook's name ends in .ipynb",
-            )
         try:
-            args = parser(PROGRAM, magic=True, defaults=load().options()).parse_args(words)
+            args = parse(words, PROGRAM, magic=True)
         except SystemExit:
             return None
         if "notebook" in args and args.notebook is None:

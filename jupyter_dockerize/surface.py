@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .api import Recipe
     from .engines import Survey
     from .engines.base import Container, Image
-    from .environment.compare import Comparison, Difference
+    from .environment.comparison import Comparison, Difference
     from .export.build import Built
 
 Json = dict[str, Any]
@@ -96,6 +96,16 @@ def images(values: Sequence[Image]) -> Json:
 def containers(values: Sequence[Container]) -> Json:
     """``{containers: [{name, ref, status, url, …}]}``"""
     return {"schema": SCHEMA, "containers": [asdict(value) for value in values]}
+
+
+def stopped(name: str) -> Json:
+    """``{stopped}``: the name of what is open no more."""
+    return {"schema": SCHEMA, "stopped": name}
+
+
+def logs(lines: Sequence[str]) -> Json:
+    """``{lines}``"""
+    return {"schema": SCHEMA, "lines": list(lines)}
 
 
 def findings(values: Sequence[Finding]) -> list[Json]:

@@ -13,11 +13,12 @@ from .arguments import where_of, wishes_of
 from .cancel import Cancel
 from .display import text
 from .display.untrusted import plain
-from .errors import OutputError
+from .errors import DockerizeError, OutputError
 from .events import Report
+from .typed import as_typed, told
 
 if TYPE_CHECKING:
-    from .environment.compare import Comparison
+    from .environment.comparison import Comparison
 
 DONE, DIFFERENT = 0, 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -36,15 +37,19 @@ class Outcome:
 def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     """Does what the parsed arguments say.
 
-    Raises what `api` raises, and `OutputError` where the disk is full, wherever that was noticed.
+    Raises what `api` raises, made ready to be shown, and `OutputError` where the disk is full, wherever
+    that was noticed.
     """
     try:
         return VERBS[args.verb](args, report, cancel)
+    except DockerizeError as error:
+        told(error, args.program, args.words)
+        raise
     except OSError as error:
         if error.errno in FULL or "No usable temporary directory" in str(error):
             raise OutputError(
                 "the disk is full",
-                why=str(error),
+                why=plain(str(error)),
                 fix="make room and try again; `docker system df` shows what Docker holds",
             ) from error
         raise
@@ -61,7 +66,9 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         report=report,
         cancel=cancel,
     )
-    return Outcome(text.build(built), surface.build(built), DONE if built.ok else DIFFERENT, built)
+    return Outcome(
+        text.build(built, args.program), surface.build(built), DONE if built.ok else DIFFERENT, built
+    )
 
 
 def _snapshot(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -84,12 +91,20 @@ def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
 
 
 def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    found = api.verify(args.ref, args.source, engine=args.engine, report=report, cancel=cancel)
+    found = api.verify(
+        args.ref,
+        args.source,
+        engine=args.engine,
+        here=args.magic,
+        hashes=args.hashes,
+        report=report,
+        cancel=cancel,
+    )
     return _compared(found, ref=args.ref)
 
 
 def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    found = api.diff(args.a, args.b, engine=args.engine, report=report, cancel=cancel)
+    found = api.diff(args.a, args.b, engine=args.engine, here=args.magic, report=report, cancel=cancel)
     return _compared(found, a=args.a, b=args.b)
 
 
@@ -108,32 +123,32 @@ def _open(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         report=report,
         cancel=cancel,
     )
-    return Outcome(text.opened(started), surface.containers([started]), DONE, started)
+    return Outcome(text.opened(started, args.program), surface.containers([started]), DONE, started)
 
 
 def _ps(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.ps(engine=args.engine)
-    return Outcome(text.containers(found), surface.containers(found))
+    return Outcome(as_typed(text.containers(found), args.program), surface.containers(found))
 
 
 def _stop(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     api.stop(args.name, engine=args.engine)
-    return Outcome(f"{args.name} is stopped and removed", {"schema": 1, "stopped": args.name})
+    return Outcome(f"{plain(args.name)} is stopped and removed", surface.stopped(args.name))
 
 
 def _logs(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     lines = api.logs(args.name, tail=args.tail, engine=args.engine)
-    return Outcome("\n".join(map(plain, lines)), {"schema": 1, "lines": lines})
+    return Outcome("\n".join(map(plain, lines)), surface.logs(lines))
 
 
 def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.images(engine=args.engine)
-    return Outcome(text.images(found), surface.images(found))
+    return Outcome(as_typed(text.images(found), args.program), surface.images(found))
 
 
 def _engines(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.engines()
-    return Outcome(text.engines(found), surface.engines(found))
+    return Outcome(as_typed(text.engines(found), args.program), surface.engines(found))
 
 
 VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {

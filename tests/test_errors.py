@@ -49,3 +49,12 @@ def test_a_notebook_shows_the_message_and_not_our_stack() -> None:
         "UsageError: no name",
         "fix: give one",
     ]
+
+
+def test_below_a_card_that_tells_all_one_line_is_enough() -> None:
+    error = errors.NoEngineError("no engine can be used", why="it is\nnot running", fix="start it")
+    error.on_card = True
+    assert error._render_traceback_() == [
+        "NoEngineError: no engine can be used (it is not running); the card says what to do"
+    ]
+    assert str(error).endswith("fix: start it")

@@ -14,7 +14,8 @@ from jupyter_dockerize.arguments import parser
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import OutputError
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.verbs import perform

@@ -13,6 +13,7 @@ CONDA = "/opt/conda"
 SERVER = "/opt/jupyter"
 PYTHON = "/opt/python"  # interpreters that uv brought, where the base has no right one
 IDENTITY = "/opt/jupyter-dockerize"
+IPYTHON_STARTUP = "/usr/local/etc/ipython/startup"  # of every IPython, whatever its prefix
 KERNELSPECS = "/usr/local/share/jupyter/kernels"  # on the path of every Jupyter, whatever its prefix
 
 # Of the stages that the image leaves behind.

@@ -7,15 +7,16 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..events import Finding
+from ..recipe.identity import run_line
 from . import text
-from .differences import LINES, Group, in_words, of_choices, of_planned, sorted_out, total
+from .differences import PLAN, Group, Line, Sides, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
 from .untrusted import plain
 
 if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines.base import Container
-    from ..environment.compare import Comparison, Difference
+    from ..environment.comparison import Comparison, Difference
     from ..environment.model import Snapshot
     from ..export.build import Built
     from .live import Live
@@ -28,36 +29,60 @@ VERDICTS = {
     "impossible": ("Could not be compared", "warn"),
 }
 NOTE = 80  # characters of what is being done
-LAST = 20  # lines of the log
-OPEN_FINDINGS = 3  # more are folded, unless one is an error
+OPEN_FINDINGS = 3  # warnings in sight; errors always are, notes never
+ERROR_LINES = {"why": "why", "fix": "what to do"}  # as `DockerizeError` begins its lines
+SEVERITIES = ("error", "warning", "info")
 
 
 def progress(live: Live) -> str:
     """The card while the work goes on, or after it ended without a result."""
-    kind = {"running": "info", "failed": "error", "cancelled": "warn"}.get(live.state, "success")
+    if live.state == "failed":
+        return failed(live)
+    kind = {"running": "info", "cancelled": "warn"}.get(live.state, "success")
     rows = "".join(_step(live, number) for number in range(len(live.steps)))
-    parts = [f"<h4>{_text(live.title)}{_state(live)}</h4>", f"<table>{rows}</table>" if rows else ""]
-    if live.failed:
-        first, *rest = live.failed.splitlines()
-        parts.append(f'<p class="jd-{kind}">{_text(first)}</p>')
-        parts += [f'<p class="jd-soft">{_text(line)}</p>' for line in rest]
+    table = f"<table>{rows}</table>" if rows else ""
+    parts = [f"<h4>{_text(live.title)}{_state(live)}</h4>", table, _now(live)]
+    parts.append(f"<p>{_text(live.failed)}</p>" if live.failed else "")
     parts.append(_findings(live.findings))
     parts.append(_log(live))
     return _card(kind, parts)
 
 
-def of(value: object, title: str) -> str:
-    """The card of what a verb returned; ``title`` is what it was about."""
+def failed(live: Live) -> str:
+    """The card of work that failed: what, why, what to do; the step where; the end of its log folded."""
+    what, *rest = live.failed.splitlines() or [""]
+    told = []
+    for line in rest:
+        label, colon, text_ = line.partition(": ")
+        words = ERROR_LINES.get(label) if colon else None
+        told.append(
+            f'<tr><td class="jd-soft">{words or ""}</td><td>{_text(text_ if words else line)}</td></tr>'
+        )
+    steps = "".join(_step(live, number) for number in range(len(live.steps)))
+    where = steps if live.steps and live.steps[-1].total > 1 else ""  # the only step is in the title
+    parts = [
+        f"<h4>{_mark('error', '✗')} {_text(live.title)}</h4>",
+        f'<p class="jd-error">{_text(what)}</p>' if what else "",
+        f"<table>{''.join(told)}</table>" if told else "",
+        f"<table>{where}</table>" if where else "",
+        _findings([value for value in live.findings if not what.startswith(value.message)]),
+        _log(live),
+    ]
+    return _card("error", parts)
+
+
+def of(value: object) -> str:
+    """The card of what a verb returned."""
     from ..api import Recipe
     from ..engines.base import Container
-    from ..environment.compare import Comparison
+    from ..environment.comparison import Comparison
     from ..environment.model import Snapshot
     from ..export.build import Built
 
     if isinstance(value, Built):
         return built(value)
     if isinstance(value, Comparison):
-        return compared(value, title.partition("? ")[2] or title)
+        return compared(value)
     if isinstance(value, Container):
         return opened(value)
     if isinstance(value, Recipe):
@@ -68,57 +93,57 @@ def of(value: object, title: str) -> str:
 
 
 def built(value: Built) -> str:
-    """The card of a finished build: verdict, size, what to know, the one line that opens it."""
+    """The card of a finished build: verdict and size, the line that opens it, what to know."""
     said = value.verdict in ("identical", "equivalent")  # the summary then counts them
     counted = () if said else (f"{value.packages} packages",)
-    size = " · ".join((text.size(value.size), *counted, f"{value.seconds:.0f} s"))
+    about = " · ".join((*counted, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
+    differences, findings = _differences(value.differences), _findings(value.findings)
+    open_it = _ways(("open it", f"%dockerize run {value.ref}"), ("anywhere", run_line(value.ref)))
     parts = [
-        _head(value.verdict, value.ref),
+        _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",
-        f'<p class="jd-soft">{size} · by {_text(value.engine)} · <code>{_text(mark)}</code></p>',
-        _differences(value.differences),
-        _findings(value.findings),
+        *((open_it, findings, differences) if said else (differences, open_it, findings)),
         _planned(of_planned(value.differences)),
-        _ways(("open it", text.run_line(value.ref)), ("or here", f"%dockerize run {plain(value.ref)}")),
+        f'<p class="jd-soft jd-foot">{about} · <code>{_text(mark)}</code></p>',
     ]
     return _card(VERDICTS[value.verdict][1], parts)
 
 
-def compared(value: Comparison, name: str) -> str:
+def compared(value: Comparison) -> str:
     """The card of a comparison."""
+    name = value.found if value.image else f"{value.expected} and {value.found}"
     parts = [
         _head(value.verdict, name),
         f"<p>{_text(value.summary())}</p>",
-        _differences(value.differences),
+        _differences(value.differences, sides_of(value)),
         _planned(of_planned(value.differences)),
     ]
     return _card(VERDICTS[value.verdict][1], parts)
 
 
 def opened(value: Container) -> str:
-    """The card of an image that is open: the address as a link."""
-    parts = [f'<h4>{_mark("success", "✓")} Open<span class="jd-name">{_text(value.ref)}</span></h4>']
+    """The card of an image that is open: the address as a link, and how to stop it."""
+    parts = [_title(_mark("success", "✓"), value.ref, "Open already" if value.already else "Open", "success")]
     # Only an address of the web may become a link.
     if value.url and value.url.startswith(("http://", "https://")):
         address = escape(plain(value.url), quote=True)
         link = f'<a href="{address}" target="_blank" rel="noopener">{_text(value.url)}</a>'
         parts.append(f"<p>{link}</p>")
-    parts.append(f'<p class="jd-soft">{_text(value.note)}</p>' if value.note else "")
-    parts.append(_ways(("close it", f"%dockerize stop {plain(value.name)}")))
+    parts.append(_ways(("stop it", f"%dockerize stop {value.name}")))
+    parts.append(f'<p class="jd-soft jd-foot">{_text(value.note)}</p>' if value.note else "")
     return _card("success", parts)
 
 
 def written(value: Recipe) -> str:
     """The card of a recipe that was written."""
-    folder = str(value.folder)
     parts = [
-        f'<h4>{_mark("success", "✓")} Recipe written<span class="jd-name">{_text(folder)}</span></h4>',
-        f"<p>{_text(', '.join(value.files))}</p>",
-        f'<p class="jd-soft">base {_text(value.base)} · {_text(value.plan.platform)}</p>',
+        _title(_mark("success", "✓"), str(value.folder), "Recipe written", "success"),
+        _ways(("build it", text.build_line(value))),
         _findings(value.findings),
         _planned(of_choices(value.plan.choices)),
-        _ways(("build it", text.build_line(value))),
+        f'<p class="jd-soft jd-foot">{_text(", ".join(value.files))}<br>'
+        f"base {_text(value.base)} · {_text(value.plan.platform)}</p>",
     ]
     return _card("success", parts)
 
@@ -132,7 +157,7 @@ def looked(value: Snapshot) -> str:
     rows = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in special)
     parts = [
         f"<h4>Python {_text(value.python.version)}"
-        f'<span class="jd-name">{_text(value.python.prefix)}</span></h4>',
+        f' <span class="jd-name">{_text(value.python.prefix)}</span></h4>',
         f"<p>{_text(counts or 'no')} packages</p>",
         f'<p class="jd-soft">{_text(text.system(value))} · <code>{_text(value.fingerprint[7:19])}</code></p>',
         _findings(value.findings),
@@ -155,9 +180,21 @@ def _mark(kind: str, sign: str) -> str:
     return f'<span class="jd-{kind}">{sign}</span>'
 
 
-def _head(verdict: str, name: str) -> str:
+def _head(verdict: str, name: str, size: str = "") -> str:
     words, kind = VERDICTS[verdict]
-    return f'<h4>{_mark(kind, text.MARKS[verdict])} {words}<span class="jd-name">{_text(name)}</span></h4>'
+    return _title(_mark(kind, text.MARKS[verdict]), name, words, kind, size)
+
+
+def _title(mark: str, name: str, words: str, kind: str, amount: str = "") -> str:
+    """What it is, what happened to it, how large it is. The dots are for pages that take styles away."""
+    dot = '<span class="jd-dot"> · </span>'
+    parts = [
+        f"<span>{mark}&nbsp;{_text(name)}</span>",
+        f'<span class="jd-chip jd-on-{kind}">{_text(words)}</span>',
+    ]
+    if amount:
+        parts.append(f'<span class="jd-amount">{_text(amount)}</span>')
+    return f"<h4>{dot.join(parts)}</h4>"
 
 
 def _log(live: Live) -> str:
@@ -166,15 +203,15 @@ def _log(live: Live) -> str:
         return f'<div class="jd-last">{_text(live.log[-1]) if live.log else "&nbsp;"}</div>'
     if live.state == "done" or not live.log:
         return ""
-    lines = "\n".join(map(plain, list(live.log)[-LAST:]))
-    return _details("the end of the log", f"<pre>{escape(lines)}</pre>", shown=live.state == "failed")
+    lines = "\n".join(live.log)
+    return _details("the end of the log", f"<pre>{escape(lines)}</pre>")
 
 
 def _state(live: Live) -> str:
     if live.state != "running":
-        return f'<span class="jd-name">{live.state}</span>'
+        return f' <span class="jd-name">{live.state}</span>'
     last = live.steps[-1] if live.steps else None
-    return f'<span class="jd-name">{last.number} of {last.total}</span>' if last and last.total > 1 else ""
+    return f' <span class="jd-name">{last.number} of {last.total}</span>' if last and last.total > 1 else ""
 
 
 def _step(live: Live, number: int) -> str:
@@ -186,46 +223,61 @@ def _step(live: Live, number: int) -> str:
         "cancelled": _mark("warn", "–"),
     }.get(state, _mark("success", "✓"))
     time = f"{live.seconds(number):.0f} s"
-    row = f'<tr><td class="jd-step">{mark} {_text(step.name)}</td><td class="jd-soft jd-time">{time}</td>'
-    if state != "running":
-        return f"{row}<td></td></tr>"
-    # Of n inner steps the last is only begun: the bar is never full while it is worked on.
+    return (
+        f'<tr><td class="jd-step">{mark} {_text(step.name)}</td><td class="jd-soft jd-time">{time}</td></tr>'
+    )
+
+
+def _now(live: Live) -> str:
+    """What is being done, and how far the inner steps are: the last is only begun, so it is never full."""
+    told = live.log and live.note == live.log[-1].strip()  # below, as the log's last line
+    if live.state != "running" or not live.note or told:
+        return ""
     bar = f'<progress max="{live.total}" value="{live.count}"></progress>' if live.total else ""
-    return f'{row}<td class="jd-soft">{bar}{_text(live.note[:NOTE])}</td></tr>'
+    return f'<div class="jd-soft">{bar}{_text(live.note[:NOTE])}</div>'
 
 
 def _findings(values: Sequence[Finding]) -> str:
+    """Errors and the first warnings in sight, the rest folded."""
+    ranked = sorted(values, key=lambda value: SEVERITIES.index(value.severity))
+    errors = sum(value.severity == "error" for value in ranked)
+    warnings = sum(value.severity == "warning" for value in ranked)
+    shown = max(errors, min(errors + warnings, OPEN_FINDINGS))
+    parts = [_rows(ranked[:shown])] if shown else []
+    if rest := ranked[shown:]:
+        what = "note" if all(value.severity == "info" for value in rest) else "more finding"
+        parts.append(_details(f"{len(rest)} {what}{'s' if len(rest) > 1 else ''}", _rows(rest)))
+    return "".join(parts)
+
+
+def _rows(values: Sequence[Finding]) -> str:
     rows = []
     for value in values:
         fix = f'<br><span class="jd-soft">{_text(value.fix)}</span>' if value.fix else ""
         rows.append(
-            f'<li><b class="jd-{value.severity}">{text.SIGNS[value.severity]}</b>{_text(value.message)}'
+            f'<li><b class="jd-{value.severity}">{text.SIGNS[value.severity]} </b>{_text(value.message)}'
             f' <code title="its code, for --allow">{_text(value.code)}</code>{fix}</li>'
         )
-    if not rows:
-        return ""
-    listed = f"<ul>{''.join(rows)}</ul>"
-    if len(rows) <= OPEN_FINDINGS:
-        return listed
-    return _details(f"{len(rows)} findings", listed, shown=any(v.severity == "error" for v in values))
+    return f"<ul>{''.join(rows)}</ul>"
 
 
-def _differences(values: Sequence[Difference]) -> str:
+def _differences(values: Sequence[Difference], sides: Sides = PLAN) -> str:
     """What nobody planned: the unexpected ones in sight, the tolerated ones folded."""
-    unexpected, tolerated = sorted_out(values)
+    every = lines(values, sides)
+    unexpected = [line for line in every if line.class_ == "unexpected"]
+    tolerated = [line for line in every if line.class_ == "tolerated"]
     parts = [_listed(unexpected, "error", "✗")] if unexpected else []
     if tolerated:
-        parts.append(_details(f"{len(tolerated)} tolerated", _listed(tolerated, "soft", "~")))
+        count = sum(d.class_ == "tolerated" for d in values)
+        parts.append(_details(f"{count} tolerated", _listed(tolerated, "soft", "~")))
     return "".join(parts)
 
 
-def _listed(values: Sequence[Difference], kind: str, sign: str) -> str:
+def _listed(values: Sequence[Line], kind: str, sign: str) -> str:
     rows = []
-    for value in values[:LINES]:
+    for value in values:
         fix = f'<br><span class="jd-soft">{_text(value.note)}</span>' if value.note else ""
-        rows.append(f'<li><b class="jd-{kind}">{sign}</b>{_text(in_words(value))}{fix}</li>')
-    if len(values) > LINES:
-        rows.append(f'<li class="jd-soft"><b></b>and {len(values) - LINES} more</li>')
+        rows.append(f'<li><b class="jd-{kind}">{sign} </b>{_text(value.text)}{fix}</li>')
     return f"<ul>{''.join(rows)}</ul>"
 
 
@@ -237,18 +289,18 @@ def _planned(groups: Sequence[Group]) -> str:
         f'<span class="jd-soft">{_text(group.shown)}<br>{_text(group.reason)}</span></li>'
         for group in groups
     )
-    return _details(f"{total(groups)} planned differences", f"<ul>{rows}</ul>")
+    return _details(meant(groups), f"<ul>{rows}</ul>")
 
 
-def _details(title: str, inner: str, *, shown: bool = False) -> str:
-    return f"<details{' open' if shown else ''}><summary>{_text(title)}</summary>{inner}</details>"
+def _details(title: str, inner: str) -> str:
+    return f"<details><summary>{_text(title)}</summary>{inner}</details>"
 
 
 def _ways(*lines: tuple[str, str]) -> str:
     """Lines to copy: a click selects the whole line."""
     rows = "".join(
         f'<span class="jd-soft">{_text(label)}</span>'
-        f'<span><code class="jd-copy" title="click, then copy">{_text(line)}</code></span>'
+        f'<pre class="jd-copy" title="click, then copy">{_text(line)}</pre>'
         for label, line in lines
     )
     return f'<div class="jd-open">{rows}</div>'

@@ -7,26 +7,62 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..environment.choices import Choice
+from ..environment.comparison import MANAGERS, counted
 from .untrusted import plain
 
 if TYPE_CHECKING:
-    from ..environment.compare import Difference
+    from ..environment.comparison import Comparison, Difference
 
 NAMES = 8  # of a group that are shown
-LINES = 20  # of differences that are shown
+LINES = 20  # of differences of one kind that are shown
+DEBIAN = 10  # the same for Debian packages, of which there are hundreds
 WHOLE = "*"  # the name of what stands for a whole kind
 KINDS = {"changed": "changed", "added": "added", "left-out": "left out", "package": "brought by the base"}
-MANAGERS = {
-    "python": ("Python version", "Python versions"),
-    "pip": ("package", "packages"),
-    "conda": ("conda package", "conda packages"),
-    "apt": ("Debian package", "Debian packages"),
-    "library": ("library", "libraries"),
-    "file": ("file", "files"),
-    "variable": ("variable", "variables"),
-    "index": ("index", "indexes"),
-    "system": ("system", "systems"),
+MEANT = {
+    "changed": "changed for the image",
+    "added": "added to the image",
+    "left out": "left out of the image on purpose",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """How the two sides of a comparison are spoken of."""
+
+    only: tuple[str, str] = ("planned, not in the image", "in the image, not planned")
+    both: tuple[str, str, str] = ("", " planned, ", " in the image")  # round what each side has
+    names: tuple[str, str] = ("the source", "the image")
+
+    def have(self, first: str, second: str) -> str:
+        """What each side has: "1.26 planned, 2.1 in the image"."""
+        before, between, after = self.both
+        return f"{before}{first or 'nothing'}{between}{second or 'nothing'}{after}"
+
+
+PLAN = Sides()
+
+
+def sides_of(value: Comparison) -> Sides:
+    """By the names that its sides have."""
+    a, b = plain(value.expected), plain(value.found)
+    if value.image and not a:
+        return PLAN
+    if value.image:
+        return Sides(
+            (f"in {a}, not in the image", f"in the image, not in {a}"),
+            (f"{a} has ", ", the image has ", ""),
+            (a, "the image"),
+        )
+    return Sides((f"only in {a}", f"only in {b}"), (f"{a} has ", f", {b} has ", ""), (a, b))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A difference, or many of one kind: what is otherwise, and why or what to do."""
+
+    class_: str
+    text: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +83,64 @@ class Group:
     @property
     def shown(self) -> str:
         """Some names, and how many more there are."""
-        more = len(self.names) - NAMES
-        return ", ".join(self.names[:NAMES]) + (f" and {more} more" if more > 0 else "")
+        return _some(self.names)
 
 
-def in_words(value: Difference) -> str:
-    """What is otherwise, without saying who it is of: "numpy: version 1.26.4 → 2.1.0"."""
+def lines(values: Iterable[Difference], sides: Sides = PLAN) -> list[Line]:
+    """The unexpected and the tolerated ones; of many of a kind the first, and how many more there are.
+
+    Tolerated ones of the same kind and reason are one line.
+    """
+    kinds: dict[tuple[str, ...], list[Difference]] = {}
+    for d in values:
+        if d.class_ != "planned":
+            reason = d.note if d.class_ == "tolerated" else ""
+            kinds.setdefault((d.class_, d.manager, _kind(d, sides), reason), []).append(d)
+    found = []
+    for (class_, manager, kind, note), some in kinds.items():
+        if class_ == "tolerated" and len(some) > 1:
+            names = tuple(dict.fromkeys(plain(_short(d)) for d in some))
+            found.append(Line(class_, f"{counted(manager, len(names))} {kind}: {_some(names)}", plain(note)))
+            continue
+        most = DEBIAN if manager == "apt" else LINES
+        found += [Line(class_, in_words(d, sides), plain(d.note)) for d in some[:most]]
+        if len(some) > most:
+            more = counted(manager, len(some) - most).replace(" ", " more ", 1)
+            found.append(Line(class_, f"and {more} {kind}: `--json` lists all"))
+    return found
+
+
+def in_words(value: Difference, sides: Sides = PLAN) -> str:
+    """What is otherwise: "numpy: version 1.26.4 planned, 2.1.0 in the image"."""
     name, expected, found = plain(value.name), plain(value.expected), plain(value.found)
     if value.manager == "library":
-        return f"{expected} is missing, {name} needs it" if not found else f"{name}: {expected} → {found}"
-    if value.name == WHOLE:
-        return f"{expected or found} {'left out' if expected else 'more'}"
-    if value.field == "package" and not found:
-        return f"{name} {expected} is missing"
-    if value.field == "package" and not expected:
-        return f"{name} {found} is there and was not meant to be"
-    return f"{name}: {plain(value.field)} {expected or '–'} → {found or '–'}"
+        where = sides.names[0 if found else 1]
+        return f"{expected or found} is missing in {where}, {name} needs it"
+    if value.field == "package":
+        version = (expected or found).removesuffix(" (env)")  # the scope of almost all of them
+        return f"{name} {version}: {_kind(value, sides)}"
+    if value.field == "files":
+        return f"{name}: {found if expected == 'as installed' else expected}"
+    what = "" if value.field == "version" else f"{plain(value.field)} "
+    return f"{name}: {what}{sides.have(expected, found)}"
+
+
+def _kind(value: Difference, sides: Sides) -> str:
+    """What many of them have in common: that they are on one side only, or otherwise on both."""
+    if value.manager == "library":
+        return f"missing in {sides.names[0 if value.found else 1]}"
+    if value.field == "package":
+        return sides.only[0 if value.expected else 1]
+    return f"with another {plain(value.field)}" if value.field != "version" else "in another version"
+
+
+def _short(value: Difference) -> str:
+    return value.expected or value.found if value.manager == "library" else value.name
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMES
+    return ", ".join(names[:NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def of_choices(values: Iterable[Choice]) -> list[Group]:
@@ -77,22 +155,15 @@ def of_planned(values: Iterable[Difference]) -> list[Group]:
     )
 
 
-def total(groups: Iterable[Group]) -> int:
-    """How many differences the groups hold."""
-    return sum(group.count for group in groups)
-
-
-def counted(manager: str, count: int) -> str:
-    """ "1 package", "3 Debian packages"."""
-    one, many = MANAGERS.get(manager, (manager, manager))
-    return f"1 {one}" if count == 1 else f"{count} {many}"
-
-
-def sorted_out(values: Sequence[Difference]) -> tuple[list[Difference], list[Difference]]:
-    """The unexpected and the tolerated ones."""
-    return (
-        [d for d in values if d.class_ == "unexpected"],
-        [d for d in values if d.class_ == "tolerated"],
+def meant(groups: Iterable[Group]) -> str:
+    """All of them in a sentence: "left out of the image on purpose: 4 packages, 822 Debian packages"."""
+    kinds: dict[str, dict[str, int]] = {}
+    for group in groups:
+        managers = kinds.setdefault(MEANT.get(group.kind, group.kind), {})
+        managers[group.manager] = managers.get(group.manager, 0) + group.count
+    return "; ".join(
+        f"{kind}: {', '.join(counted(name, some[name]) for name in MANAGERS if name in some)}"
+        for kind, some in kinds.items()
     )
 
 

@@ -7,12 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..events import Event, Finding, Log, Progress, Result, Step
-from .progress import as_line, brief, note
+from ..events import Event, Finding, Log, Progress, Step
+from .progress import LAST, as_line, brief, note
 from .untrusted import last_frame, plain
 
 INTERVAL = 0.25  # seconds between two drawings: more would only load the browser
-LOG_LINES = 200
 
 
 class Live:
@@ -26,7 +25,7 @@ class Live:
         self.steps: list[Step] = []
         self.starts: list[float] = []
         self.findings: list[Finding] = []
-        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.log: deque[str] = deque(maxlen=LAST)
         self.note, self.count, self.total = "", 0, 0
         self.failed = ""
         self.state = "running"  # then done, failed or cancelled
@@ -50,10 +49,11 @@ class Live:
                 self._redraw()
             return self.state == "running"
 
-    def finish(self, state: str = "done", failed: str = "") -> None:
-        """The last drawing: ``state`` is done, failed or cancelled, ``failed`` says why."""
+    def finish(self, state: str = "done", failed: str = "", title: str = "") -> None:
+        """The last drawing: ``state`` is done, failed or cancelled; ``failed`` says why, under ``title``."""
         with self._lock:
             self.state, self.failed = state, failed
+            self.title = title or self.title
             self._ended = time.monotonic()
             self._redraw()
 
@@ -81,6 +81,7 @@ class Live:
             self.steps.append(event)
             self.starts.append(time.monotonic())
             self.note, self.count, self.total = "", 0, 0
+            self.log.clear()  # its end belongs to the step that failed
             return True
         if isinstance(event, Finding):
             if event not in self.findings:
@@ -93,6 +94,4 @@ class Live:
             self.note, self.count, self.total = brief(event.name), event.number - 1, event.total
         elif isinstance(event, Progress):
             self.note = note(event) or self.note
-        elif isinstance(event, Result):
-            return False
         return False

@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 LAST = 20  # lines of the log that are shown when the work failed
 
 
-def reporter(kind: str | None, stream: TextIO | None = None) -> Printer:
-    """What shows events: ``rich``, ``plain``, ``jsonl`` or ``none``; None chooses by the stream."""
+def reporter(kind: str | None, stream: TextIO | None = None, *, logs: bool = True) -> Printer:
+    """What shows events: ``rich``, ``plain``, ``jsonl`` or ``none``; None chooses by the stream.
+
+    ``logs`` False: plain lines without what others print, because an error has its end.
+    """
     out = stream or sys.stderr
     if kind is None:
         kind = "rich" if out.isatty() else "plain"
-    return {"rich": RichPrinter, "plain": PlainPrinter, "jsonl": JsonPrinter, "none": Printer}[kind](out)
+    if kind == "plain":
+        return PlainPrinter(out, logs=logs)
+    return {"rich": RichPrinter, "jsonl": JsonPrinter, "none": Printer}[kind](out)
 
 
 class Printer:
@@ -72,15 +78,31 @@ def in_json(event: Event | DockerizeError) -> str:
 
 
 class PlainPrinter(Printer):
-    """A line per step, log line and finding: for pipes and CI logs."""
+    """A line per step and log line: for pipes and CI logs. Findings are in the result, or at the end of
+    what failed."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, logs: bool = True) -> None:
         super().__init__(stream)
+        self.logs = logs
+        self.findings: dict[Finding, None] = {}
+        self.told: set[str] = set()  # what the inner steps are called: several may make one
         self.report = self._print
 
+    def __exit__(self, *exc: object) -> None:
+        if exc[0] is not None and not isinstance(exc[1], CancelledError):
+            for finding in self.findings:
+                self.line(as_line(finding) or "")
+
     def _print(self, event: Event) -> None:
+        if isinstance(event, Finding):
+            self.findings[event] = None
+            return
+        if isinstance(event, Step):
+            if event.within and event.name in self.told:
+                return
+            self.told.add(event.name)
         text = as_line(event)
-        if text is not None:
+        if text is not None and (self.logs or not isinstance(event, Log)):
             self.line(text)
 
 
@@ -88,7 +110,7 @@ def as_line(event: Event) -> str | None:
     """The event as one line of text; None for those that would only scroll by."""
     if isinstance(event, Step):
         place = f"{event.number}/{event.total}" if event.total else str(event.number)
-        return f"{'  ' if event.within else ''}[{place}] {plain(event.name)}"
+        return f"  [{place}] {brief(event.name)}" if event.within else f"[{place}] {plain(event.name)}"
     if isinstance(event, Log):
         return f"    {plain(last_frame(event.text))}"
     if isinstance(event, Finding):
@@ -107,16 +129,19 @@ def note(event: Event) -> str | None:
     if isinstance(event, Progress):
         show = size if event.unit == "bytes" else str
         of = f" of {show(event.total)}" if event.total else ""
-        return f"{plain(event.what)}: {show(event.done)}{of}"
+        return f"{brief(event.what)}: {show(event.done)}{of}"
     return None
 
 
 def brief(step: str) -> str:
-    """A step of a Dockerfile without its mounts and the test for a CA, which say nothing to who waits."""
+    """A step of a Dockerfile without what says nothing to who waits: mounts, digests, the test for a CA."""
     return _FRAME.sub("", " ".join(plain(step).split()))
 
 
-_FRAME = re.compile(r"--(?:mount|network|chown|from)=\S+ |if \[ -s [^]]*\]; then .*?; fi && ")
+_FRAME = re.compile(
+    r"--(?:mount|network|chown|from)=\S+ |if \[ -s [^]]*\]; then .*?; fi && "
+    r"|(?<=FROM )docker\.io/(?:library/)?|@sha256:[0-9a-f]{64}|^\[internal\] "
+)
 
 
 class RichPrinter(Printer):
@@ -125,8 +150,8 @@ class RichPrinter(Printer):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        from rich.console import Console
-        from rich.progress import Progress as Bars
+        from rich.console import Console, RenderableType
+        from rich.progress import Progress as Rows
         from rich.progress import ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Task as Row
         from rich.text import Text
@@ -141,21 +166,28 @@ class RichPrinter(Printer):
                     return Text("✗", style="red")
                 return Text("✓", style="green") if task.finished else self.moving.render(task)
 
+        class Steps(Rows):
+            """A row per step; below them what is being done, on one line however narrow the terminal is."""
+
+            note = ""
+
+            def get_renderables(self) -> Iterable[RenderableType]:
+                yield from super().get_renderables()
+                if self.note:
+                    yield Text(f"  {self.note}", style="dim", no_wrap=True, overflow="ellipsis")
+
         self.console = Console(file=stream, highlight=False)
-        self.bars = Bars(
-            Mark(),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim", markup=False),
-            console=self.console,
+        self.steps = Steps(
+            Mark(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), console=self.console
         )
         self.current: TaskID | None = None
+        self.place = ""  # of the inner step
         self.log: deque[str] = deque(maxlen=LAST)
         self.findings: dict[Finding, None] = {}
         self.report = self._show
 
     def __enter__(self) -> RichPrinter:
-        self.bars.start()
+        self.steps.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -163,7 +195,7 @@ class RichPrinter(Printer):
         with self.lock:
             failed = exc[0] is not None
             self._end(failed=failed)
-            self.bars.stop()
+            self.steps.stop()
             if failed and not isinstance(exc[1], CancelledError):
                 self._tell()
 
@@ -171,24 +203,34 @@ class RichPrinter(Printer):
         with self.lock:
             if isinstance(event, Step) and not event.within:
                 self._end()
-                self.current = self.bars.add_task(plain(event.name), total=None, note="")
+                self.current = self.steps.add_task(self._fitting(event.name), total=None)
             elif isinstance(event, Finding):
                 self.findings[event] = None
             else:
                 if isinstance(event, Log):
                     self.log.append(event.text)
-                words = note(event)
-                if words and self.current is not None:
-                    self.bars.update(self.current, note=words[: max(20, self.console.width - 50)])
+                if isinstance(event, Step):
+                    self.place = f"{event.number}/{event.total} "
+                if words := note(event):
+                    self.steps.note = words if isinstance(event, Step) else f"{self.place}{words}"
+
+    def _fitting(self, name: str) -> str:
+        """The name of a step, cut so that its mark and its time stay beside it."""
+        from rich.text import Text
+
+        text = Text(plain(name))
+        text.truncate(max(10, self.console.width - len("✓  0:00:00 ")), overflow="ellipsis")
+        return text.plain
 
     def _end(self, *, failed: bool = False) -> None:
+        self.steps.note = self.place = ""
         if self.current is None:
             return
         if failed:
-            self.bars.update(self.current, failed=True, note="")
-            self.bars.stop_task(self.current)
+            self.steps.update(self.current, failed=True)
+            self.steps.stop_task(self.current)
         else:
-            self.bars.update(self.current, total=1, completed=1, note="")
+            self.steps.update(self.current, total=1, completed=1)
 
     def _tell(self) -> None:
         """The log's end, in its colours, and the findings."""

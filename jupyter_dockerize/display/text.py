@@ -7,28 +7,33 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
-from ..environment.plan.planning import Choice
 from ..events import Finding
-from .differences import LINES, Group, counted, in_words, of_choices, of_planned, sorted_out
+from ..recipe.identity import LABEL_NOTEBOOK, run_line
+from ..recipe.secrets import CONTENTS, FILES
+from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
 if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines import Survey
     from ..engines.base import Container, Image
-    from ..environment.compare import Comparison, Difference
+    from ..environment.comparison import Comparison, Difference
     from ..export.build import Built
 
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}
+VERDICTS = {
+    "identical": "same environment",
+    "equivalent": "same environment",
+    "different": "not the same environment",
+    "skipped": "not compared",
+    "impossible": "could not be compared",
+}
+REPLACED = "(replaced)"  # stands for the name of an image that lost it to another
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
-PORT = 8888
+COMMAND = "jupyter dockerize"
 WIDTH = 100  # characters of a line of package names
-
-
-def run_line(ref: str) -> str:
-    """The one line that opens the image wherever it is."""
-    return f"docker run --rm -p {PORT}:{PORT} {plain(ref)}"
 
 
 def size(count: int) -> str:
@@ -68,32 +73,20 @@ def choices(values: Sequence[Choice]) -> str:
     return _planned(of_choices(values))
 
 
-def differences(values: Sequence[Difference]) -> str:
-    """A line for each that nobody planned, with what to do; a line per reason for the planned ones."""
-    unexpected, tolerated = sorted_out(values)
-    lines = []
-    for sign, some in (("✗", unexpected), ("~", tolerated)):
-        for one in some[:LINES]:
-            lines.append(f"{sign} {in_words(one)}")
-            if one.note:
-                lines.append(f"    → {plain(one.note)}")
-        if len(some) > LINES:
-            lines.append(f"{sign} and {len(some) - LINES} more: `--json` lists them")
-    return "\n".join(lines)
+def differences(values: Sequence[Difference], sides: Sides = PLAN) -> str:
+    """A line for each that nobody planned, with what to do; many of a kind are cut short."""
+    said = []
+    for line in lines(values, sides):
+        said.append(f"{'✗' if line.class_ == 'unexpected' else '~'} {line.text}")
+        if line.note:
+            said.append(f"    → {line.note}")
+    return "\n".join(said)
 
 
 def planned(values: Sequence[Difference]) -> str:
     """One line for all that was meant."""
-    groups = of_planned(values)
-    kinds: dict[str, dict[str, int]] = {}
-    for group in groups:
-        managers = kinds.setdefault(group.kind, {})
-        managers[group.manager] = managers.get(group.manager, 0) + group.count
-    parts = "; ".join(
-        f"{kind} {', '.join(counted(manager, count) for manager, count in managers.items())}"
-        for kind, managers in kinds.items()
-    )
-    return f"as planned: {parts} (`--json` lists them)" if parts else ""
+    said = meant(of_planned(values))
+    return f"{said} (`--json` lists them)" if said else ""
 
 
 def _planned(groups: Sequence[Group]) -> str:
@@ -158,50 +151,72 @@ def origin(package: PipPackage) -> str:
     return f"{source.kind} {where}{commit}{built}".strip()
 
 
-def build(value: Built) -> str:
-    """The result of a build: image, verdict, what to know, how to open it."""
+def build(value: Built, program: str = COMMAND) -> str:
+    """The result of a build: image, verdict, what to know, how to open it.
+
+    ``program`` is how the reader types us.
+    """
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
         f"  {size(value.size)}, {value.packages} packages, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
-    parts += [planned(value.differences), f"open it:  {run_line(value.ref)}"]
+    parts += [
+        planned(value.differences),
+        f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(plain(value.ref))}",
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
 def recipe(value: Recipe) -> str:
-    """Where the recipe is, what it leaves out, how to build it."""
+    """What was written, what it leaves out, how to build it."""
     head = [
-        f"{len(value.files)} files in {plain(str(value.folder))}: {plain(', '.join(value.files))}",
+        f"{len(value.files)} files are written: {plain(', '.join(value.files))}",
         f"base {plain(value.base)}, {value.plan.platform}",
     ]
     parts = ["\n".join(head), choices(value.plan.choices), findings(value.findings)]
-    parts.append(f"build it:  {build_line(value)}")
+    parts.append("\n".join((f"build it:  {build_line(value)}", *secrets(value))))
     return "\n\n".join(part for part in parts if part)
 
 
 def build_line(value: Recipe) -> str:
     """The line that builds the recipe's image."""
-    secrets = "".join(f" --secret id={name},src=FILE" for name in value.secrets)
-    asked = value.plan.foreign or value.plan.wishes.platform
-    platform = f" --platform {value.plan.platform}" if asked else ""
-    return f"docker build{platform}{secrets} -t NAME {shlex.quote(plain(str(value.folder)))}"
+    files = (f"id={name},src={plain(value.secret_files.get(name, FILES[name]))}" for name in value.secrets)
+    platform = ["--platform", value.plan.build_platform] if value.plan.build_platform else []
+    handed = [word for file in files for word in ("--secret", file)]
+    folder = plain(str(value.folder))
+    return shlex.join(["docker", "build", *platform, *handed, "-t", value.name, folder])
+
+
+def secrets(value: Recipe) -> list[str]:
+    """What to put into the files that the build line names and that are not there yet."""
+    return [
+        f"    {FILES[name]}: {CONTENTS[name]}" for name in value.secrets if name not in value.secret_files
+    ]
 
 
 def comparison(value: Comparison) -> str:
-    """The verdict, then the differences."""
-    head = f"{MARKS[value.verdict]} {plain(value.summary())}"
-    parts = (head, differences(value.differences), planned(value.differences))
+    """What was compared and the verdict, then the differences."""
+    if value.image:
+        said = f"image {plain(value.found)}: {VERDICTS[value.verdict]} ({plain(value.summary())})"
+    else:
+        said = f"{plain(value.expected)} and {plain(value.found)}: {plain(value.summary())}"
+    parts = (
+        f"{MARKS[value.verdict]} {said}",
+        differences(value.differences, sides_of(value)),
+        planned(value.differences),
+    )
     return "\n\n".join(part for part in parts if part)
 
 
-def opened(value: Container) -> str:
-    """Where the image is open, and how to close it."""
-    lines = [f"{plain(value.name)} is open at {plain(value.url or '(no address)')}"]
-    if value.note:
-        lines.append(f"  {plain(value.note)}")
-    return "\n".join([*lines, f"close it:  jupyter dockerize stop {plain(value.name)}"])
+def opened(value: Container, program: str = COMMAND) -> str:
+    """The address first, then how to stop it."""
+    name = plain(value.name)
+    lines = [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
+    lines += ["  it was open already"] if value.already else []
+    lines += [f"  {plain(value.note)}"] if value.note else []
+    return "\n".join(lines)
 
 
 def engines(value: Survey) -> str:
@@ -220,11 +235,23 @@ def engines(value: Survey) -> str:
 
 
 def images(values: Sequence[Image]) -> str:
-    """A table of images, newest first."""
+    """A table of images, newest first; those whose name another one took have none."""
     if not values:
         return "no images yet: `jupyter dockerize build NOTEBOOK` makes one"
-    rows = [(", ".join(i.refs) or i.id[:19], size(i.size), i.platform, i.created[:16]) for i in values]
-    return table(rows, head=("image", "size", "platform", "created"))
+    rows = [
+        (
+            ", ".join(i.refs) or REPLACED,
+            i.labels.get(LABEL_NOTEBOOK) or "–",
+            size(i.size),
+            i.platform,
+            i.created[:16],
+        )
+        for i in values
+    ]
+    said = table(rows, head=("image", "notebook", "size", "platform", "created"))
+    if all(i.refs for i in values):
+        return said
+    return f"{said}\n\n{REPLACED}: a newer build took its name; `docker image prune` removes these"
 
 
 def containers(values: Sequence[Container]) -> str:

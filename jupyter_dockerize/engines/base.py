@@ -41,11 +41,6 @@ class Image:
     created: str = ""
     platform: str = ""  # linux/amd64
     labels: Mapping[str, str] = field(default_factory=dict)
-    env: tuple[str, ...] = ()
-    cmd: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] = ()
-    user: str = ""
-    layers: int = 0
     volumes: tuple[str, ...] = ()  # paths that it declares as volumes
 
 
@@ -60,6 +55,7 @@ class Container:
     url: str | None = None
     started: str = ""
     note: str = ""  # how to reach the url, where that takes more than opening it
+    already: bool = False  # it was open before it was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +142,11 @@ class Engine(Protocol):
     ) -> Container:
         """Runs the image's JupyterLab on a free loopback port (or ``port``) with a fresh token.
 
-        Returns when it answers; ``wait`` is how many seconds that may take. ``mount`` is a folder of
-        this machine: where it holds the image's notebook it takes the place of the project folder,
-        otherwise it appears in it under its own name. ``gpus`` is "all", a number or "device=0,2".
+        Returns when it answers; ``wait`` is how many seconds that may take. What is open already with this
+        very image, ``mount`` and ``gpus`` is returned as it is, unless it has another ``port``.
+        ``mount`` is a folder of this machine: where it holds the image's notebook it takes the place of
+        the project folder, otherwise it appears in it under its own name. ``gpus`` is "all", a number or
+        "device=0,2".
         With ``argv`` that runs instead, nothing is published unless ``port`` says so, and nothing is
         waited for. Raises `UsageError` for a port that is taken or a folder that does not exist,
         `EngineError` with the log's end where the container does not come up.

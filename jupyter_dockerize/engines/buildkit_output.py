@@ -110,11 +110,11 @@ class RawJson:
                 self._narrator.begin(vertex.digest, step["name"])
             else:
                 self._narrator.note(vertex.digest, vertex.name)
-        if vertex.error:
+        # A step that is cancelled because another failed is not the one that failed, and its end
+        # ("signal: killed") is no reason.
+        if vertex.error and "context canceled" not in vertex.error:
             self.errors.append(vertex.error[:2000])
-            # A step that is cancelled because another failed is not the one that failed.
-            if not self.failed and "context canceled" not in vertex.error:
-                self.failed = vertex.digest
+            self.failed = self.failed or vertex.digest
 
 
 class Plain:
@@ -149,10 +149,9 @@ class Plain:
             done = float(moved[2]) * self._UNITS[moved[3]]
             total = float(moved[4]) * self._UNITS[moved[5]]
             self._narrator.transfer(key, moved[1], int(done), int(total))
-        elif text.startswith("ERROR"):
+        elif text.startswith("ERROR") and "context canceled" not in text:
             self.errors.append(text)
-            if not self.failed and "context canceled" not in text:
-                self.failed = key
+            self.failed = self.failed or key
 
     def _begin(self, key: str, name: str) -> None:
         self._named.add(key)

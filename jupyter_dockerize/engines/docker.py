@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from .faults import explanation, mapped
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
+
+LATE = 2.0  # seconds in which an engine may name an image though its builder was ended
 
 
 class DockerEngine:
@@ -124,7 +127,7 @@ class DockerEngine:
         """See `Engine.build`."""
         name = _taggable(ref)
         connection, builder = self._connected(), self._its_builder()
-        wanted = {key: data for key, data in secrets.items() if key in bundle.secrets}
+        wanted: dict[str, bytes] = {key: data for key, data in secrets.items() if key in bundle.secrets}
         self._sweep()
         temporary = ownership.building()
         try:
@@ -137,9 +140,10 @@ class DockerEngine:
             image = self._present(temporary)
             cancel.check()
             self.tag(image.id, str(name))
-        finally:
-            with contextlib.suppress(EngineError):
-                self.remove(temporary)
+        except BaseException as error:
+            self._forget(temporary, seconds=0 if isinstance(error, EngineError) else LATE)
+            raise
+        self._forget(temporary)
         return self._present(str(name))
 
     def inspect(self, ref: str) -> Image | None:
@@ -228,6 +232,16 @@ class DockerEngine:
         if image is None:
             raise EngineError(f"{ref} is not in the engine's store, though the engine said that it is done")
         return image
+
+    def _forget(self, temporary: str, *, seconds: float = 0) -> None:
+        """Removes the name of a build. One that was cut short may still get it, for ``seconds`` from now."""
+        end = time.monotonic() + seconds
+        with contextlib.suppress(EngineError):
+            while self.inspect(temporary) is None:
+                if time.monotonic() >= end:
+                    return
+                time.sleep(0.1)
+            self.remove(temporary)
 
     def _sweep(self) -> None:
         """Removes names of builds whose owners died."""
@@ -339,10 +353,5 @@ def _image(found: dict[str, Any], ref: str) -> Image:
         created=str(found.get("Created") or ""),
         platform=system,
         labels=dict(configuration.get("Labels") or {}),
-        env=tuple(configuration.get("Env") or ()),
-        cmd=tuple(configuration.get("Cmd") or ()),
-        entrypoint=tuple(configuration.get("Entrypoint") or ()),
-        user=str(configuration.get("User") or ""),
-        layers=len((found.get("RootFS") or {}).get("Layers") or ()),
         volumes=tuple(configuration.get("Volumes") or ()),
     )

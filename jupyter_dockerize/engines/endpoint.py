@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import NoEngineError
+from .loopback import is_loopback
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]*")
@@ -66,8 +67,8 @@ class Endpoint:
         """The host name that the engine runs on; "" for this one."""
         if self.scheme not in ("tcp", "ssh"):
             return ""
-        name = urlsplit(self.host).hostname or ""
-        return "" if name in ("localhost", "::1") or name.startswith("127.") else name
+        parts = urlsplit(self.host)
+        return "" if is_loopback(parts.netloc) else parts.hostname or ""
 
     def cli_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The whole environment for the docker CLI: this endpoint, and what the CLI itself needs."""

@@ -106,6 +106,11 @@ RULES: Sequence[Rule] = (
         "build again",
     ),
     _rule(
+        r"apt-get: (?:command )?not found|executable file not found.{0,40}apt-get",
+        "the base image is no Debian or Ubuntu: it has no apt",
+        "choose a --base that is made of one of them",
+    ),
+    _rule(
         r"unable to locate package (\S+)|package '?(\S+?)'? has no installation candidate",
         "Debian has no package {0} in the release of the base image",
         "choose a --base of the release that has it, or leave the package out",

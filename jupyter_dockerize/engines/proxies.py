@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from .loopback import is_loopback
+
 _NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
@@ -17,7 +19,7 @@ def proxies(environ: Mapping[str, str]) -> dict[str, str]:
         name: value for upper in _NAMES for name in (upper, upper.lower()) if (value := environ.get(name))
     }
     for name, value in found.items():
-        host = urlsplit(value if "://" in value else f"//{value}").hostname or ""
-        if name.upper() != "NO_PROXY" and (host in ("localhost", "::1") or host.startswith("127.")):
+        host = urlsplit(value if "://" in value else f"//{value}").netloc
+        if name.upper() != "NO_PROXY" and is_loopback(host):
             return {}
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import json
 import re
 import time
@@ -23,6 +22,7 @@ import urllib3
 
 from ..errors import RegistryError, UsageError
 from ..image.reference import DIGEST, DOCKER_HUB, Reference
+from .loopback import is_loopback
 
 # > A client SHOULD send the Accept header with every manifest type that it knows.
 INDEXES = (
@@ -262,17 +262,6 @@ def digest_of(
     return own.digest(reference.path, what, platform)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` (a name or address, with or without a port) is this machine."""
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
 def _speakable(url: str) -> bool:
     """https anywhere, http with this machine only; no userinfo, no other scheme."""
     parts = urlsplit(url)
@@ -336,4 +325,4 @@ def why_silent(error: Exception) -> str:
     return type(error).__name__
 
 
-__all__ = ["Registry", "digest_of", "is_loopback", "why_silent"]
+__all__ = ["Registry", "digest_of", "why_silent"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import secrets
 import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +28,7 @@ from .faults import explanation, mapped
 from .progress import Lines
 
 REF = "jupyter-dockerize.ref"
+OPTIONS = "jupyter-dockerize.options"  # the mount and the GPUs, to know it again
 _ADDRESS = "127.0.0.1"
 _LONGEST_LOG = 8 << 20  # bytes
 _SERVING = re.compile(rb"https?://[^\s/]+:%d/" % PORT)
@@ -47,6 +50,7 @@ def start(
     """See `Engine.start`."""
     published = argv is None or port is not None
     host: dict[str, Any] = {}
+    options = json.dumps([str(mount.expanduser().resolve()) if mount else None, gpus])
     if published:
         # Port 0: the engine finds a free one, so nobody can take it in between.
         host["PortBindings"] = {f"{PORT}/tcp": [{"HostIp": _ADDRESS, "HostPort": str(port or 0)}]}
@@ -56,10 +60,12 @@ def start(
         host["DeviceRequests"] = [_devices(gpus)]
     configuration: dict[str, Any] = {
         "Image": image.id,
-        "Labels": ownership.labels("run") | {REF: ref},
+        "Labels": ownership.labels("run") | {REF: ref, OPTIONS: options},
         "ExposedPorts": {f"{PORT}/tcp": {}} if published else {},
         "HostConfig": host,
     }
+    if argv is None and (there := _already(connection, image, options, port)):
+        return there
     if argv is None:
         configuration["Env"] = [f"JUPYTER_TOKEN={secrets.token_urlsafe(24)}"]
     else:
@@ -80,11 +86,29 @@ def start(
 
 def containers(connection: Connection) -> list[Container]:
     """What `start` began and nobody removed yet, newest first."""
+    return [_container(connection, one) for one in _ours(connection)]
+
+
+def _ours(connection: Connection) -> list[dict[str, Any]]:
     with mapped("list containers"):
         listed = connection.client().containers(all=True, filters={"label": f"{ownership.ROLE}=run"})
         listed.sort(key=lambda one: one.get("Created", 0), reverse=True)
         known = [_inspect(connection, one["Id"]) for one in listed]
-    return [_container(connection, one) for one in known if one is not None]
+    return [one for one in known if one is not None]
+
+
+def _already(connection: Connection, image: Image, options: str, port: int | None) -> Container | None:
+    """The container of this image and these options that runs and, as far as can be told, answers."""
+    for one in _ours(connection):
+        has = _port(one)
+        same = one.get("Image") == image.id and (one["Config"].get("Labels") or {}).get(OPTIONS) == options
+        if not same or not one["State"].get("Running") or has is None or port not in (None, has):
+            continue
+        found = _container(connection, one)
+        near = not connection.endpoint.machine and _reachable(has)
+        if found.url and (_answers(has) if near else _serving(logs(connection, found.name, 400))):
+            return replace(found, already=True)
+    return None
 
 
 def find(connection: Connection, name: str) -> Container:
@@ -152,8 +176,12 @@ def _refused(said: str, port: int | None) -> UsageError | EngineError:
     if re.search(
         r"port is already allocated|address already in use|failed to bind|ports are not available", said
     ):
+        other = str(port % 65535 + 1) if port else ""
         return UsageError(
-            f"port {port} is taken", why=said, fix="give another --port, or none: a free one is then found"
+            f"port {port} is taken",
+            why=said,
+            fix=f"without --port a free one is found; for `docker run` it is -p {other}:{PORT}; or type",
+            instead=(str(port), other),
         )
     if re.search(r"could not select device driver|nvidia|CDI device|unresolvable", said, re.IGNORECASE):
         return EngineError(
@@ -218,17 +246,21 @@ def _until_it_answers(connection: Connection, name: str, wait: float, report: Re
         port = _port(state)
         if port and not connection.endpoint.machine and _answers(port):
             return
-        serving = any(_SERVING.search(line.encode()) for line in lines)
         # A socket that was handed into our own container leads to ports that are not ours.
-        if serving and (connection.endpoint.machine or not _reachable(port)):
+        if _serving(lines) and (connection.endpoint.machine or not _reachable(port)):
             return
         if time.monotonic() > end:
             raise EngineError(
                 f"JupyterLab did not answer within {wait:g} s",
                 why="\n".join(lines[-20:]),
-                fix="look at its log above",
+                fix="why it hangs stands in its last lines, if anywhere; try again, or build the image again",
             )
         time.sleep(0.1)
+
+
+def _serving(lines: list[str]) -> bool:
+    """Whether a log says that JupyterLab is up."""
+    return any(_SERVING.search(line.encode()) for line in lines)
 
 
 def _fresh(told: list[str], lines: list[str]) -> list[str]:

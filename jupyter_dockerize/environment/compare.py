@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from .choices import Choice
-from .comparison import Class, Comparison, Difference, DifferenceManager, Verdict, counted
+from .comparison import MANAGERS, Class, Comparison, Difference, DifferenceManager, Verdict, counted
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
 from .plan import redact
 from .plan.packages import as_imported
@@ -19,13 +19,14 @@ from .plan.planning import Plan
 from .sonames import likely_package_of, of_driver
 
 _RANK: dict[Class, int] = {"unexpected": 0, "tolerated": 1, "planned": 2}
+_ORDER = list(MANAGERS)
 _BASES_OWN = frozenset({"system", "debian"})  # scopes that come with the base image
 
 # Files that load only where somebody installed what they link to, and whose package works without them.
 _OPTIONAL = (
-    ("*/numba/np/ufunc/tbbpool.*", "libtbb.so*"),
+    ("*/numba/np/ufunc/tbbpool.*", "libtbb.so*", "numba does without it: it has threads of its own"),
     # The official images hold Python's window toolkit module without the libraries that draw windows.
-    ("python/lib-dynload/_tkinter.*", "lib*8.6.so*"),
+    ("python/lib-dynload/_tkinter.*", "lib*8.6.so*", "only windows (tkinter) need it: --apt libtk8.6"),
 )
 
 
@@ -67,7 +68,8 @@ def compare_snapshots(a: Snapshot, b: Snapshot) -> Comparison:
 def _judged(differences: Iterable[Difference], packages: int) -> Comparison:
     ordered = tuple(
         sorted(
-            set(differences), key=lambda d: (_RANK[d.class_], d.manager, d.name, d.field, d.expected, d.found)
+            set(differences),
+            key=lambda d: (_RANK[d.class_], _ORDER.index(d.manager), d.name, d.field, d.expected, d.found),
         )
     )
     classes = {d.class_ for d in ordered}
@@ -187,7 +189,7 @@ def _conda(expected: Iterable[CondaPackage], found: Iterable[CondaPackage]) -> I
         for field, mine, theirs in (
             ("version", record.version, other.version),
             ("build", record.build, other.build),
-            ("channel", _channel(record), _channel(other)),
+            ("channel", redact.channel(record.channel), redact.channel(other.channel)),
             ("subdir", record.subdir, other.subdir),
             ("sha256", record.sha256 or "", other.sha256 or ""),
             ("md5", record.md5 or "", other.md5 or ""),
@@ -199,10 +201,6 @@ def _conda(expected: Iterable[CondaPackage], found: Iterable[CondaPackage]) -> I
             yield _different(
                 "conda", name, "package", "", f"{other.version} {other.build}".strip(), "unexpected"
             )
-
-
-def _channel(record: CondaPackage) -> str:
-    return redact.url(record.channel) if "://" in record.channel else record.channel
 
 
 def _roots(expected: Iterable[AptPackage], found: Iterable[AptPackage]) -> Iterator[Difference]:
@@ -221,7 +219,7 @@ def _roots(expected: Iterable[AptPackage], found: Iterable[AptPackage]) -> Itera
     rest = len(there.keys() - planned.keys())
     if rest:
         note = "the base's own, and what the planned ones depend on"
-        yield _different("apt", "*", "package", "", counted(rest, "package"), "planned", note)
+        yield _different("apt", "*", "package", "", counted("pip", rest), "planned", note)
 
 
 def _debian(
@@ -262,8 +260,10 @@ def _libraries(known: Iterable[MissingLibrary], found: Snapshot) -> Iterator[Dif
         class_: Class = "unexpected"
         if of_driver(soname):
             class_, note = "tolerated", "it comes with the GPU's driver when the image is run with --gpus"
-        elif any(fnmatchcase(missing.file, f) and fnmatchcase(soname, s) for f, s in _OPTIONAL):
-            class_ = "tolerated"
+        else:
+            for file, library, reason in _OPTIONAL:
+                if fnmatchcase(missing.file, file) and fnmatchcase(soname, library):
+                    class_, note = "tolerated", reason
         yield _different("library", missing.file, "soname", soname, "", class_, note)
 
 
@@ -282,6 +282,3 @@ def _only_conda(conda: Iterable[CondaPackage], pip: Iterable[PipPackage]) -> int
     """conda packages that are not Python packages too, so that each is counted once."""
     names = {p.name for p in pip}
     return sum(c.name.lower().replace("_", "-").replace(".", "-") not in names for c in conda)
-
-
-__all__ = ["Comparison", "Difference", "Verdict", "compare", "compare_snapshots"]

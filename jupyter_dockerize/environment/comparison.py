@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
@@ -30,47 +30,63 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The verdict and what led to it, gravest first. ``packages``: how many were compared."""
+    """The verdict and what led to it, gravest first. ``packages``: how many were compared.
+
+    ``expected`` and ``found`` are what the two sides are called: a source and an image's name for
+    `verify` ("" for the image's own plan), two sources for `diff`.
+    """
 
     verdict: Verdict
     differences: tuple[Difference, ...] = ()
     packages: int = 0
     reason: str = ""  # why it was skipped or impossible
+    expected: str = ""
+    found: str = ""
+    image: bool = True  # an image was held against what it is meant to be; else two sources
 
     def summary(self) -> str:
         """One line for people: "identical: 162 packages", "different: 2 packages, 1 library"."""
         if self.verdict in ("skipped", "impossible"):
             return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
         if self.verdict == "identical":
-            return f"identical: {counted(self.packages, 'package')}"
+            return f"identical: {counted('pip', self.packages)}"
         graver: Class = "unexpected" if self.verdict == "different" else "tolerated"
         names: dict[str, set[str]] = {}
         for d in self.differences:
             if d.class_ == graver:
                 # A file may lack several libraries; of a package several things may differ.
-                what = d.expected if d.manager == "library" else ""
-                names.setdefault(_WORDS[d.manager], set()).add(f"{d.manager} {d.name} {what}")
-        parts = [counted(len(names[word]), word) for word in dict.fromkeys(_WORDS.values()) if word in names]
+                what = d.expected or d.found if d.manager == "library" else ""
+                manager = "pip" if d.manager == "conda" else d.manager
+                names.setdefault(manager, set()).add(f"{d.manager} {d.name} {what}")
+        parts = ", ".join(counted(manager, len(names[manager])) for manager in MANAGERS if manager in names)
         if self.verdict == "different":
-            return f"different: {', '.join(parts)}"
-        return f"equivalent: {counted(self.packages, 'package')}, tolerated: {', '.join(parts)}"
+            return f"different: {parts}"
+        return f"equivalent: {counted('pip', self.packages)}, tolerated: {parts}"
 
 
-_WORDS: dict[str, str] = {
-    "python": "Python version",
-    "pip": "package",
-    "conda": "package",
-    "apt": "Debian package",
-    "library": "library",
-    "file": "file",
-    "variable": "variable",
-    "index": "index",
-    "system": "system",
+def seen_from_the_other_side(value: Comparison) -> Comparison:
+    """The same comparison with the sides exchanged."""
+    return replace(
+        value,
+        differences=tuple(replace(d, expected=d.found, found=d.expected) for d in value.differences),
+    )
+
+
+# In the order in which people are told of them.
+MANAGERS: dict[str, tuple[str, str]] = {
+    "python": ("Python version", "Python versions"),
+    "system": ("system", "systems"),
+    "pip": ("package", "packages"),
+    "conda": ("conda package", "conda packages"),
+    "library": ("library", "libraries"),
+    "file": ("file", "files"),
+    "variable": ("variable", "variables"),
+    "index": ("package folder of this machine", "package folders of this machine"),  # the other ones stay
+    "apt": ("Debian package", "Debian packages"),
 }
 
 
-def counted(count: int, word: str) -> str:
-    """``1 package``, ``2 packages``, ``3 libraries``."""
-    if count == 1:
-        return f"1 {word}"
-    return f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}s"
+def counted(manager: str, count: int) -> str:
+    """ "1 package", "3 Debian packages", "2 libraries"."""
+    one, many = MANAGERS.get(manager, (manager, manager))
+    return f"1 {one}" if count == 1 else f"{count} {many}"

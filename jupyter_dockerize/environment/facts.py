@@ -26,7 +26,7 @@ class Fault(TypedDict):
 
 class ProbeFacts(TypedDict):
     options: list[str]
-    pid: int
+    pid: int  # of the process whose memory was looked at
     seconds: float
     faults: list[Fault]
 
@@ -46,9 +46,6 @@ class PythonFacts(TypedDict):
     data: str
     user_site: str | None  # None where user site-packages are off
     venv: bool
-    system_site: bool  # a virtual environment that sees its base's site-packages
-    externally_managed: bool  # PEP 668
-    ipython: bool  # this process is an IPython shell (a kernel or a terminal)
 
 
 class GpuFacts(TypedDict):
@@ -66,7 +63,6 @@ class SystemFacts(TypedDict):
     timezone: str | None
     cpus: int
     cpu_model: str | None
-    cpu_flags: list[str]
     gpus: list[GpuFacts]
     cuda: str | None  # of the system (/usr/local/cuda/version.json …), not of wheels
     container: str | None  # docker, podman, kubernetes, lxc …, None on a machine
@@ -80,7 +76,6 @@ class PathFacts(TypedDict):
 
 class WheelFacts(TypedDict):
     tags: list[str]  # ["cp311-cp311-manylinux_2_17_x86_64"]
-    generator: str
     purelib: bool
 
 
@@ -92,7 +87,6 @@ class DirectUrlFacts(TypedDict):
     editable: bool
     vcs: str | None
     commit: str | None
-    requested_revision: str | None
     hash: str | None  # "sha256=…"
     subdirectory: str | None
 
@@ -120,7 +114,6 @@ class DistributionFacts(TypedDict):
     location: str | None  # where an editable's or egg-link's source is
     checkout: CheckoutFacts | None
     requires: list[str] | None  # Requires-Dist, with the option ``requires``
-    requires_python: str | None
     edited: list[str] | None  # with ``hashes``: files whose digest is not RECORD's
     missing: list[str] | None  # with ``hashes``: files that RECORD has and the disk lacks
 
@@ -156,7 +149,6 @@ class CondaRecordFacts(TypedDict):
     md5: str | None
     sha256: str | None
     noarch: str | None
-    requested_spec: str | None
     dist_infos: list[str]  # the dist-info folders that its files list
     gone: list[str]  # of these, the ones that the disk lacks: overwritten by pip, or removed
 

@@ -178,6 +178,7 @@ class Snapshot:
     packages: Packages
     kernel: Kernel | None = None
     environ: tuple[tuple[str, str], ...] = ()  # the allow-list's, sorted
+    withheld: tuple[str, ...] = ()  # names of variables that are set and on no list; their values nobody has
     indexes: tuple[Index, ...] = ()
     ca: str | None = None  # path of a CA bundle that pip or uv is configured with
     conda_prefix: str | None = None

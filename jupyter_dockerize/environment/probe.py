@@ -233,7 +233,6 @@ def python_facts():
     paths = sysconfig.get_paths()
     info = sys.version_info
     suffix = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(info.releaselevel, "")
-    venv = sys.prefix != sys.base_prefix
     return {
         "implementation": sys.implementation.name,
         "version": "%d.%d.%d" % info[:3] + ("%s%d" % (suffix, info.serial) if suffix else ""),
@@ -248,11 +247,7 @@ def python_facts():
         "scripts": paths["scripts"],
         "data": paths["data"],
         "user_site": user,
-        "venv": venv,
-        "system_site": venv and _sees_system_site(),
-        "externally_managed": not venv
-        and os.path.exists(os.path.join(paths["stdlib"], "EXTERNALLY-MANAGED")),
-        "ipython": _shell() is not None,
+        "venv": sys.prefix != sys.base_prefix,
     }
 
 
@@ -269,18 +264,7 @@ def _python_without_sysconfig():
         "path": [],
         "user_site": None,
         "venv": sys.prefix != sys.base_prefix,
-        "system_site": False,
-        "externally_managed": False,
-        "ipython": False,
     }
-
-
-def _sees_system_site():
-    try:
-        text = read_text(os.path.join(sys.prefix, "pyvenv.cfg"), 65536)
-    except OSError:
-        return False
-    return bool(re.search(r"(?im)^include-system-site-packages\s*=\s*true\s*$", text))
 
 
 def _shell():
@@ -294,15 +278,13 @@ def _shell():
 
 def _no_system():
     unknown = dict.fromkeys(("libc", "locale", "timezone", "cpu_model", "cuda", "container", "image"))
-    empty = {"machine": "", "kernel": "", "os_release": {}, "cpus": 0, "cpu_flags": [], "gpus": []}
+    empty = {"machine": "", "kernel": "", "os_release": {}, "cpus": 0, "gpus": []}
     return {**unknown, **empty, "os": sys.platform}
 
 
 def system_facts(environ, root="/"):
     """The machine below ``root``: what it is called, can, and runs in."""
     machine, kernel, os_release = _platform(root)
-    cpus, model, flags = _cpu(root)
-    gpus = _gpus(root)
     return {
         "os": sys.platform,
         "machine": machine,
@@ -311,10 +293,9 @@ def system_facts(environ, root="/"):
         "libc": _libc(root),
         "locale": _value(environ, "LC_ALL") or _value(environ, "LC_CTYPE") or _value(environ, "LANG"),
         "timezone": _timezone(environ, root),
-        "cpus": cpus,
-        "cpu_model": model,
-        "cpu_flags": flags,
-        "gpus": gpus,
+        "cpus": os.cpu_count() or 0,
+        "cpu_model": _cpu_model(root),
+        "gpus": _gpus(root),
         "cuda": _cuda(root),
         "container": _container(environ, root),
         "image": _image(environ),
@@ -378,14 +359,14 @@ def _timezone(environ, root):
         return None
 
 
-def _cpu(root):
+def _cpu_model(root):
     try:
-        block = read_text(os.path.join(root, "proc/cpuinfo"), 65536).partition("\n\n")[0]
+        found = re.search(
+            r"(?m)^model name\s*:\s*(.*)$", read_text(os.path.join(root, "proc/cpuinfo"), 65536)
+        )
     except OSError:
-        return os.cpu_count() or 0, None, []
-    pairs = dict(re.findall(r"(?m)^([\w ]+?)\s*:\s*(.*)$", block))
-    flags = (pairs.get("flags") or pairs.get("Features") or "").split()
-    return os.cpu_count() or 0, pairs.get("model name"), sorted(flags)
+        return None
+    return found.group(1) if found else None
 
 
 def _gpus(root):
@@ -533,7 +514,6 @@ def _distribution(at, folder, entry, options, faults):
         "location": None,
         "checkout": None,
         "requires": None,
-        "requires_python": None,
         "edited": None,
         "missing": None,
     }
@@ -567,8 +547,6 @@ def _metadata(fact, path, whole):
         fact["requires"] = [
             redact_text(line.strip()) for line in re.findall(r"(?mi)^Requires-Dist:(.*)$", text)
         ]
-        wants = re.search(r"(?mi)^Requires-Python:(.*)$", text)
-        fact["requires_python"] = redact_text(wants.group(1).strip()) if wants else None
 
 
 _NAME, _VERSION = re.compile(rb"(?mi)^Name:(.*)$"), re.compile(rb"(?mi)^Version:(.*)$")
@@ -608,12 +586,10 @@ def _installer(fact, path, options):
 
 
 def _wheel(fact, path, options):
-    pairs = re.findall(r"(?m)^(Tag|Generator|Root-Is-Purelib):(.*)$", read_text(path, 65536))
-    last = dict(pairs)
+    pairs = re.findall(r"(?m)^(Tag|Root-Is-Purelib):(.*)$", read_text(path, 65536))
     fact["wheel"] = {
         "tags": [value.strip() for key, value in pairs if key == "Tag"][:200],
-        "generator": redact_text(last.get("Generator", "").strip()[:80]),
-        "purelib": last.get("Root-Is-Purelib", "").strip().lower() == "true",
+        "purelib": dict(pairs).get("Root-Is-Purelib", "").strip().lower() == "true",
     }
 
 
@@ -634,7 +610,6 @@ def _direct_url(fact, path, options):
         "editable": bool((data.get("dir_info") or {}).get("editable")),
         "vcs": _text(vcs.get("vcs")),
         "commit": _text(vcs.get("commit_id")),
-        "requested_revision": _text(vcs.get("requested_revision")),
         "hash": digest if re.fullmatch(r"\w+=[0-9a-fA-F]+", str(digest)) else None,
         "subdirectory": _text(sub),
     }
@@ -981,8 +956,6 @@ def _conda_record(prefix, data):
     infos = sorted(
         {path.decode() for path in re.findall(rb'"([^"\n]*\.(?:dist|egg)-info)/(?:METADATA|PKG-INFO)"', data)}
     )
-    specs = record.get("requested_specs") or record.get("requested_spec")
-    spec = specs[0] if isinstance(specs, list) else specs
     return {
         "name": _text(record["name"]) or "",
         "version": _text(record["version"]) or "",
@@ -994,7 +967,6 @@ def _conda_record(prefix, data):
         "md5": _text(record.get("md5")),
         "sha256": _text(record.get("sha256")),
         "noarch": record["noarch"] if isinstance(record.get("noarch"), str) else None,
-        "requested_spec": None if spec == "None" else _text(spec),  # conda writes None as a word
         "dist_infos": infos,
         "gone": [info for info in infos if not _installed(prefix, info)],
     }
@@ -1321,15 +1293,15 @@ def _musl_path():
 # ---------------------------------------------------------------- libraries
 
 
-def library_facts(python, paths, environ, faults):
-    """What the environment's ELF files need from outside it, and what is not there."""
+def library_facts(python, paths, environ, faults, pid="self"):
+    """What the environment's ELF files need from outside it, what is not there; what ``pid`` has loaded."""
     import sysconfig
 
     loader = Loader(environ, sysconfig.get_config_var("MULTIARCH") or os.uname().machine + "-linux-gnu")
     conda = os.path.isdir(os.path.join(python["prefix"], "conda-meta"))
     files = _elf_files(python, paths, conda, faults)
     inside = _Inside(python, paths, files, conda)
-    loaded = _mapped(faults)
+    loaded = _mapped(faults, pid)
     system = {}
     missing, queue = [], []
     for at, relative, path in files:
@@ -1606,8 +1578,11 @@ def _owned(folder, fact, files, faults):
 # ---------------------------------------------------------------- all of it
 
 
-def gather(options=()):
-    """The facts of this process's environment. Never raises; see `facts.Facts` for the shape."""
+def gather(options=(), pid="self"):
+    """The facts of this process's environment. Never raises; see `facts.Facts` for the shape.
+
+    ``pid`` is the process whose loaded libraries count, where this one only stands in for it.
+    """
     began = time.perf_counter()
     options = [option for option in OPTIONS if option in options]
     faults = Faults()
@@ -1643,12 +1618,12 @@ def gather(options=()):
         "modules": None,
     }
     if "libraries" in options and sys.platform == "linux":
-        facts["libraries"] = part("libraries", None, library_facts, python, paths, environ, faults)
+        facts["libraries"] = part("libraries", None, library_facts, python, paths, environ, faults, pid)
     if "modules" in options:
         facts["modules"] = part("modules", None, module_facts, paths, distributions, faults)
     facts["probe"] = {
         "options": options,
-        "pid": os.getpid(),
+        "pid": os.getpid() if pid == "self" else int(pid),
         "seconds": round(time.perf_counter() - began, 4),
         "faults": faults.list,
     }
@@ -1665,7 +1640,8 @@ def _conda(python, environ, faults):
 def main(argv):
     """Prints the facts as one line of ASCII JSON."""
     options = [word[2:] for word in argv if word.startswith("--")]
-    sys.stdout.write(json.dumps(gather(options), sort_keys=True) + "\n")
+    pid = next((word[4:] for word in options if re.fullmatch(r"pid=\d+", word)), "self")
+    sys.stdout.write(json.dumps(gather(options, pid), sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

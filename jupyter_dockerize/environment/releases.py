@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
+from ..events import Finding
+from . import cuda
 from .model import PipPackage, System
 from .sonames import RELEASES
 
@@ -41,10 +43,6 @@ _FIRST: dict[str, dict[tuple[int, int], int]] = {  # the first patch version wit
 }
 _LAST_BULLSEYE = {(3, 8): 20, (3, 9): 23, (3, 10): 18, (3, 11): 13, (3, 12): 11, (3, 13): 6}
 
-# Packages that look for CUDA in the system, and those that bring it along.
-_WANTS_CUDA = re.compile(r"cupy-cuda\d+x|jax-cuda\d+-(plugin|pjrt)|onnxruntime-gpu|pycuda|tensorflow")
-_BRINGS_CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -53,6 +51,8 @@ class Start:
     kind: BaseKind
     codename: str
     reason: str
+    cuda: str = ""  # the version that NVIDIA's image has
+    findings: tuple[Finding, ...] = ()
 
 
 def start_of(
@@ -74,13 +74,26 @@ def start_of(
     """
     pip, python = tuple(pip), python.removesuffix("+")  # of an unreleased build
     release, why = wanted(system, foreign=foreign)
+    looks = None if foreign or not system.cuda else cuda.wants(pip)
     if base:
-        return Start("own", _named(base) or release, "asked for by name")
+        differs = cuda.finding(looks, system.cuda, base, None) if looks and system.cuda else ()
+        return Start("own", named(base) or release, "asked for by name", findings=differs)
     if conda:
         reason = "conda packages come from their explicit list, which micromamba installs"
         return Start("conda", "bookworm", reason)
-    if cuda := _cuda(system, pip):
-        return cuda
+    differs = ()
+    if looks and system.cuda:
+        suited = _nvidias(system, bound=any(_bound(p) for p in pip))
+        image = cuda.nearest(system.cuda, suited)
+        differs = cuda.finding(looks, system.cuda, None, image[0] if image else None)
+        if image:
+            reason = f"{looks} looks for CUDA {system.cuda} in the system; uv brings Python"
+            return Start("cuda", image[1], reason, cuda=image[0], findings=differs)
+    return replace(_start(python, release, why, pip, foreign=foreign), findings=differs)
+
+
+def _start(python: str, release: str, why: str, pip: tuple[PipPackage, ...], *, foreign: bool) -> Start:
+    """Of Debian's and Python's own images."""
     try:
         offered = official(Version(python))
     except InvalidVersion:
@@ -142,19 +155,15 @@ def _bound(package: PipPackage) -> bool:
     return not package.pure and not portable and package.source.kind != "conda"
 
 
-def _cuda(system: System, pip: Iterable[PipPackage]) -> Start | None:
-    """NVIDIA's image, where CUDA is the system's and something in the environment looks for it there."""
-    names = [p.name for p in pip]
-    wants = sorted(n for n in names if _WANTS_CUDA.fullmatch(n))
-    known = re.fullmatch(r"(\d{2})\.(\d{1,2})\.(\d{1,2})", system.cuda or "")
-    if not known or not wants or any(_BRINGS_CUDA.fullmatch(n) for n in names):
-        return None
-    codename = system.codename if system.codename in ("jammy", "noble") else "jammy"
-    reason = f"{wants[0]} looks for CUDA {system.cuda} in the system; uv brings Python"
-    return Start("cuda", codename, reason)
+def _nvidias(system: System, *, bound: bool) -> list[str]:
+    """Releases that NVIDIA has images of, best first; ``bound``: none with an older C library."""
+    glibc = GLIBC.get(system.codename) or glibc_of(system) or (0, 0)
+    newer = [release for release in cuda.TAGS if GLIBC[release] >= glibc]
+    older = [release for release in cuda.TAGS if release not in newer and not bound]
+    return sorted(newer, key=lambda release: release != system.codename) + older
 
 
-def _named(base: str) -> str:
+def named(base: str) -> str:
     """The release that an image's tag names, or ""."""
     words = base.rpartition(":")[2].replace(".", "-").split("-")
     return next((word for word in words if word in RELEASES), "")

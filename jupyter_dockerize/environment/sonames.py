@@ -31,9 +31,22 @@ def likely_package_of(soname: str, codename: str) -> str | None:
     return package_of(soname, codename) or package_of(soname, _FALLBACK)
 
 
+def in_release(package: str, codename: str) -> str:
+    """What release ``codename`` calls ``package``: with or without "t64". As it is where nothing is known."""
+    plain = package.removesuffix("t64")
+    if codename in TIME64:
+        return f"{plain}t64" if (f"{plain}t64", codename) in _packages() else package
+    return plain if codename in RELEASES else package
+
+
 def of_driver(soname: str) -> bool:
     """Whether the NVIDIA driver of the machine brings it: no package of an image can."""
     return _DRIVER.fullmatch(soname) is not None
+
+
+@cache
+def _packages() -> frozenset[tuple[str, str]]:
+    return frozenset((package, codename) for (_, codename), package in _table().items())
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from typing import Literal
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
-from ..environment.compare import Comparison, Difference, Verdict
+from ..environment.comparison import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
-from ..events import Event, Finding, Report, Step
-from ..recipe.bundle import Bundle
+from ..events import Event, Finding, Progress, Report, Step
+from ..recipe.captions import captions
 from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
@@ -69,16 +70,17 @@ def build(
     image = engine.build(
         bundle,
         ref,
-        secrets=_secrets(prepared, bundle),
-        report=_within(BUILDING, report),
+        secrets=secrets_for(prepared.resolution, prepared.snapshot),
+        report=_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
-    report(Step(4, len(STEPS), VERIFYING))
     try:
+        report(Step(4, len(STEPS), VERIFYING))
         verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
     except BaseException:
         _put_back(engine, ref, before, image)  # cancelled: the name is as it was, or not there
         raise
+    extra += _replaced(engine, before, image)
     for finding in extra:
         report(finding)
     return Built(
@@ -88,7 +90,7 @@ def build(
         engine=engine.name,
         method="rebuild",
         verdict=verdict,
-        summary=comparison.summary() if comparison else extra[0].message if extra else "not verified",
+        summary=comparison.summary() if comparison else extra[0].message if check else "not verified",
         fingerprint=prepared.plan.fingerprint,
         packages=len(prepared.plan.packages.pip) + len(prepared.plan.packages.conda),
         differences=comparison.differences if comparison else (),
@@ -100,10 +102,34 @@ def build(
 
 def _put_back(engine: Engine, ref: str, before: Image | None, image: Image) -> None:
     if before is None:
-        engine.remove(ref)
+        _remove(engine, ref)
     elif before.id != image.id:
         engine.tag(before.id, ref)
-        engine.remove(image.id)
+        _remove(engine, image.id)
+
+
+def _remove(engine: Engine, ref: str) -> None:
+    """A busy engine may hold the container of the verification that was cancelled a moment longer."""
+    for _ in range(9):
+        with contextlib.suppress(EngineError):
+            engine.remove(ref)
+            return
+        time.sleep(0.2)
+    engine.remove(ref)
+
+
+def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Finding, ...]:
+    left = engine.inspect(before.id) if before and before.id != image.id else None
+    if left is None or left.refs:
+        return ()
+    return (
+        Finding(
+            "image-replaced",
+            "info",
+            f"the image that had this name is still there as {left.id[:19]}, {left.size / 1e6:.0f} MB",
+            "`docker image prune` removes it, and all others that have no name",
+        ),
+    )
 
 
 def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:
@@ -134,16 +160,15 @@ def _pinned(prepared: Prepared, engine: Engine, *, report: Report, cancel: Cance
     return dataclasses.replace(prepared, resolution=resolution)
 
 
-def _secrets(prepared: Prepared, bundle: Bundle) -> dict[str, bytes]:
-    known = secrets_for(prepared.resolution, prepared.snapshot)
-    return {name: known[name] for name in bundle.secrets if name in known}
-
-
-def _within(step: str, report: Report) -> Callable[[Event], None]:
-    """Tells the builder's own steps from ours."""
+def _within(step: str, caption: Callable[[str], str], report: Report) -> Callable[[Event], None]:
+    """Tells the builder's own steps from ours, and what each is for."""
 
     def pass_on(event: Event) -> None:
-        report(dataclasses.replace(event, within=step) if isinstance(event, Step) else event)
+        if isinstance(event, Step):
+            event = dataclasses.replace(event, within=step, name=caption(event.name))
+        elif isinstance(event, Progress):
+            event = dataclasses.replace(event, what=caption(event.what))
+        report(event)
 
     return pass_on
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
+from ..environment.choices import Wishes
 from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
+from ..environment.observe.session import executed
 from ..environment.observe.ways import Where, observe
-from ..environment.plan.planning import Plan, Wishes, make_plan, refuse
+from ..environment.plan.planning import Plan, make_plan, refuse
 from ..environment.project.files import project_of
-from ..environment.project.notebook import read_notebook
+from ..environment.project.notebook import Notebook, current_notebook, read_notebook
+from ..environment.project.unsaved import unsaved
 from ..events import Finding, Report, Step
 from ..recipe import render
 from ..recipe.base import choose_base
@@ -36,11 +40,12 @@ class Prepared:
     snapshot: Snapshot
     plan: Plan
     resolution: Resolution
+    notes: tuple[Finding, ...] = ()  # of this moment: no plan has them
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Of the snapshot, the plan and the resolution, each once, in that order."""
-        every = (*self.snapshot.findings, *self.plan.findings, *self.resolution.findings)
+        """Of this moment, the snapshot, the plan and the resolution, each once, in that order."""
+        every = (*self.notes, *self.snapshot.findings, *self.plan.findings, *self.resolution.findings)
         return tuple(dict.fromkeys(every))
 
     def bundle(self, features: frozenset[Feature]) -> Bundle:
@@ -53,6 +58,16 @@ def look(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) 
     options = LOOKED_AT | {"hashes"} if hashes else LOOKED_AT
     observed = observe(where, options, cancel=cancel, report=report)
     return interpret(observed.facts, kernel=observed.kernel)
+
+
+def look_with_notebook(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) -> Snapshot:
+    """As `look`, with what a build would find in the notebook and the modules beside it."""
+    notebook = read_notebook(where.notebook) if where.notebook else None
+    snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
+    if notebook is None:
+        return snapshot
+    found = project_of(notebook, modules=snapshot.modules).findings
+    return replace(snapshot, findings=tuple(dict.fromkeys((*snapshot.findings, *found))))
 
 
 def prepare(
@@ -70,10 +85,11 @@ def prepare(
     """
     report(Step(1, len(STEPS), READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
+    notes = _not_saved(notebook) if notebook else ()
     snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
-    for finding in (*snapshot.findings, *plan.findings):
+    for finding in (*notes, *snapshot.findings, *plan.findings):
         report(finding)
     refuse((*snapshot.findings, *plan.findings), wishes.allow)
     cancel.check()
@@ -84,7 +100,14 @@ def prepare(
         if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
             report(finding)
     refuse(resolution.findings, wishes.allow)
-    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution)
+    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution, notes=notes)
+
+
+def _not_saved(notebook: Notebook) -> tuple[Finding, ...]:
+    """What this kernel has run and the file does not have."""
+    age = max(0.0, time.time() - notebook.path.stat().st_mtime)
+    found = unsaved(notebook, executed(), own=notebook.path == current_notebook(), age=age)
+    return (found,) if found else ()
 
 
 __all__ = ["Prepared", "look", "prepare"]

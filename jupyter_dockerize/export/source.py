@@ -11,42 +11,51 @@ from pathlib import Path
 from ..cancel import Cancel
 from ..engines.base import Engine
 from ..environment.model import Snapshot, parse
+from ..environment.observe.running import the_one
 from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..events import Report
+from .inside import find, probe_image
 from .prepare import look
-from .verify import find, probe_image
 
+KINDS = ("file", "image", "kernel", "python", "live")
 FORMS = "file:PATH, image:REF, kernel:NAME, python:PATH or live[:ID]"
 LARGEST = 64 << 20  # bytes of a snapshot file: a thousand times a large one
 
 
-def snapshot_of(source: str, engine: Callable[[], Engine], *, report: Report, cancel: Cancel) -> Snapshot:
+def snapshot_of(
+    source: str,
+    engine: Callable[[], Engine],
+    *,
+    here: bool = False,
+    hashes: bool = False,
+    report: Report,
+    cancel: Cancel,
+) -> Snapshot:
     """The snapshot that ``source`` names; ``engine`` is asked for only where it names an image.
 
-    Raises `UsageError` where it names nothing.
+    ``here``: this process is the kernel that ``live`` means. ``hashes`` also looks for files that were
+    edited after install. Raises `UsageError` where it names nothing.
     """
-    kind, _, name = source.partition(":")
-    if kind == "image" and name:
+    kind, name = named(source)
+    if kind == "image":
         chosen = engine()
-        return probe_image(chosen, find(chosen, name), cancel=cancel)
-    if kind == "file" and name:
+        return probe_image(chosen, find(chosen, name), hashes=hashes, cancel=cancel)
+    if kind == "file":
         return _read(Path(name))
-    if kind in ("kernel", "python", "live"):
-        return look(where_of(source), report=report, cancel=cancel)
-    raise UsageError(f"{source!r} names no environment", fix=f"write it as {FORMS}")
-
-
-def where_of(source: str) -> Where:
-    """The running environment that ``source`` names."""
-    kind, _, name = source.partition(":")
     if kind == "live":
-        return Where(live=name or None) if name else Where()
-    if kind == "kernel" and name:
-        return Where(kernel=name)
-    if kind == "python" and name:
-        return Where(python=name)
-    raise UsageError(f"{source!r} names no running environment", fix=f"write it as {FORMS}")
+        where = Where(here=True) if here and not name else Where(live=name or the_one())
+    else:
+        where = Where(kernel=name) if kind == "kernel" else Where(python=name)
+    return look(where, hashes=hashes, report=report, cancel=cancel)
+
+
+def named(source: str) -> tuple[str, str]:
+    """Kind and name of what ``source`` names; the name is "" for ``live`` alone. Raises `UsageError`."""
+    kind, _, name = source.partition(":")
+    if source == "live" or (kind in KINDS and name):
+        return kind, name
+    raise UsageError(f"{source!r} names no environment", fix=f"write it as {FORMS}")
 
 
 def _read(path: Path) -> Snapshot:

@@ -1,124 +1,106 @@
-"""Does the image hold the planned environment? Probe inside it, compare.
-
-The image may be a stranger's: the probe runs in the engine's sandbox, and whatever comes
-back is hostile until `interpret` and `model.parse` have read it.
-"""
+"""Does the image hold the planned environment? And what have two environments otherwise?"""
 
 from __future__ import annotations
 
-import dataclasses
-import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from ..cancel import Cancel
 from ..engines.base import Engine, Image
-from ..environment.compare import Comparison, compare
-from ..environment.interpret.machine import ARCHITECTURES
-from ..environment.interpret.snapshot import interpret
-from ..environment.model import Snapshot, parse
-from ..environment.observe.ways import Where, through
-from ..environment.plan.planning import Plan, make_plan
-from ..errors import EngineError, UsageError, VerificationError
+from ..environment.choices import Wishes
+from ..environment.compare import compare, compare_snapshots
+from ..environment.comparison import Comparison, seen_from_the_other_side
+from ..environment.model import Packages, Snapshot, ordered
+from ..environment.plan.planning import Plan, make_plan, sorted_choices
+from ..errors import UsageError
 from ..events import Report
-from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
-from .prepare import look
-
-IN_IMAGE = frozenset({"libraries", "requires", "sizes"})
-INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
+from .inside import find, has_plan, probe_image, stored_plan
+from .source import named, snapshot_of
 
 
-def find(engine: Engine, ref: str) -> Image:
-    """The image in the engine's store. Raises `UsageError` where it is not there."""
-    image = engine.inspect(ref)
-    if image is None:
-        raise UsageError(
-            f"no image {ref} in {engine.name}",
-            fix="`jupyter dockerize images` lists what is there; `docker pull` fetches others",
-        )
-    return image
-
-
-def probe_image(engine: Engine, image: Image, *, cancel: Cancel) -> Snapshot:
-    """The snapshot of what is inside the image.
-
-    Raises `VerificationError` where no interpreter in it answers.
-    """
-    named = image.labels.get(LABEL_PYTHON)
-    candidates = (named,) if named and named.startswith("/") else INTERPRETERS
-    reasons = []
-    for python in candidates:
-        try:
-            facts = through(
-                lambda argv, stdin: engine.execute(image.id, argv, stdin=stdin, cancel=cancel),
-                python,
-                IN_IMAGE,
-            )
-            return interpret(facts)
-        except (EngineError, UsageError) as error:  # noqa: PERF203 - at most twice
-            reasons.append(f"{python}: {error.why or error.what}")
-    raise VerificationError(
-        "the image cannot be looked into",
-        why="; ".join(reasons),
-        fix=f"it is an image for {image.platform}, which needs an emulator (binfmt) here"
-        if _foreign(image.platform)
-        else "rebuild the image, if it is meant to hold an environment",
-    )
-
-
-def _foreign(image: str) -> bool:
-    """Whether the image's platform is known and has another architecture than this machine."""
-    arch = image.partition("/")[2].partition("/")[0]
-    here = platform.machine().lower()
-    return bool(arch) and arch != ARCHITECTURES.get(here, here)
-
-
-def stored_plan(engine: Engine, image: Image) -> Plan:
-    """The plan that the image carries, held against its label.
-
-    Raises `VerificationError` where there is none, or where it is not what the label says.
-    """
-    try:
-        data = engine.execute(image.id, ["cat", PLAN_PATH])
-        plan = parse(data, Plan)
-    except (EngineError, UsageError) as error:
-        raise VerificationError(
-            "the image does not say what it is meant to hold",
-            why=error.why or error.what,
-            fix="name what to compare it with: `jupyter dockerize verify REF SOURCE`",
-        ) from error
-    assert isinstance(plan, Plan)
-    said = (image.labels.get(LABEL_FINGERPRINT), image.labels.get(LABEL_PLAN))
-    if said != (plan.fingerprint, plan_digest(data)):
-        raise VerificationError(
-            "the image's plan is not the one that its labels name",
-            why=f"the plan's fingerprint is {plan.fingerprint[:19]}…, the label's {str(said[0])[:19]}…"
-            if said[0] != plan.fingerprint
-            else "the packages are the same, the rest of the plan is not",
-            fix="somebody changed the one or the other: rebuild the image",
-        )
-    return plan
-
-
-def verify_against_plan(engine: Engine, image: Image, plan: Plan, *, cancel: Cancel) -> Comparison:
+def verify_against_plan(
+    engine: Engine, image: Image, plan: Plan, *, hashes: bool = False, cancel: Cancel
+) -> Comparison:
     """What the image holds against ``plan``."""
-    return compare(plan, probe_image(engine, image, cancel=cancel))
+    return compare(plan, probe_image(engine, image, hashes=hashes, cancel=cancel))
 
 
 def verify(
-    engine: Engine, ref: str, source: Where | Snapshot | None, *, report: Report, cancel: Cancel
+    engine: Engine,
+    ref: str,
+    source: str | None,
+    *,
+    here: bool = False,
+    hashes: bool = False,
+    report: Report,
+    cancel: Cancel,
 ) -> Comparison:
     """Does the image hold what it was planned to, or what ``source`` has now?
 
     With a source, its snapshot is planned with the image's stored wishes, so that what was left
-    out on purpose stays out; an image without a stored plan is compared by the default wishes.
+    out on purpose stays out; a stranger's image is compared by the default wishes.
     """
     image = find(engine, ref)
     if source is None:
-        return verify_against_plan(engine, image, stored_plan(engine, image), cancel=cancel)
-    snapshot = source if isinstance(source, Snapshot) else look(source, report=report, cancel=cancel)
-    return verify_against_plan(engine, image, _replanned(engine, image, snapshot), cancel=cancel)
+        plan = stored_plan(engine, image, cancel=cancel)
+    else:
+        stored = stored_plan(engine, image, cancel=cancel) if has_plan(image) else None
+        snapshot = snapshot_of(source, lambda: engine, here=here, hashes=hashes, report=report, cancel=cancel)
+        plan = planned_like(stored, snapshot)
+    found = verify_against_plan(engine, image, plan, hashes=hashes, cancel=cancel)
+    return replace(found, expected=source or "", found=ref)
 
 
-def _replanned(engine: Engine, image: Image, snapshot: Snapshot) -> Plan:
-    stored = stored_plan(engine, image)
-    wishes = dataclasses.replace(stored.wishes, include=())
-    return make_plan(snapshot, wishes, None)
+def diff(
+    a: str, b: str, engine: Callable[[], Engine], *, here: bool = False, report: Report, cancel: Cancel
+) -> Comparison:
+    """What ``b`` has otherwise than ``a``; ``engine`` is asked for only where one of them is an image.
+
+    Where one of them is an image that carries its plan, what that leaves out or brings on purpose is
+    planned, as it is for `verify`. Two images, or two of anything else, are compared as they are.
+    """
+    plans = [_plan_of(*source, engine, cancel) for source in (named(a), named(b))]
+    first, second = (
+        snapshot_of(source, engine, here=here, report=report, cancel=cancel) for source in (a, b)
+    )
+    return replace(_compared(first, second, *plans), expected=a, found=b, image=False)
+
+
+def _compared(a: Snapshot, b: Snapshot, plan_a: Plan | None, plan_b: Plan | None) -> Comparison:
+    with suppress(UsageError):  # by its wishes the other one could not become an image (--minimal)
+        if plan_b and not plan_a:
+            return compare(planned_like(plan_b, a), b)
+        if plan_a and not plan_b:
+            return seen_from_the_other_side(compare(planned_like(plan_a, b), a))
+    return compare_snapshots(a, b)
+
+
+def _plan_of(kind: str, name: str, engine: Callable[[], Engine], cancel: Cancel) -> Plan | None:
+    if kind != "image":
+        return None
+    image = find(engine(), name)
+    return stored_plan(engine(), image, cancel=cancel) if has_plan(image) else None
+
+
+def planned_like(stored: Plan | None, snapshot: Snapshot) -> Plan:
+    """What ``snapshot`` would become by the wishes of ``stored``; by the default ones without.
+
+    What was added to the stored plan when its locks were made (a kernel, and what that needs) is
+    added here too, because that is known only once indexes have been asked.
+    """
+    if stored is None:
+        plan = make_plan(snapshot, Wishes())
+        return replace(plan, choices=tuple(c for c in plan.choices if c.kind != "added"))  # nobody did
+    plan = make_plan(snapshot, replace(stored.wishes, include=()))
+    have = {package.name for package in plan.packages.pip}
+    came = {
+        c.name: c for c in stored.choices if (c.manager, c.kind) == ("pip", "added") and c.name not in have
+    }
+    packages = Packages(
+        pip=ordered((*plan.packages.pip, *(p for p in stored.packages.pip if p.name in came))),
+        conda=plan.packages.conda,
+        apt=plan.packages.apt,
+    )
+    kept = (c for c in plan.choices if (c.manager, c.kind) != ("pip", "added") or c.name not in came)
+    return replace(plan, packages=packages, choices=sorted_choices((*kept, *came.values())))

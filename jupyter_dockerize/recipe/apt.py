@@ -6,17 +6,11 @@ vanish within days. They are recorded and compared instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from ..environment.names import debian_name
 from ..errors import UsageError
 from .steps import Run
-
-# Debian Policy 5.6.1: lower-case letters, digits, + - and ., at least two, an alphanumeric first.
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
-
-# Before the move to a 64-bit time_t (Debian 13, Ubuntu 24.04) these were called without "t64".
-_BEFORE_T64 = frozenset({"buster", "bullseye", "bookworm", "focal", "jammy"})
 
 # What compiling a source distribution takes beyond a compiler and Python's own headers.
 _HEADERS: dict[str, tuple[str, ...]] = {
@@ -55,12 +49,12 @@ _HEADERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def install(names: Iterable[str], codename: str = "") -> Run:
-    """One step that installs ``names``, as the release ``codename`` calls them, and nothing else.
+def install(names: Iterable[str]) -> Run:
+    """One step that installs ``names`` and nothing else.
 
     Raises `UsageError` for what is not the name of a Debian package.
     """
-    packages = sorted({_name(name, codename) for name in names})
+    packages = sorted({_checked(name) for name in names})
     return Run(
         (
             "apt-get update",
@@ -78,11 +72,11 @@ def compilers(sources: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _name(name: str, codename: str) -> str:
-    if not _NAME.fullmatch(name):
+def _checked(name: str) -> str:
+    if debian_name(name) != name:
         raise UsageError(
             f"not the name of a Debian package: {name!r}",
             why="letters, digits, + - and . are allowed, in lower case",
             fix="leave it out of the plan",
         )
-    return name.removesuffix("t64") if codename in _BEFORE_T64 else name
+    return name

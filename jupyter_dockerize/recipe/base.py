@@ -6,14 +6,13 @@ import re
 
 from packaging.version import InvalidVersion, Version
 
+from ..environment import cuda
 from ..environment.plan.planning import Plan
-from ..environment.releases import DEBIAN, start_of
+from ..environment.releases import named, start_of
 from ..errors import UsageError
 from .resolution import Base
 
 MICROMAMBA = "mambaorg/micromamba:2.5.0-debian12-slim"  # reads #sha256 in explicit lists (2.1 and later)
-
-_CUDA = {"jammy": "ubuntu22.04", "noble": "ubuntu24.04"}
 
 
 def choose_base(plan: Plan) -> Base:
@@ -29,7 +28,7 @@ def choose_base(plan: Plan) -> Base:
     if start.kind == "conda":
         ref = MICROMAMBA
     elif start.kind == "cuda":
-        ref = f"nvidia/cuda:{plan.system.cuda}-runtime-{_CUDA[start.codename]}"
+        ref = cuda.image(start.cuda, start.codename)
     elif start.kind == "python":
         ref = f"python:{version}-slim-{start.codename}"
     else:
@@ -38,12 +37,15 @@ def choose_base(plan: Plan) -> Base:
 
 
 def _own(ref: str, plan: Plan) -> Base:
-    """The user's image. An official Python image is known for what it is."""
-    official_name = re.fullmatch(r"(?:(?:docker\.io/)?library/|docker\.io/)?python:([A-Za-z0-9_.-]+)", ref)
-    if official_name and not plan.packages.conda:
-        codename = next((r for r in DEBIAN if r in official_name[1].split("-")), "")
-        return Base(ref=ref, kind="python", reason="asked for by name", codename=codename)
-    return Base(ref=ref, kind="own", reason="asked for by name")
+    """The user's image. An official one of exactly this Python is known for what it is.
+
+    Any other may have another Python, today or tomorrow (3.11-slim): then uv brings the right one.
+    """
+    name = re.fullmatch(
+        r"(?:(?:docker\.io/)?library/|docker\.io/)?python:([0-9a-z.]+)(?:-[A-Za-z0-9_.-]+)?", ref
+    )
+    exact = name is not None and name[1] == plan.python.version and not plan.packages.conda
+    return Base(ref=ref, kind="python" if exact else "own", reason="asked for by name", codename=named(ref))
 
 
 def _version(plan: Plan) -> Version:

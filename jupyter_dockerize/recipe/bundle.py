@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import OutputError
+from .steps import SecretId
 
 DOCKERFILE = "Dockerfile"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The Dockerfile and the files beside it, and which secrets its build asks for.
-
-    ``secrets`` are ids of secret mounts (`ca`: a CA bundle in PEM; `netrc`: credentials of indexes).
-    """
+    """The Dockerfile and the files beside it, and which secrets its build asks for."""
 
     files: Mapping[str, bytes]
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[SecretId, ...] = ()
     platform: str | None = None  # "linux/amd64"; None: the builder's own
 
     def __post_init__(self) -> None:

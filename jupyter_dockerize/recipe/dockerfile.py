@@ -24,6 +24,7 @@ from .steps import (
     Feature,
     From,
     Label,
+    NoHealthcheck,
     Run,
     SearchPath,
     Step,
@@ -154,6 +155,8 @@ def _instruction(step: Step, features: frozenset[Feature], there: set[BindFile])
             yield f"WORKDIR {_checked(path)}"
         case Expose(port):
             yield f"EXPOSE {port:d}"
+        case NoHealthcheck():
+            yield "HEALTHCHECK NONE"
         case Entrypoint(argv):
             yield f"ENTRYPOINT {_exec(argv)}"
         case Cmd(argv):

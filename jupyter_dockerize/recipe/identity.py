@@ -29,7 +29,11 @@ LABEL_BASE_DIGEST = "org.opencontainers.image.base.digest"
 
 PLAN = "plan.json"  # in the bundle
 PLAN_PATH = f"{layout.IDENTITY}/{PLAN}"  # in the image
-RUN = f"docker run --rm -p {layout.PORT}:{layout.PORT} IMAGE"
+
+
+def run_line(image: str) -> str:
+    """The one line that opens the image wherever it is."""
+    return f"docker run --rm -p {layout.PORT}:{layout.PORT} {image}"
 
 
 def plan_digest(data: bytes) -> str:
@@ -48,7 +52,7 @@ def labels(plan: Plan, resolution: Resolution) -> list[Label]:
         LABEL_METHOD: "rebuild",
         LABEL_NOTEBOOK: plan.notebook or "",
         LABEL_PYTHON: layout.interpreter(bool(plan.packages.conda)),
-        LABEL_RUN: RUN,
+        LABEL_RUN: run_line("IMAGE"),
         LABEL_TITLE: plan.notebook or "environment",
         LABEL_BASE: base.ref,
     }

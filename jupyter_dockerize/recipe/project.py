@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ..contents import layout
-from ..environment.plan.planning import ProjectFile
+from ..environment.choices import ProjectFile
 from ..errors import UsageError
 
 ARCHIVE = "project.tar"  # in the bundle
@@ -28,16 +28,16 @@ def archive(files: Iterable[ProjectFile]) -> bytes:
     return tar(
         {f"{layout.WORK}/{_name(file.path)}": _read(file) for file in files},
         owner=layout.UID,
-        top=layout.WORK,
+        tops=(layout.WORK,),
     )
 
 
-def tar(files: Mapping[str, bytes], *, owner: int, top: str) -> bytes:
-    """A tar of files by absolute path: sorted, one owner, one date; folders below ``top`` are in it."""
-    folders = {top}
+def tar(files: Mapping[str, bytes], *, owner: int, tops: tuple[str, ...]) -> bytes:
+    """A tar of files by absolute path: sorted, one owner, one date; with their folders from ``tops`` on."""
+    folders: set[str] = set()
     for path in files:
         parents = PurePosixPath(path).parents
-        folders.update(str(p) for p in parents if len(str(p)) > len(top))
+        folders.update(str(p) for p in parents if any(p.is_relative_to(top) for top in tops))
     members = [(folder, None) for folder in folders] + [(path, data) for path, data in files.items()]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as out:

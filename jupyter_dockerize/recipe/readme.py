@@ -6,15 +6,14 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 from __future__ import annotations
 
 from ..contents import layout
-from ..environment.plan.planning import Choice, Plan
+from ..environment.choices import Choice
+from ..environment.plan.planning import Plan
+from . import secrets
+from .identity import run_line
 from .resolution import Resolution
 
 README = "README.md"
 
-_SECRETS = {
-    "ca": ("--secret id=ca,src=ca.pem", "the CA certificates of your network, in PEM"),
-    "netrc": ("--secret id=netrc,src=netrc", "credentials of package indexes, as a netrc file"),
-}
 _KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
 
 
@@ -38,18 +37,22 @@ def _title(plan: Plan) -> str:
 
 
 def _commands(plan: Plan, resolution: Resolution) -> str:
-    options = "".join(f" {_SECRETS[name][0]}" for name in resolution.secrets)
-    if plan.foreign or plan.wishes.platform:
-        options += f" --platform {plan.platform}"
+    options = "".join(f" --secret id={name},src={secrets.FILES[name]}" for name in resolution.secrets)
+    if plan.build_platform:
+        options += f" --platform {plan.build_platform}"
     lines = [
         "```sh",
         f"docker build{options} -t analysis .",
-        f"docker run --rm -p {layout.PORT}:{layout.PORT} analysis",
+        run_line("analysis"),
         "```",
+        "",
+        "Type them in this folder. The second prints the address to open. Where something else has port "
+        f"{layout.PORT},",
+        f"`-p {layout.PORT + 1}:{layout.PORT}` takes another; {layout.PORT + 1} is then in the address, too.",
     ]
     if resolution.secrets:
-        lines += ["", "The build is handed what stays in no layer:", ""]
-        lines += [f"- `{name}`: {_SECRETS[name][1]}" for name in resolution.secrets]
+        lines += ["", "These files have to be there first; what is in them stays in no layer:", ""]
+        lines += [f"- `{secrets.FILES[name]}`: {secrets.CONTENTS[name]}" for name in resolution.secrets]
     return "\n".join(lines)
 
 

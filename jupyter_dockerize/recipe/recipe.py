@@ -17,11 +17,25 @@ from ..contents import layout
 from ..environment.model import dump
 from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
-from . import apt, conda, dockerfile, identity, jupyter, pip, project, readme, uv
+from . import apt, conda, dockerfile, identity, jupyter, pip, project, readme, standin, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution
-from .steps import Comment, Copy, Env, Feature, From, Label, Run, SearchPath, Step, Unpack, User, Workdir
+from .steps import (
+    Comment,
+    Copy,
+    Env,
+    Feature,
+    From,
+    Label,
+    NoHealthcheck,
+    Run,
+    SearchPath,
+    Step,
+    Unpack,
+    User,
+    Workdir,
+)
 
 SYSTEM = "system.tar"  # in the bundle: files of ours outside the project
 
@@ -52,8 +66,9 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
     if _uses_uv(plan, resolution):
         files |= uv.files(server=plan.server == "own")
     kernels = jupyter.kernelspecs(plan)
-    if kernels:
-        files[SYSTEM] = project.tar(kernels, owner=0, top=layout.KERNELSPECS)
+    system = kernels | (standin.files() if plan.magics else {})
+    if system:
+        files[SYSTEM] = project.tar(system, owner=0, tops=_SYSTEM_FOLDERS)
     if plan.files:
         files[project.ARCHIVE] = project.archive(plan.files)
     steps = [
@@ -62,11 +77,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
         *_image(plan, resolution, identity.labels(stored, resolution), kernels=bool(kernels)),
     ]
     files[DOCKERFILE] = dockerfile.write(steps, features).encode()
-    return Bundle(
-        files,
-        secrets=resolution.secrets,
-        platform=plan.platform if plan.foreign or plan.wishes.platform else None,
-    )
+    return Bundle(files, secrets=resolution.secrets, platform=plan.build_platform)
 
 
 def _base(plan: Plan, resolution: Resolution) -> list[Step]:
@@ -74,8 +85,6 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     debian = {package.name for package in plan.packages.apt} | {jupyter.INIT}
     if _debian_python(plan, resolution):
         debian.add("python3")
-    if base.kind == "own":
-        debian.add("python3-venv")
     steps: list[Step] = [
         Comment(_title(plan, resolution)),
         From(base.ref, base.digest, stage="base"),
@@ -83,11 +92,14 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     if base.kind in ("conda", "own"):
         steps.append(User("0"))
     why = "An init" if len(debian) == 1 else "Debian packages that the environment needs, and an init"
-    steps += [Comment(f"{why}."), apt.install(debian, base.codename)]
+    steps += [Comment(f"{why}."), apt.install(debian)]
     if base.kind in ("conda", "own"):
         # COPY would merge into what is there, and leave it to its owner.
-        prefix = layout.prefix(bool(plan.packages.conda))
-        steps += [Comment("Room for the environment."), Run((f"rm -rf {prefix}",))]
+        folders = [
+            layout.prefix(bool(plan.packages.conda)),
+            *([layout.SERVER] if plan.server == "own" else []),
+        ]
+        steps += [Comment("Room for the environment."), Run((f"rm -rf {' '.join(folders)}",))]
     return steps
 
 
@@ -118,7 +130,7 @@ def _build(plan: Plan, resolution: Resolution, packages: tuple[pip.Lock, ...]) -
     if compiled:
         steps.append(Comment("A compiler, for packages that have no wheel; the image does not keep it."))
         compilers = {*apt.compilers(compiled), *(["python3-dev"] if kind == "debian-python" else [])}
-        steps.append(apt.install(compilers, resolution.base.codename))
+        steps.append(apt.install(compilers))
     steps += uv.install(packages, layout.interpreter(bool(plan.packages.conda)), resolution)
     if plan.server == "own":
         steps += uv.install_server(_server_python(plan, resolution), resolution)
@@ -148,8 +160,10 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
     steps += [SearchPath(f"{prefix}/bin"), Env("HOME", layout.HOME), Env("SHELL", "/bin/bash")]
     if resolution.base.kind == "conda":
         steps.append(Env("MAMBA_ROOT_PREFIX", layout.CONDA))
-    if kernels:
-        steps += [Comment("Kernels by the names that the notebook knows."), Unpack(SYSTEM, "/")]
+    names = ("Kernels by the names that the notebook knows.",) if kernels else ()
+    magics = ("Magics that do nothing, for cells that type %dockerize.",) if plan.magics else ()
+    if names or magics:
+        steps += [Comment("\n".join(names + magics)), Unpack(SYSTEM, "/")]
     if plan.files:
         steps += [Comment("The notebook and what belongs to it."), Unpack(project.ARCHIVE, "/")]
     return [
@@ -159,10 +173,12 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
         *labels,
         User(str(layout.UID)),
         Workdir(layout.WORK),
+        *([NoHealthcheck()] if resolution.base.kind == "own" else []),
         *jupyter.opening(plan),
     ]
 
 
+_SYSTEM_FOLDERS = (layout.KERNELSPECS, layout.IPYTHON_STARTUP, standin.FOLDER)
 _OURS = frozenset({"PATH", "HOME", "SHELL", "MAMBA_ROOT_PREFIX"})
 
 

@@ -7,10 +7,10 @@ and resolution give the same bundle, byte for byte.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ..environment.releases import BaseKind
 from ..events import Finding
+from .steps import SecretId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +55,5 @@ class Resolution:
     pip: tuple[LockedPip, ...] = ()  # sorted by name
     wheels: tuple[CarriedWheel, ...] = ()  # sorted by name
     default_index: str | None = None  # None: the ecosystem's own
-    secrets: tuple[Literal["ca", "netrc"], ...] = ()  # what the build has to be handed
+    secrets: tuple[SecretId, ...] = ()  # what the build has to be handed
     findings: tuple[Finding, ...] = ()

@@ -7,7 +7,14 @@ no layer. Each script also works where the builder was not given them.
 from __future__ import annotations
 
 from .resolution import Resolution
-from .steps import Secret
+from .steps import Secret, SecretId
+
+# By id: what its file is called where somebody builds by hand, and what is in it.
+FILES: dict[SecretId, str] = {"ca": "ca.pem", "netrc": "netrc"}
+CONTENTS: dict[SecretId, str] = {
+    "ca": "the certificates of your network's CA, in PEM",
+    "netrc": "the logins of the package indexes, each as: machine HOST login USER password PASSWORD",
+}
 
 _CA = Secret("ca", "/run/secrets/ca")
 _NETRC = Secret("netrc", "/run/secrets/netrc")

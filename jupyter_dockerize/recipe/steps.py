@@ -13,6 +13,9 @@ from typing import Literal
 Feature = Literal["mounts", "chown-copy"]
 """What a builder can: ``mounts`` secret and cache mounts (BuildKit), ``chown-copy`` COPY --chown."""
 
+SecretId = Literal["ca", "netrc"]
+"""What a build may have to be handed: a CA bundle in PEM, the logins of package indexes."""
+
 CLASSIC: frozenset[Feature] = frozenset({"chown-copy"})
 BUILDKIT: frozenset[Feature] = frozenset({"mounts", "chown-copy"})
 
@@ -36,7 +39,7 @@ class From:
 class Secret:
     """A secret file that exists while this step runs; the step must also work without it."""
 
-    id: Literal["ca", "netrc"]
+    id: SecretId
     target: str
 
 
@@ -118,6 +121,11 @@ class Expose:
 
 
 @dataclass(frozen=True, slots=True)
+class NoHealthcheck:
+    """Forgets the base image's health check, which asks for the base's own program."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entrypoint:
     argv: tuple[str, ...]
 
@@ -139,6 +147,7 @@ Step = (
     | User
     | Workdir
     | Expose
+    | NoHealthcheck
     | Entrypoint
     | Cmd
 )

@@ -35,10 +35,10 @@ def bring(kind: BaseKind, resolution: Resolution) -> list[Step]:
             f"{layout.DEBIAN_PYTHON} -m venv {layout.UV}",
             f"{layout.UV}/bin/python {pip}\n{lock}",
         ]
-    if kind not in ("python", "own"):
+    if kind != "python":
         setup[:0] = apt.install(["ca-certificates", "python3-venv"]).lines
     return [
-        Comment("uv installs the packages; it stays in a stage that the image leaves behind."),
+        Comment("uv, which installs the packages; the image does not keep it."),
         From(base.ref, base.digest, stage="uv") if kind == "python" else From("base", stage="uv"),
         Run((*secrets.trust(handed), *setup), secrets=handed, binds=(bind(locks.UV),)),
         SearchPath(f"{layout.UV}/bin"),
@@ -61,6 +61,8 @@ def make_environment(version: str, kind: BaseKind, resolution: Resolution) -> Ru
     return Run(
         (
             *secrets.trust(handed),
+            # Stays empty where the user's base has this Python, and is copied in any case.
+            *((f"mkdir -p {layout.PYTHON}",) if kind == "own" else ()),
             f"uv venv --python={version} {options} {layout.ENVIRONMENT}",
         ),
         secrets=handed,
@@ -73,7 +75,7 @@ def install(found: Iterable[Lock], interpreter: str, resolution: Resolution) -> 
     for lock in found:
         steps.append(Comment(_explain(lock)))
         steps.append(_install(lock, interpreter, resolution))
-    return [*steps, _compile(interpreter)] if steps else []
+    return [*steps, Comment("Bytecode, so that imports are quick."), _compile(interpreter)] if steps else []
 
 
 def install_server(python: str, resolution: Resolution) -> list[Step]:
@@ -104,8 +106,8 @@ def _compile(interpreter: str) -> Run:
 
 def _explain(lock: Lock) -> str:
     if lock.carried:
-        return "Packages that no index gives back: wheels that come with this file."
-    text = "Packages of another index, and of that index only" if lock.other else "The packages"
+        return "Python packages that no index gives back: wheels that come with this file."
+    text = "Python packages of another index, and of that index only" if lock.other else "Python packages"
     text += ", each file by its hash." if lock.hashed else ", without hashes: no index answered for them."
     if lock.compiled:
         text += " There is no wheel for this platform: compiled here."

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from ..cancel import Cancel
+from ..environment.choices import Choice
 from ..environment.model import Packages, PipPackage, Source, ordered
 from ..environment.plan.packages import added, changed
-from ..environment.plan.planning import Choice, Plan
+from ..environment.plan.planning import Plan
 from ..events import Finding
 from ..recipe.resolution import LockedPip
 from .credentials import Access

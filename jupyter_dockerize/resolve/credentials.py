@@ -80,6 +80,19 @@ def secrets_for(resolution: Resolution, snapshot: Snapshot) -> dict[str, bytes]:
     return found
 
 
+def files_for(resolution: Resolution, snapshot: Snapshot) -> dict[str, str]:
+    """The files of this machine that could be handed in as `secrets_for`, where one file has it all."""
+    found: dict[str, str] = {}
+    if "ca" in resolution.secrets and snapshot.ca and Path(snapshot.ca).is_file():
+        found["ca"] = snapshot.ca
+    hosts = _hosts(snapshot.indexes)
+    elsewhere = {host for host, _ in _configured(snapshot.python.prefix)} & hosts
+    file = next((path for path in _netrc_files() if path.is_file()), None)
+    if "netrc" in resolution.secrets and file and not elsewhere:
+        found["netrc"] = str(file)
+    return found
+
+
 def certificates(path: Path) -> bytes:
     """The certificates of a PEM file; keys and comments in it stay behind. Raises `UsageError`."""
     try:
@@ -183,10 +196,13 @@ def _config_files(prefix: str) -> list[Path]:
     return [*files, Path("/etc/pip.conf"), Path("/etc/uv/uv.toml")]
 
 
-def _netrc(hosts: set[str]) -> Iterator[tuple[str, Login]]:
+def _netrc_files() -> list[Path]:
     given = os.environ.get("NETRC")
-    names = [Path(given)] if given else [Path.home() / ".netrc", Path.home() / "_netrc"]
-    for path in names:
+    return [Path(given)] if given else [Path.home() / ".netrc", Path.home() / "_netrc"]
+
+
+def _netrc(hosts: set[str]) -> Iterator[tuple[str, Login]]:
+    for path in _netrc_files():
         try:
             entries = netrc.netrc(path)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
@@ -206,4 +222,4 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-__all__ = ["Access", "LoginAuth", "access_of", "certificates", "logins_for", "secrets_for"]
+__all__ = ["Access", "LoginAuth", "access_of", "certificates", "files_for", "logins_for", "secrets_for"]

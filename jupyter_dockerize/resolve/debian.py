@@ -6,13 +6,13 @@ build them takes headers that nobody planned, so they go in only where something
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..environment.model import PipPackage, Snapshot
 from ..environment.plan import packages
 from ..environment.plan.planning import Plan
-from ..environment.plan.requires import needs, reach
+from ..environment.plan.requires import closure
 
 REASON = "Debian's own: no index has a wheel of it, and nothing here is known to use it"
 
@@ -23,15 +23,13 @@ def own(snapshot: Snapshot) -> frozenset[str]:
     return frozenset(p.name for p in imported if p.source.kind == "apt")
 
 
-def unused(planned: Iterable[PipPackage], candidates: Collection[str]) -> frozenset[str]:
-    """Those of ``candidates`` that nobody has imported and that no other package needs."""
+def unused(
+    planned: Iterable[PipPackage], candidates: Collection[str], environment: Mapping[str, str]
+) -> frozenset[str]:
+    """Those of ``candidates`` that nobody has imported and that no other package needs in ``environment``."""
     planned = tuple(planned)
-    forward: dict[str, set[str]] = {}
-    for need in needs(planned):
-        if not need.for_developers:
-            forward.setdefault(need.by, set()).add(need.name)
-    kept = reach(forward, (p.name for p in planned if p.used or p.name not in candidates))
-    return frozenset(set(candidates) - kept)
+    start = (p.name for p in planned if p.used or p.name not in candidates)
+    return frozenset(set(candidates) - closure(planned, start, environment).keys())
 
 
 def left_out(plan: Plan, names: Collection[str]) -> Plan:

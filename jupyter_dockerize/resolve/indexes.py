@@ -88,6 +88,11 @@ def indexes_of(configured: Iterable[Index]) -> Indexes:
     return Indexes(default, tuple(dict.fromkeys(extra)), tuple(dict.fromkeys(labelled)))
 
 
+def not_own(configured: Iterable[Index]) -> tuple[Index, ...]:
+    """Without the ecosystem's own where it is configured by name: it is asked anyway, and no secret."""
+    return tuple(index for index in configured if index.credentials or not _is_own(index.url))
+
+
 def label_index(version: str) -> str | None:
     """The public index of a local version: ".../whl/cu121" for "2.3.0+cu121", None where unknown."""
     label = version.partition("+")[2]
@@ -158,4 +163,14 @@ def finding_of(trouble: Trouble, indexes: Indexes) -> Finding:
     )
 
 
-__all__ = ["LABELS", "PYTORCH", "Indexes", "Trouble", "finding_of", "indexes_of", "label_index", "troubles"]
+__all__ = [
+    "LABELS",
+    "PYTORCH",
+    "Indexes",
+    "Trouble",
+    "finding_of",
+    "indexes_of",
+    "label_index",
+    "not_own",
+    "troubles",
+]

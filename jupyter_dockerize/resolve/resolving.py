@@ -6,23 +6,24 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ..cancel import Cancel
 from ..engines.registry import digest_of
-from ..environment.model import PipPackage, Snapshot
+from ..environment.model import PipPackage, Snapshot, System
 from ..environment.plan.packages import CARRIED, EDITED
 from ..environment.plan.planning import Plan
+from ..environment.plan.requires import marker_environment
 from ..errors import RegistryError, UsageError
 from ..events import Finding, Log, Progress, Report
 from ..image.reference import Reference
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
+from ..recipe.steps import SecretId
 from . import additions, debian, uv
 from .credentials import Access, access_of
-from .indexes import Indexes, finding_of, indexes_of, troubles
+from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
 from .locks import Locks, Pin, lock, unlocked
 from .target import target_of
 from .wheels import SIZE_LIMIT, Carried, carry
@@ -57,7 +58,7 @@ def resolve(
         base = work.pinned(base, digest)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return work.plan, Resolution(
+    return dataclasses.replace(work.plan, indexes=not_own(work.plan.indexes)), Resolution(
         base=base,
         pip=tuple(sorted(work.locked, key=lambda locked: locked.name)),
         wheels=tuple(sorted(work.wheels, key=lambda wheel: wheel.name)),
@@ -145,7 +146,9 @@ class _Work:
         """The locks without what is Debian's own and no wheel: left out where unused, else carried."""
         compiled = {p.name for p in locks.pip if p.sdist}
         odd = debian.own(self.snapshot) & (compiled | {pin.name for pin in locks.lost})
-        gone = set(debian.unused(self.packages.values(), odd))
+        there = System(os="debian", arch=self.plan.platform.partition("/")[2])
+        markers = marker_environment(self.plan.python, there)
+        gone = set(debian.unused(self.packages.values(), odd, markers))
         self.plan = debian.left_out(self.plan, gone)
         for name in sorted(compiled & odd - gone) if not self.plan.foreign else ():
             carried = self._carry(self.packages[name], "apt")
@@ -192,7 +195,7 @@ class _Work:
         if isinstance(answer, str):
             return dataclasses.replace(base, digest=answer)
         why = (
-            answer.why
+            f"its registry could not be asked: {answer.why}"
             if answer
             else "nobody was asked"
             if digest is None
@@ -202,8 +205,10 @@ class _Work:
             Finding(
                 "base-not-pinned",
                 "info",
-                f"the base image {reference} is named by its tag and not by its digest: {why}",
-                "make the recipe again where its registry can be reached",
+                f"a later build may start from another {reference}: tags move on, and nobody gave its digest "
+                f"({why})",
+                "nothing for this image; to repeat it later, make the recipe where its registry answers, "
+                "or name the base by its digest: --base NAME@sha256:…",
             )
         )
         return base
@@ -215,9 +220,9 @@ class _Work:
         except futures.TimeoutError:
             return RegistryError("the registry does not answer", why="it did not answer in time")
 
-    def secrets(self) -> tuple[Literal["ca", "netrc"], ...]:
+    def secrets(self) -> tuple[SecretId, ...]:
         """What the build has to be handed."""
-        wanted: list[Literal["ca", "netrc"]] = []
+        wanted: list[SecretId] = []
         if self.plan.ca:
             wanted.append("ca")
             if self.access.ca is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_dockerize.environment.compare import Comparison, Difference
+from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
     AptPackage,
     CondaPackage,
@@ -66,7 +66,9 @@ BUILT = Built(
     size=1_234_567_890,
     seconds=61.4,
 )
-COMPARED = Comparison(verdict="different", differences=(LIBRARY, PATCH, *PLANNED), packages=162)
+COMPARED = Comparison(
+    verdict="different", differences=(LIBRARY, PATCH, *PLANNED), packages=162, found="penguins"
+)
 SNAPSHOT = Snapshot(
     system=System(os="debian", version="12", libc="glibc 2.36"),
     python=Python(implementation="cpython", version="3.11.7", prefix="/opt/venv"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,9 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import card
 from jupyter_dockerize.display.live import Live
 from jupyter_dockerize.engines.base import Container
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
+from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 
 from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, SNAPSHOT, difference_of
@@ -61,8 +64,10 @@ def assert_harmless(html: str) -> None:
 
 def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     said = tags_of(card.built(BUILT)).text
-    parts = ("Same environment", "penguins", "identical: 162 packages", "1.2 GB", "696 planned differences",
-             "docker run --rm -p 8888:8888 penguins", "%dockerize run penguins")  # fmt: skip
+    parts = (
+        "penguins", "Same environment", "1.2 GB", "identical: 162 packages", "%dockerize run penguins",
+        "docker run --rm -p 8888:8888 penguins", "695 Debian packages",
+    )  # fmt: skip
     places = [said.index(part) for part in parts]
     assert places == sorted(places)
 
@@ -76,36 +81,82 @@ def test_what_nobody_planned_is_in_sight_with_its_fix_and_the_rest_is_folded() -
     assert "lib0, lib1" in folded and "and 172 more" in folded
 
 
-def test_many_findings_are_folded_unless_one_is_an_error() -> None:
-    some = tuple(Finding(f"c{n}", "info", f"m{n}") for n in range(5))
-    assert "<details><summary>5 findings" in card.built(replace(BUILT, findings=some))
-    worse = (*some, Finding("e", "error", "bad"))
-    assert "<details open><summary>6 findings" in card.built(replace(BUILT, findings=worse))
+def test_an_image_that_is_not_the_same_says_why_before_how_to_open_it() -> None:
+    said = tags_of(card.built(replace(BUILT, verdict="different", differences=(LIBRARY,)))).text
+    assert said.index("libGL.so.1 is missing") < said.index("docker run")
 
 
-@given(st.text())
+def test_errors_and_the_first_warnings_are_in_sight_and_notes_are_folded() -> None:
+    notes = tuple(Finding(f"c{n}", "info", f"note {n}") for n in range(5))
+    sight, _, folded = card.built(replace(BUILT, findings=notes)).partition("<details>")
+    assert "note 0" not in sight and folded.startswith("<summary>5 notes</summary>")
+    worse = (
+        *notes,
+        *(Finding(f"w{n}", "warning", f"warning {n}") for n in range(4)),
+        Finding("e", "error", "bad"),
+    )
+    sight, _, folded = card.built(replace(BUILT, findings=worse)).partition("<details>")
+    assert sight.index("bad") < sight.index("warning 0") and "warning 1" in sight
+    assert "warning 2" not in sight and folded.startswith("<summary>7 more findings</summary>")
+
+
+def test_it_reads_well_where_a_page_takes_the_styles_away() -> None:
+    html = card.built(BUILT)
+    said = tags_of(html[html.index("</style>") :]).text
+    assert said.startswith("✓\xa0penguins · Same environment · 1.2 GB")
+    assert "<pre" in html.partition("docker run")[0].rpartition("anywhere")[2]
+
+
+EVIL = (
+    "<img src=x onerror=alert(1)>",
+    "</style><script>alert(1)</script>",
+    '"><a href=javascript:alert(1)>x',
+    "' onmouseover='alert(1)",
+    "<a data-commandlinker-command=x>",
+    "</pre></details></div><iframe>",
+)
+
+
+@given(st.text() | st.sampled_from(EVIL))
 def test_no_data_becomes_markup(hostile: str) -> None:
     finding = Finding(hostile, "warning", hostile, hostile)
     difference = difference_of(hostile)
     differences = (difference, replace(difference, class_="tolerated"), replace(difference, class_="planned"))
-    system = replace(SNAPSHOT.system, os=hostile)
+    (numpy, mine), (zlib,) = SNAPSHOT.packages.pip, SNAPSHOT.packages.conda
+    packages = replace(
+        SNAPSHOT.packages,
+        pip=(
+            replace(numpy, name=hostile, version=hostile),
+            replace(mine, name=hostile, version=hostile, source=replace(mine.source, url=hostile)),
+        ),
+        conda=(replace(zlib, name=hostile, version=hostile),),
+    )
+    looked_at = replace(
+        SNAPSHOT,
+        system=replace(SNAPSHOT.system, os=hostile, version=hostile, libc=hostile),
+        python=replace(SNAPSHOT.python, version=hostile, prefix=hostile),
+        packages=packages,
+        findings=(finding,),
+    )
     plan = make_plan(SNAPSHOT, Wishes())
     live = Live(hostile, lambda state: None)
     live.report(Step(1, 1, hostile))
     live.report(Step(1, 2, hostile, within="x"))
     live.report(finding)
     live.report(Log(hostile))
+    live.report(Progress(hostile, 1, 2))
     running = card.progress(live)
     live.finish("failed", hostile)
     for html in (
         running,
         card.progress(live),
         card.built(
-            replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences)
+            replace(BUILT, ref=hostile, summary=hostile, findings=(finding,), differences=differences,
+                    engine=hostile, digest=f"sha256:{hostile}")
         ),
-        card.compared(replace(COMPARED, differences=differences), hostile),
+        card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile)),
         card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
-        card.looked(replace(SNAPSHOT, system=system, findings=(finding,))),
+        card.looked(looked_at),
         card.written(
             Recipe(folder=Path("x" + hostile.replace("\0", "")), files=(hostile,), plan=plan, base=hostile,
                    secrets=(), findings=(finding,))
@@ -151,8 +202,34 @@ def test_a_failure_shows_where_why_and_the_end_of_the_log() -> None:
     for number in range(100):
         live.report(Log(f"line {number};"))
     live.report(Progress("sending", 2_000_000, 0))
-    live.finish("failed", "the disk is full\nfix: make room")
+    live.finish("failed", "the disk is full\nwhy: it is\nfix: make room", "penguins was not built")
     html = card.progress(live)
-    assert "✗" in html and "the disk is full" in html and "fix: make room" in html
+    words = re.sub(r"<style>.*?</style>|<[^>]+>", "|", html, flags=re.S)
+    assert re.sub(r"[\s|]+", " ", words).startswith(
+        " ✗ penguins was not built the disk is full why it is what to do make room"
+    )
     assert "line 99;" in html and "line 79;" not in html
-    assert "<details open>" in html
+    assert "<details><summary>the end of the log" in html
+    assert live.as_text().endswith("the disk is full\nwhy: it is\nfix: make room")
+
+
+def test_the_log_of_a_failure_is_that_of_the_step_that_failed() -> None:
+    live = Live("Building penguins", lambda state: None)
+    live.report(Step(2, 4, "Locking packages"))
+    live.report(Log("locking 123 packages"))
+    live.report(Step(3, 4, "Building the image"))
+    live.finish("failed", "the base cannot be pulled", "penguins was not built")
+    assert "the end of the log" not in card.progress(live)
+
+
+def test_a_finding_that_stopped_the_work_is_told_once() -> None:
+    live = Live("Building penguins", lambda state: None)
+    stopping, other = (
+        Finding("a", "error", "a secret is in it", "take it out"),
+        Finding("b", "error", "one more"),
+    )
+    live.report(stopping)
+    live.report(other)
+    live.finish("failed", str(FindingsError([stopping, other])), "penguins was not built")
+    html = card.progress(live)
+    assert html.count("a secret is in it") == 1 and "(and 1 more)" in html and html.count("one more") == 1

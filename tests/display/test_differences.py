@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_dockerize.display.differences import in_words, of_planned, total
-from jupyter_dockerize.environment.compare import Difference
+from jupyter_dockerize.display.differences import PLAN, Sides, in_words, lines, meant, of_planned, sides_of
+from jupyter_dockerize.environment.comparison import Comparison, Difference
 
 from .samples import LIBRARY, PATCH, PLANNED
 
@@ -24,22 +24,70 @@ def pip(**values: str) -> Difference:
     return Difference(**{**base, **values})  # type: ignore[arg-type]
 
 
+SOURCE = sides_of(Comparison(verdict="different", expected="live:5f0c", found="penguins"))
+DIFF = sides_of(Comparison(verdict="different", expected="image:a", found="image:b", image=False))
+GONE = pip(field="package", expected="1", found="")
+MORE = pip(field="package", expected="", found="2 (env)")
+
+
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "sides", "words"),
     [
-        (pip(), "numpy: version 1 → 2"),
-        (pip(field="package", found=""), "numpy 1 is missing"),
+        (GONE, PLAN, "numpy 1: planned, not in the image"),
+        (MORE, PLAN, "numpy 2: in the image, not planned"),
+        (pip(), PLAN, "numpy: 1 planned, 2 in the image"),
+        (GONE, SOURCE, "numpy 1: in live:5f0c, not in the image"),
+        (MORE, SOURCE, "numpy 2: in the image, not in live:5f0c"),
+        (pip(), SOURCE, "numpy: live:5f0c has 1, the image has 2"),
+        (GONE, DIFF, "numpy 1: only in image:a"),
+        (MORE, DIFF, "numpy 2: only in image:b"),
+        (pip(), DIFF, "numpy: image:a has 1, image:b has 2"),
         (
-            pip(field="package", expected="", found="2 (env)"),
-            "numpy 2 (env) is there and was not meant to be",
+            pip(field="source", expected="index", found=""),
+            PLAN,
+            "numpy: source index planned, nothing in the image",
         ),
-        (pip(field="source", expected="index", found=""), "numpy: source index → –"),
-        (LIBRARY, "libGL.so.1 is missing, cv2/cv2.abi3.so needs it"),
-        (PATCH, "libssl3: version 3.0.19 → 3.0.22"),
+        (
+            pip(field="files", expected="as installed", found="edited or gone: a.py"),
+            PLAN,
+            "numpy: edited or gone: a.py",
+        ),
+        (LIBRARY, PLAN, "libGL.so.1 is missing in the image, cv2/cv2.abi3.so needs it"),
+        (
+            replace(LIBRARY, expected="", found="libGL.so.1"),
+            DIFF,
+            "libGL.so.1 is missing in image:a, cv2/cv2.abi3.so needs it",
+        ),
+        (PATCH, PLAN, "libssl3: 3.0.19 planned, 3.0.22 in the image"),
     ],
 )
-def test_in_words(value: Difference, words: str) -> None:
-    assert in_words(value) == words
+def test_each_difference_says_where_what_is(value: Difference, sides: Sides, words: str) -> None:
+    assert in_words(value, sides) == words
+
+
+def test_many_of_a_kind_are_cut_short_and_counted() -> None:
+    packages = [pip(manager="apt", name=f"lib{n}", field="package", found="") for n in range(822)]
+    *shown, last = lines([*packages, MORE], DIFF)[:-1]
+    assert len(shown) == 10
+    assert last.text == "and 812 more Debian packages only in image:a: `--json` lists all"
+
+
+def test_tolerated_ones_of_one_reason_are_one_line() -> None:
+    tolerated = replace(LIBRARY, class_="tolerated", note="no window is drawn")
+    line, other = lines([tolerated, replace(tolerated, expected="libX.so.6"), PATCH])
+    assert line.text == "2 libraries missing in the image: libGL.so.1, libX.so.6"
+    assert line.note == "no window is drawn"
+    assert other.text == in_words(PATCH)
+
+
+def test_what_was_meant_is_a_sentence() -> None:
+    assert meant(of_planned(PLANNED)) == (
+        "added to the image: 1 package; left out of the image on purpose: 695 Debian packages"
+    )
+    folders = [
+        pip(manager="index", name=f"/wheels/{n}", field="left-out", class_="planned") for n in range(3)
+    ]
+    assert meant(of_planned(folders)) == "left out of the image on purpose: 3 package folders of this machine"
 
 
 def test_one_group_for_each_reason_the_rarest_kind_first() -> None:
@@ -51,7 +99,6 @@ def test_one_group_for_each_reason_the_rarest_kind_first() -> None:
         "no package here links to it; --apt NAME takes it along",
     )
     assert left.shown == "lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7 and 172 more"
-    assert total((added, whole, left)) == 696
 
 
 def test_a_name_inside_another_word_is_not_its_place() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from jupyter_dockerize.display.live import Live
+from jupyter_dockerize.display.progress import LAST
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 
 
@@ -16,7 +17,7 @@ def test_drawing_is_throttled_but_no_step_and_no_end_is_missed() -> None:
         live.report(Log(str(number)))
     live.finish()
     assert len(drawn) < 100
-    assert drawn[-1] == 200
+    assert drawn[-1] == LAST
 
 
 def test_it_knows_what_is_being_done() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -37,14 +38,20 @@ def shown(kind: str | None, events: list[Event] = EVENTS, *, failing: bool = Fal
     return stream.getvalue()
 
 
-def test_plain_is_a_line_for_each() -> None:
-    assert shown("plain").splitlines() == [
-        "[1/2] Reading",
-        "    20%",
-        "! be careful [a-code] → do this",
-        "[2/2] Building",
-        "  [3/9] RUN apt-get",
-    ]
+PLAIN = ["[1/2] Reading", "    20%", "[2/2] Building", "  [3/9] RUN apt-get"]
+
+
+def test_plain_is_a_line_for_each_and_leaves_findings_to_the_result() -> None:
+    assert shown("plain").splitlines() == PLAIN
+
+
+def test_plain_tells_the_findings_where_there_is_no_result() -> None:
+    assert shown("plain", failing=True).splitlines() == [*PLAIN, "! be careful [a-code] → do this"]
+
+
+def test_plain_says_once_what_several_steps_of_the_builder_are_for() -> None:
+    steps: list[Event] = [Step(n, 9, "An init", within="Building") for n in (1, 2)]
+    assert shown("plain", steps).splitlines() == ["  [1/9] An init"]
 
 
 def test_where_there_is_no_terminal_it_is_plain() -> None:
@@ -74,6 +81,15 @@ def test_rich_ticks_off_what_is_done_and_keeps_findings_for_the_result() -> None
     said = shown("rich")
     assert "✓ Reading" in said and "✓ Building" in said
     assert "be careful" not in said
+
+
+def test_rich_keeps_to_the_width_of_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    long: list[Event] = [Step(1, 1, "Opening " + "a" * 99), Log("b" * 200), Log("c" * 200)]
+    lines = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "\n", shown("rich", long)).splitlines()
+    assert max(map(len, lines)) <= 30
+    assert any("Opening aa" in line for line in lines) and any("0:00:00" in line for line in lines)
 
 
 def test_rich_tells_the_end_of_the_log_and_the_findings_where_the_work_failed() -> None:
@@ -121,6 +137,12 @@ def test_a_step_is_told_without_its_mounts() -> None:
     )
     assert brief(typed) == "RUN uv pip install -r /x.txt"
     assert note(Step(4, 9, typed)) == "4/9 RUN uv pip install -r /x.txt"
+
+
+def test_a_base_is_told_without_its_digest_and_the_usual_registry() -> None:
+    typed = "FROM docker.io/library/python:3.11-slim@sha256:" + "a" * 64
+    assert brief(typed) == "FROM python:3.11-slim"
+    assert note(Progress(typed, 1000, 2000)) == "FROM python:3.11-slim: 1 kB of 2 kB"
 
 
 def test_amounts_read_as_people_say_them() -> None:

@@ -13,8 +13,10 @@ from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
+from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK
 
 from .samples import BUILT, COMPARED, EDITED, LIBRARY, PATCH, PLANNED, SNAPSHOT, WITHHELD, difference_of
 
@@ -28,26 +30,29 @@ def test_a_build_is_told_in_a_few_lines_verdict_first() -> None:
     assert lines[0] == "✓ penguins: identical: 162 packages"
     assert lines[1] == "  1.2 GB, 162 packages, 61 s, by docker"
     assert "! numpy has files that were edited [edited-files]\n    → reinstall it" in said
-    assert "as planned: added 1 package; left out 695 Debian packages (`--json` lists them)" in said
-    assert lines[-1] == "open it:  docker run --rm -p 8888:8888 penguins"
-    assert len(lines) < 15
+    assert "left out of the image on purpose: 695 Debian packages (`--json` lists them)" in said
+    assert lines[-2:] == [
+        "open it:   jupyter dockerize run penguins",
+        "anywhere:  docker run --rm -p 8888:8888 penguins",
+    ]
+    assert len(lines) < 16
 
 
 def test_what_nobody_planned_comes_with_what_to_do() -> None:
     said = text.comparison(COMPARED)
-    assert said.startswith("✗ different: 1 library\n")
+    assert said.startswith("✗ image penguins: not the same environment (different: 1 library)\n")
     assert (
-        "✗ libGL.so.1 is missing, cv2/cv2.abi3.so needs it\n"
+        "✗ libGL.so.1 is missing in the image, cv2/cv2.abi3.so needs it\n"
         "    → the Debian package libgl1 has it: --apt libgl1" in said
     )
-    assert "~ libssl3: version 3.0.19 → 3.0.22" in said
+    assert "~ libssl3: 3.0.19 planned, 3.0.22 in the image" in said
 
 
 def test_hundreds_of_differences_do_not_scroll_by() -> None:
     many = tuple(replace(LIBRARY, name=f"file{n}.so") for n in range(700))
     lines = text.comparison(replace(COMPARED, differences=many)).splitlines()
     assert len(lines) < 50
-    assert "✗ and 680 more: `--json` lists them" in lines
+    assert "✗ and 680 more libraries missing in the image: `--json` lists all" in lines
 
 
 def test_a_snapshot_shows_what_would_not_come_back_by_its_name() -> None:
@@ -84,7 +89,10 @@ def test_a_recipe_groups_what_it_leaves_out(tmp_path: Path) -> None:
         "left out: 239 Debian packages: lib0, lib1, lib2, lib3, lib4, lib5, lib6, lib7 and 231 more\n" in said
     )
     assert "    unused; --apt NAME takes it\n" in said
-    assert said.endswith(f"docker build --secret id=ca,src=FILE -t NAME '{tmp_path}/my image'")
+    line = f"build it:  docker build --secret id=ca,src=ca.pem -t analysis '{tmp_path}/my image'"
+    assert said.endswith(f"{line}\n    ca.pem: the certificates of your network's CA, in PEM")
+    known = text.recipe(replace(value, secret_files={"ca": "/etc/ssl/our.pem"}))
+    assert known.endswith(f"--secret id=ca,src=/etc/ssl/our.pem -t analysis '{tmp_path}/my image'")
     assert len(said.splitlines()) < 10
 
 
@@ -100,11 +108,21 @@ def test_empty_lists_say_how_to_fill_them() -> None:
     assert "jupyter dockerize run" in text.containers([])
 
 
-def test_what_is_open_is_told_with_its_address_and_how_to_close_it() -> None:
+def test_images_show_their_notebook_and_which_lost_their_name() -> None:
+    labels = {LABEL_NOTEBOOK: "penguins.ipynb"}
+    image = Image(id="sha256:1", refs=("penguins:latest",), labels=labels, size=889_000_000)
+    assert "(replaced)" not in text.images([image])
+    said = text.images([image, replace(image, id="sha256:" + "2" * 64, refs=())]).splitlines()
+    assert said[1].split()[:2] == ["penguins:latest", "penguins.ipynb"]
+    assert said[2].split()[:2] == ["(replaced)", "penguins.ipynb"]
+    assert "`docker image prune`" in said[-1]
+
+
+def test_what_is_open_is_told_by_its_address_and_how_to_stop_it() -> None:
     said = text.opened(
         Container(name="p-1", id="1", ref="p", status="running", url="http://127.0.0.1:1/lab?token=t")
     )
-    assert said == "p-1 is open at http://127.0.0.1:1/lab?token=t\nclose it:  jupyter dockerize stop p-1"
+    assert said == "http://127.0.0.1:1/lab?token=t\nstop it:  jupyter dockerize stop p-1"
 
 
 @given(st.text() | st.just(HOSTILE))

@@ -87,12 +87,13 @@ def test_a_step_that_was_cancelled_is_not_the_one_that_failed():
             "digest": "a",
             "name": "[x 1/2] RUN a",
             "started": "now",
-            "error": "context canceled: context canceled",
+            "error": "did not complete successfully: signal: killed: context canceled: context canceled",
         },
         {"digest": "b", "name": "[y 1/2] RUN b", "started": "now", "error": "exit code: 1"},
     ]
     _, output, _ = read(RawJson, [json.dumps({"vertexes": vertexes}).encode()])
     assert output.failed == "b"
+    assert list(output.errors) == ["exit code: 1"]
 
 
 @pytest.mark.parametrize("kind", [RawJson, Plain])

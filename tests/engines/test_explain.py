@@ -30,6 +30,7 @@ SAMPLES = [
     ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", "names are not resolved"),
     ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the one that was locked"),
     ("E: Failed to fetch http://deb.example.org/x  Hash Sum mismatch", "Debian mirror changed"),
+    ("/bin/sh: 1: apt-get: not found", "no Debian or Ubuntu"),
     ("E: Unable to locate package libgl1-mesa", "no package libgl1-mesa"),
     ("E: Package 'python2' has no installation candidate", "no package python2"),
     ("ERROR: Package 'numpy' requires a different Python: 3.8.1 not in '>=3.11'", "Python of the base image"),

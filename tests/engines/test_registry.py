@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from jupyter_dockerize.engines.registry import Registry, digest_of, is_loopback
+from jupyter_dockerize.engines.registry import Registry, digest_of
 from jupyter_dockerize.errors import RegistryError, UsageError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -245,8 +245,6 @@ def test_a_redirect_without_encryption_is_refused(fake: Fake, place: str) -> Non
 def test_only_this_machine_is_spoken_to_without_encryption() -> None:
     with pytest.raises(RegistryError, match="without encryption"):
         Registry("http://registry.example.org")
-    assert all(is_loopback(host) for host in ("localhost:5000", "127.1.2.3", "[::1]:80"))
-    assert not any(is_loopback(host) for host in ("localhost.example.org", "10.0.0.1:80", "", "127.0.0.1.x"))
 
 
 def test_asking_for_authorization_again_and_again_ends(fake: Fake) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 from jupyter_client.manager import KernelManager
+
+from jupyter_dockerize.cancel import Cancel
 
 LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
@@ -49,6 +52,27 @@ def _processes() -> Iterator[tuple[str, bytes]]:
         if entry.name.isdigit():
             with suppress(OSError):  # ended meanwhile
                 yield (entry / "cmdline").read_text(errors="replace"), (entry / "environ").read_bytes()
+
+
+@pytest.fixture
+def cancelled_by() -> Iterator[Callable[[Path], Cancel]]:
+    """A token that is cancelled as soon as the file is there."""
+    over = threading.Event()
+
+    def token_of(file: Path) -> Cancel:
+        token = Cancel()
+
+        def watch() -> None:
+            while not over.wait(0.001):
+                if file.exists():
+                    token.cancel()
+                    return
+
+        threading.Thread(target=watch).start()
+        return token
+
+    yield token_of
+    over.set()
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.compare import Comparison, Difference, compare, compare_snapshots
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.compare import compare, compare_snapshots
+from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
     Libraries,
     Library,
@@ -18,7 +20,7 @@ from jupyter_dockerize.environment.model import (
     Snapshot,
     Source,
 )
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan, redacted
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan, redacted
 
 from .environments import ALPINE, BOOKWORM, apt, conda, image_of, pip, snapshot, snapshots
 

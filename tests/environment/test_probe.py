@@ -230,7 +230,7 @@ def test_a_machine_is_described_from_its_own_files(tmp_path: Path) -> None:
     found = probe.system_facts({"LC_ALL": "de_DE.UTF-8", "LANG": "C"}, str(tmp_path))
     assert found["os_release"] == {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
     assert (found["timezone"], found["locale"], found["cuda"]) == ("Europe/Berlin", "de_DE.UTF-8", "12.1.105")
-    assert (found["cpu_model"], found["cpu_flags"]) == ("A CPU @ 2 GHz", ["avx", "sse"])
+    assert found["cpu_model"] == "A CPU @ 2 GHz"
     assert found["gpus"] == [{"model": "NVIDIA A100", "driver": "535.104.05"}]
     assert found["container"] == "podman"
     empty = probe.system_facts({}, str(tmp_path / "empty"))

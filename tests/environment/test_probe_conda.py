@@ -35,7 +35,6 @@ def _record(prefix: Path, name: str, *, on_disk: bool = True, noarch: bool = Fal
         "url": f"https://conda.anaconda.org/conda-forge/noarch/{name}-1.0-py_0.conda",
         "depends": ["python >=3.8", "a [b]"],
         "noarch": "python" if noarch else None,
-        "requested_spec": f"{name}=1.0",
         "files": [listed, f"bin/{name}"],
         "link": {"source": "/pkgs", "type": 1},
         "paths_data": {
@@ -79,7 +78,6 @@ def test_a_record_gives_what_an_explicit_lock_needs(tmp_path: Path, noarch: bool
             "md5": "0" * 32,
             "sha256": "f" * 64,
             "noarch": "python" if noarch else None,
-            "requested_spec": "tool=1.0",
             "dist_infos": [info],
             "gone": [],
         }
@@ -104,20 +102,6 @@ def test_a_killed_transaction_leaves_traces(tmp_path: Path) -> None:
     found = _facts(tmp_path)
     assert [record["name"] for record in found["records"]] == ["sound"]
     assert sorted(found["unfinished"]) == [".condatmp", "cut-1-0.json", "empty-1-0.json", "old-1-0.c~"]
-
-
-@pytest.mark.parametrize(
-    ("more", "spec"),
-    [
-        ({"requested_spec": "None"}, None),
-        ({"requested_spec": None}, None),
-        ({"requested_spec": None, "requested_specs": ["numpy>=1", "numpy"]}, "numpy>=1"),
-        ({"requested_spec": ["x"]}, "x"),
-    ],
-)
-def test_what_was_asked_for_by_name(tmp_path: Path, more: dict[str, Any], spec: str | None) -> None:
-    _record(tmp_path, "x", **more)
-    assert _facts(tmp_path)["records"][0]["requested_spec"] == spec
 
 
 def test_brackets_in_file_names_do_not_confuse_the_short_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.environment.names import debian_name
-from jupyter_dockerize.environment.sonames import _LINES, RELEASES, package_of
+from jupyter_dockerize.environment.sonames import _LINES, RELEASES, in_release, package_of
 
 
 def rows() -> list[tuple[str, list[str]]]:
@@ -52,6 +52,21 @@ def test_every_line_is_well_formed_and_says_one_thing() -> None:
 )
 def test_package_of(soname: str, codename: str, package: str | None) -> None:
     assert package_of(soname, codename) == package
+
+
+@pytest.mark.parametrize(
+    ("codename", "name", "there"),
+    [
+        ("bookworm", "libglib2.0-0t64", "libglib2.0-0"),
+        ("trixie", "libglib2.0-0", "libglib2.0-0t64"),
+        ("noble", "libglib2.0-0t64", "libglib2.0-0t64"),
+        ("trixie", "libgl1", "libgl1"),
+        ("trixie", "libfoo1t64", "libfoo1t64"),
+        ("", "libglib2.0-0t64", "libglib2.0-0t64"),
+    ],
+)
+def test_names_from_before_and_after_the_64_bit_time(codename: str, name: str, there: str) -> None:
+    assert in_release(name, codename) == there
 
 
 def test_what_is_installed_here_agrees_with_the_table() -> None:

@@ -16,7 +16,8 @@ import os, sys
 from pathlib import Path
 from jupyter_dockerize.environment.model import Snapshot, parse
 from jupyter_dockerize.environment.project.notebook import read_notebook
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.environment.project.files import project_of
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.events import ignore

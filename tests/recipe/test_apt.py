@@ -1,18 +1,17 @@
-"""Debian packages by the names that the base's release has for them."""
+"""Debian packages: one step that names them, and nothing else."""
 
 from __future__ import annotations
 
 import pytest
 
+from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe import apt
 
 
-@pytest.mark.parametrize(
-    ("codename", "name"),
-    [("bookworm", "libglib2.0-0"), ("trixie", "libglib2.0-0t64"), ("", "libglib2.0-0t64")],
-)
-def test_names_from_before_the_64_bit_time(codename: str, name: str) -> None:
-    assert apt.install(["libglib2.0-0t64"], codename).lines[1].split()[-1] == name
+@pytest.mark.parametrize("name", ["x", "libGL1", "libgl1:amd64", "libgl1=1.0", "-y", "libgl1\nRUN evil", ""])
+def test_what_is_no_package_of_debian_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="not the name of a Debian package"):
+        apt.install([name])
 
 
 def test_each_package_once_sorted_and_the_lists_removed() -> None:

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import CondaPackage, Packages, PipPackage, Python, Snapshot, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe.base import choose_base
 
-from ..environment.environments import snapshots
+from ..environment.environments import snapshot, snapshots
 
 DEBIAN = System(os="debian", version="12", codename="bookworm", libc="glibc 2.36")
 
@@ -115,10 +116,74 @@ def test_a_cuda_base_only_where_cuda_is_the_systems(names: list[str], kind: str)
 
 
 @pytest.mark.parametrize(
+    ("cuda", "ref"),
+    [
+        ("12.4.0", "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+        ("12.4.20240312", "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+        ("12.7.0", "nvidia/cuda:12.8.1-runtime-ubuntu22.04"),
+        ("11.2.2", "nvidia/cuda:11.7.1-runtime-ubuntu22.04"),
+        ("13.9.1", "nvidia/cuda:13.9.1-runtime-ubuntu22.04"),
+        ("10.2.89", "python:3.11.7-slim-bookworm"),
+        ("evil; rm", "python:3.11.7-slim-bookworm"),
+    ],
+)
+def test_cuda_is_never_older_than_the_sources(cuda: str, ref: str) -> None:
+    base = choose_base(
+        plan("3.11.7", ubuntu("jammy", "glibc 2.35", cuda), PipPackage(name="cupy-cuda12x", version="1"))
+    )
+    assert base.ref == ref
+
+
+@pytest.mark.parametrize(
+    ("tags", "ref"),
+    [
+        (("cp311-cp311-manylinux_2_17_x86_64",), "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+        (("cp311-cp311-linux_x86_64",), "nvidia/cuda:12.5.1-runtime-ubuntu24.04"),
+    ],
+)
+def test_what_was_compiled_here_meets_no_older_c_library_of_nvidia_either(
+    tags: tuple[str, ...], ref: str
+) -> None:
+    source = ubuntu("noble", "glibc 2.39", "12.4.1")
+    package = PipPackage(name="pycuda", version="1", pure=False, tags=tags)
+    assert choose_base(plan("3.11.7", source, package)).ref == ref
+
+
+@pytest.mark.parametrize(
+    ("cuda", "base", "severity"),
+    [
+        ("12.4.1", None, None),
+        ("12.7.0", None, "info"),
+        ("10.2.89", None, "warning"),
+        ("12.4.1", "nvidia/cuda:12.1.1-runtime-ubuntu22.04", "warning"),
+        ("12.4.1", "nvcr.io/nvidia/cuda:11.8.0-base-ubuntu22.04", "warning"),
+        ("12.4.1", "nvidia/cuda:12.6.3-runtime-ubuntu24.04", None),
+        ("12.4.1", "registry.example.org/team/gpu:1", None),
+        ("", None, None),
+    ],
+)
+def test_another_cuda_than_the_sources_is_a_finding(
+    cuda: str, base: str | None, severity: str | None
+) -> None:
+    source = snapshot(
+        PipPackage(name="cupy-cuda12x", version="1"), system=ubuntu("jammy", "glibc 2.35", cuda or None)
+    )
+    planned = make_plan(source, Wishes(base=base))
+    assert [f.severity for f in planned.findings if f.code == "cuda-differs"] == (
+        [severity] if severity else []
+    )
+
+
+@pytest.mark.parametrize(
     ("ref", "kind", "codename"),
     [
         ("python:3.11.7-bookworm", "python", "bookworm"),
         ("docker.io/library/python:3.11.7", "python", ""),
+        ("python:3.11.7", "python", ""),
+        ("python:3.11-slim-bookworm", "own", "bookworm"),
+        ("python:3.11.9-slim", "own", ""),
+        ("python", "own", ""),
+        ("debian:trixie-slim", "own", "trixie"),
         ("quay.io/jupyter/base-notebook:latest", "own", ""),
         ("registry.example.org/python:3.11.7", "own", ""),
     ],

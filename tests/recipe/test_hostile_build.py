@@ -11,13 +11,14 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
-from jupyter_dockerize.engines.base import Engine, Image
+from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.docker import DockerEngine
-from jupyter_dockerize.environment.plan.planning import ProjectFile
+from jupyter_dockerize.environment.choices import ProjectFile
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.recipe import dockerfile, layout, pip, project
@@ -66,33 +67,42 @@ def accepted(make: Callable[[str], Step], candidates: Iterator[str]) -> dict[Ste
     return taken
 
 
-def build(engine: Engine, name: str, steps: list[Step], files: dict[str, bytes] | None = None) -> Image:
+def build(engine: DockerEngine, name: str, steps: list[Step], files: dict[str, bytes] | None = None) -> Image:
     text = dockerfile.write([Comment("ours"), From(BASE), *steps], engine.features())
     bundle = Bundle({DOCKERFILE: text.encode(), **(files or {})})
     return engine.build(bundle, name, secrets={}, report=ignore, cancel=Cancel())
 
 
+def configuration(engine: DockerEngine, image: Image) -> dict[str, Any]:
+    """The image's configuration, as the engine tells it."""
+    return dict(engine._connected().client().inspect_image(image.id)["Config"])
+
+
+def variables_of(engine: DockerEngine, image: Image) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in configuration(engine, image)["Env"])
+
+
 @pytest.fixture
-def name(engine: Engine) -> Iterator[str]:
+def name(engine: DockerEngine) -> Iterator[str]:
     ref = "jupyter-dockerize-test/hostile:1"
     yield ref
     engine.remove(ref)
 
 
 @pytest.mark.engine
-def test_a_thousand_variables_arrive_as_they_were(engine: Engine, name: str) -> None:
+def test_a_thousand_variables_arrive_as_they_were(engine: DockerEngine, name: str) -> None:
     # Their own names, so that none stands in for another.
     numbers = iter(range(10**6))
     taken = accepted(lambda value: Env(f"V{next(numbers)}", value), values(1, 1000))
     image = build(engine, name, list(taken))
-    found = dict(entry.split("=", 1) for entry in image.env)
+    found = variables_of(engine, image)
     expected = {step.name: value for step, value in taken.items() if isinstance(step, Env)}
     assert {key: value for key, value in found.items() if key.startswith("V")} == expected
     assert set(found) - set(expected) <= {"PATH", "HOME", "LANG"}
 
 
 @pytest.mark.engine
-def test_a_thousand_labels_arrive_as_they_were(engine: Engine, name: str) -> None:
+def test_a_thousand_labels_arrive_as_they_were(engine: DockerEngine, name: str) -> None:
     numbers = iter(range(10**6))
     taken = accepted(lambda value: Label(f"v{next(numbers)}", value), values(2, 1000))
     image = build(engine, name, list(taken))
@@ -101,14 +111,16 @@ def test_a_thousand_labels_arrive_as_they_were(engine: Engine, name: str) -> Non
 
 
 @pytest.mark.engine
-def test_three_hundred_arguments_arrive_as_they_were(engine: Engine, name: str) -> None:
+def test_three_hundred_arguments_arrive_as_they_were(engine: DockerEngine, name: str) -> None:
     taken = accepted(lambda value: Cmd((value,)), values(3, 300))
     image = build(engine, name, [Cmd(tuple(taken.values()))])
-    assert list(image.cmd) == list(taken.values())
+    assert configuration(engine, image)["Cmd"] == list(taken.values())
 
 
 @pytest.mark.engine
-def test_three_hundred_file_names_arrive_as_they_were(engine: Engine, name: str, tmp_path: Path) -> None:
+def test_three_hundred_file_names_arrive_as_they_were(
+    engine: DockerEngine, name: str, tmp_path: Path
+) -> None:
     (tmp_path / "content").write_bytes(b"content")
     digest = hashlib.sha256(b"content").hexdigest()
     paths: list[str] = []
@@ -141,16 +153,17 @@ def test_every_builder_reads_them_alike(engine_matrix: DockerEngine) -> None:
     ref = "jupyter-dockerize-test/hostile-matrix:1"
     try:
         image = build(engine_matrix, ref, [*variables, *labels, Cmd(tuple(arguments))])
+        found = variables_of(engine_matrix, image)
+        command = configuration(engine_matrix, image)["Cmd"]
     finally:
         engine_matrix.remove(ref)
-    found = dict(entry.split("=", 1) for entry in image.env)
     assert {key: found[key] for key in found if key.startswith("V")} == {
         step.name: value for step, value in variables.items() if isinstance(step, Env)
     }
     assert {key: image.labels[key] for key in image.labels if key.startswith("v")} == {
         step.name: value for step, value in labels.items() if isinstance(step, Label)
     }
-    assert list(image.cmd) == arguments
+    assert command == arguments
 
 
 def test_hostile_names_and_versions_are_refused_or_are_one_requirement() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jupyter_dockerize.environment.choices import Choice
 from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Source, System, dump, parse
-from jupyter_dockerize.environment.plan.planning import Choice, Plan, redacted
+from jupyter_dockerize.environment.plan.planning import Plan, redacted
 from jupyter_dockerize.recipe import identity
 
 from .test_recipe import load

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_dockerize.environment.plan.planning import Choice
+from jupyter_dockerize.environment.choices import Choice
 from jupyter_dockerize.recipe import readme, render
 from jupyter_dockerize.recipe.steps import BUILDKIT
 

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.choices import ProjectFile
 from jupyter_dockerize.environment.model import AptPackage, CondaPackage, Packages, PipPackage, parse
-from jupyter_dockerize.environment.plan.planning import Plan, ProjectFile
+from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.errors import NoEngineError, UsageError
 from jupyter_dockerize.recipe import locks, render
 from jupyter_dockerize.recipe.bundle import Bundle
@@ -244,8 +245,8 @@ def test_what_is_no_full_version_of_python_is_refused(version: str) -> None:
 
 def test_a_hundred_thousand_bytes_of_packages_fit_on_safe_lines() -> None:
     plan, resolution = load("venv")
-    apt = tuple(AptPackage(name=f"lib{'x' * 200}{i}", version="1", arch="amd64") for i in range(500))
-    pip = tuple(PipPackage(name=f"p{i}", version="1") for i in range(500))
+    apt = tuple(AptPackage(name=f"lib{'x' * 190}{i}", version="1", arch="amd64") for i in range(550))
+    pip = tuple(PipPackage(name=f"p{i}", version="1") for i in range(550))
     text = render(
         replace(plan, packages=replace(plan.packages, apt=apt, pip=pip)), resolution, BUILDKIT
     ).dockerfile

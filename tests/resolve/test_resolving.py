@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Python, Snapshot, Source, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import ReferenceError, UsageError  # noqa: A004
 from jupyter_dockerize.events import Event, Progress, ignore
 from jupyter_dockerize.recipe.resolution import Base, Resolution
 from jupyter_dockerize.resolve import resolve
+from jupyter_dockerize.resolve.indexes import own_index
 from jupyter_dockerize.resolve.target import target_of
 from jupyter_dockerize.resolve.uv import Target
 
@@ -181,6 +183,18 @@ def test_what_the_image_needs_beyond_the_source_is_solved_around_the_pins(enviro
     assert [p.version for p in resolution.pip if p.name == "humanize"] == ["4.9.0"]
     assert {c.name for c in plan.choices if c.kind == "added"} == set(names) - {"humanize"}
     assert {p.name for p in plan.packages.pip} == set(names)
+
+
+def test_the_ecosystems_own_index_configured_by_name_is_no_configuration(environment: Environment) -> None:
+    """It would stand in the image's stored plan as a private one, because no host of it is written down."""
+    own, private = (
+        Index(url=f"{own_index()}/", kind="index"),
+        Index(url="https://corp.invalid/", kind="extra"),
+    )
+    plan = plan_of(environment.snapshot(), indexes=(own, private))
+    found, _ = resolved(environment.snapshot(), plan, offline=True)
+    assert found.indexes == (private,)
+    assert found.fingerprint == plan.fingerprint
 
 
 def test_it_is_said_who_needs_what_is_added(environment: Environment) -> None:

@@ -32,7 +32,6 @@ The findings, by code:
     library-driver          a library of the NVIDIA driver is not here
     library-missing         a shared library is not here
     environ-invalid         a variable whose name or value cannot be carried over
-    environ-withheld        variables that stay out, by name
     machine-unknown         neither amd64 nor arm64
     unreadable              something could not be read
 """
@@ -90,6 +89,7 @@ def interpret(facts: object, *, kernel: Kernel | None = None) -> Snapshot:
         packages=Packages(pip=pip_packages, conda=conda_packages, apt=apt_packages),
         kernel=_kernel(kernel),
         environ=environ,
+        withheld=tuple(sorted(n for n in set(known["environ"]["withheld"]) if _VARIABLE.fullmatch(n))),
         indexes=indexes,
         ca=clean(known["pip"]["ca"], PATH_LENGTH),
         conda_prefix=clean(known["conda"]["prefix"], PATH_LENGTH) if known["conda"] else None,
@@ -112,7 +112,7 @@ def _kernel(kernel: Kernel | None) -> Kernel | None:
 
 
 def _environ(facts: EnvironFacts) -> tuple[tuple[tuple[str, str], ...], list[Finding]]:
-    """The variables that can be carried over, sorted; what cannot, and what stays out, by name."""
+    """The variables that can be carried over, sorted, and what cannot."""
     kept, findings = [], []
     for name, value in sorted(facts["kept"].items()):
         if _VARIABLE.fullmatch(name) and len(value) <= _VALUE_LENGTH and value == printable(value):
@@ -126,17 +126,6 @@ def _environ(facts: EnvironFacts) -> tuple[tuple[tuple[str, str], ...], list[Fin
                     "unset it, or set it inside the notebook",
                 )
             )
-    if facts["withheld"]:
-        names = sorted({printable(name, 60) for name in facts["withheld"]})
-        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-        findings.append(
-            Finding(
-                "environ-withheld",
-                "info",
-                f"environment variables stay out of the image: {', '.join(names[:10])}{more}",
-                "where the notebook needs one, give it when the image is run (docker run -e NAME)",
-            )
-        )
     return tuple(kept), findings
 
 

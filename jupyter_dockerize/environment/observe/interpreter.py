@@ -48,7 +48,7 @@ def interpreter(
     `InterpreterError` where it is no Python ≥ 3.8 or does not answer.
     """
     return probe_with(
-        _executable(path), options, env=os.environ, cwd=None, cancel=cancel or Cancel(), timeout=timeout
+        executable(path), options, env=os.environ, cwd=None, cancel=cancel or Cancel(), timeout=timeout
     )
 
 
@@ -60,13 +60,14 @@ def probe_with(
     cwd: str | None,
     cancel: Cancel,
     timeout: float,
+    pid: int | None = None,
 ) -> AnyFacts:
-    """Runs the probe by ``python`` in the environment ``env`` and the folder ``cwd``."""
+    """Runs the probe by ``python`` in the environment ``env`` and the folder ``cwd``, in ``pid``'s place."""
     env = {name: value for name, value in env.items() if name not in _NOT_HANDED_ON}
     fix = "name a Python interpreter of version 3.8 or newer"
     try:
         done = child.run(
-            probing.argv(python, options),
+            probing.argv(python, options, pid),
             probing.source(),
             env=env,
             cwd=cwd,
@@ -98,7 +99,8 @@ def probe_with(
         raise InterpreterError(f"{python} is not a Python interpreter", why=str(error), fix=fix) from error
 
 
-def _executable(path: str) -> str:
+def executable(path: str) -> str:
+    """The absolute path of the program that ``path`` names. Raises `InterpreterError` where it is none."""
     named = Path(path).expanduser()
     if not os.path.lexists(named) and named.name == path and (found := shutil.which(path)):
         named = Path(found)

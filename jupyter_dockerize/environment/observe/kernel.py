@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -11,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..names import printable
 from . import child, process
 from .channel import Hello, connected
 from .probing import Observed
+from .running import connection, connection_file
 
 BUSY_AFTER = 2.0  # seconds without an answer on shell: the kernel runs a cell
 GONE_AFTER = 10.0  # seconds without any answer: nobody is there
@@ -40,7 +41,7 @@ def live(
     """
     cancel = cancel or Cancel()
     file = connection_file(target)
-    info = _connection(file)
+    info = connection(file)
     with connected(info, cancel) as channel:
         hello = channel.hello(BUSY_AFTER)
         if not hello.idle:
@@ -77,7 +78,7 @@ def fresh(
     """
     cancel = cancel or Cancel()
     cancel.check()
-    kernel = _installed(name)
+    kernel = installed(name)
     with _started(name, cwd) as (connection, alive), connected(connection, cancel) as channel:
         hello = channel.hello(timeout, alive=alive)
         if not hello.idle:
@@ -89,32 +90,6 @@ def fresh(
         return Observed(channel.ask(options, subshell=False, timeout=answer), kernel)
 
 
-def connection_file(target: str) -> Path:
-    """The connection file that ``target`` means (see `live`). Raises `KernelError`."""
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    path = Path(target).expanduser()
-    folder = Path(jupyter_runtime_dir())
-    known = sorted(folder.glob("kernel-*.json")) if folder.is_dir() else []
-    if path.suffix == ".ipynb":
-        found = [file for file in known if _is_for(file, path)]
-    elif path.suffix == ".json" or len(path.parts) != 1:
-        found = [path] if path.is_file() else []
-    else:
-        found = [file for file in known if file.stem.removeprefix("kernel-").startswith(target)]
-        found = [file for file in found if file.stem == f"kernel-{target}"] or found
-    if len(found) == 1:
-        return found[0].absolute()
-    if found:
-        ids = ", ".join(file.stem.removeprefix("kernel-") for file in found[:5])
-        raise KernelError(f"{target} means more than one kernel", why=ids, fix="give the whole id")
-    raise KernelError(
-        f"there is no running kernel {target}",
-        why=f"{folder} has {len(known)} connection files, and none of them is meant",
-        fix="give a kernel's id, its connection file, or the notebook that it was started for",
-    )
-
-
 def not_python(what: str, language: str) -> KernelError:
     """The error for a kernel or notebook of another language: "WHAT R"."""
     return KernelError(
@@ -122,27 +97,6 @@ def not_python(what: str, language: str) -> KernelError:
         why="environments of Python kernels can be observed",
         fix="name a Python kernel with --kernel, or an interpreter with --python",
     )
-
-
-def _is_for(file: Path, notebook: Path) -> bool:
-    try:
-        session = _connection(file).get("jupyter_session")
-        return isinstance(session, str) and session != "" and Path(session).samefile(notebook)
-    except (KernelError, OSError, ValueError):
-        return False
-
-
-def _connection(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            info = json.loads(stream.read(1 << 16))
-    except OSError as error:
-        raise KernelError(f"{file} cannot be read", why=error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise KernelError(f"{file} is not a connection file", why="it is not JSON") from error
-    if not isinstance(info, dict) or not {"shell_port", "control_port", "key"} <= info.keys():
-        raise KernelError(f"{file} is not a connection file", why="it names no ports")
-    return info
 
 
 def _check_language(hello: Hello, name: str) -> None:
@@ -162,23 +116,26 @@ def _kernel(info: dict[str, Any], language: str) -> Kernel | None:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", name):
         return None
     try:
-        return _installed(name)
+        return installed(name)
     except KernelError:
         return Kernel(name=name, language=language)
 
 
-def _installed(name: str) -> Kernel:
+def installed(name: str) -> Kernel:
+    """The kernelspec of that name. Raises `KernelError` where there is none, or it is not Python's."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     specs = KernelSpecManager()
     try:
         spec = specs.get_kernel_spec(name)
     except NoSuchKernel as error:
-        have = ", ".join(sorted(specs.find_kernel_specs())) or "none"
+        have = sorted(specs.find_kernel_specs())
+        near = get_close_matches(name, have, 1, 0) if have else []
         raise KernelError(
             f"there is no kernelspec {printable(name, 200)!r}",
-            why=f"there are: {have}",
-            fix="name one of these with --kernel, or an interpreter with --python",
+            why=f"there are: {', '.join(have) or 'none'}",
+            fix="name one of these, or an interpreter with --python",
+            instead=(name, *near) if near else (),
         ) from error
     except Exception as error:  # a kernel.json that is not JSON, or holds other types
         raise KernelError(

@@ -55,14 +55,16 @@ def source() -> bytes:
     return (Path(__file__).parents[1] / "probe.py").read_bytes()
 
 
-def argv(python: str, options: Collection[str]) -> list[str]:
+def argv(python: str, options: Collection[str], pid: int | None = None) -> list[str]:
     """The command that runs what stands on its stdin as the probe; its stdout holds one line of JSON.
 
     The user's site-packages, ``.pth`` files and ``PYTHON*`` variables stay in force, because a kernel
     sees them too (no ``-I``, ``-E``, ``-s``); ``-B`` so that nothing is written beside what is read.
-    ``modules`` is not asked: a process that runs nothing but the probe has imported nothing.
+    ``modules`` is not asked: a process that runs nothing but the probe has imported nothing. ``pid`` is the
+    process that it stands in for, whose loaded libraries count.
     """
     flags = [f"--{option}" for option in _known(options) if option != "modules"]
+    flags += [f"--pid={pid}"] if pid else []
     return [python, "-B", "-c", _START, *flags]
 
 

@@ -8,7 +8,6 @@ user in our own mount namespace, because what is started is somebody's program.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +63,7 @@ def from_outside(
         facts = interpreter.probe_with(
             _interpreter(process),
             wanted,
+            pid=process.pid,
             env=process.environ,
             cwd=process.cwd if Path(process.cwd).is_dir() else None,
             cancel=cancel,
@@ -75,36 +75,11 @@ def from_outside(
             why=f"{error.what}: {error.why}" if error.why else error.what,
             fix="wait until its cell ends, or interrupt it, and try again",
         ) from error
-    _add_loaded(facts, process.pid)
     probe = facts.get("probe")
-    if isinstance(probe, dict):
-        probe["pid"] = process.pid
-        if "modules" in wanted and isinstance(probe.get("faults"), list):
-            why = "the kernel is busy; it was observed from outside, where this cannot be seen"
-            probe["faults"].append(Fault(where="modules", what="sys.modules", error=why))
+    if "modules" in wanted and isinstance(probe, dict) and isinstance(probe.get("faults"), list):
+        why = "the kernel is busy; it was observed from outside, where this cannot be seen"
+        probe["faults"].append(Fault(where="modules", what="sys.modules", error=why))
     return facts
-
-
-def _add_loaded(facts: AnyFacts, pid: int) -> None:
-    """Puts what that process has loaded in the place of what the second one has (proc_pid_maps(5))."""
-    from ..probe import Faults, owners
-
-    libraries, python, pip = facts.get("libraries"), facts.get("python"), facts.get("pip")
-    if not libraries or not python or not pip:
-        return
-    with suppress(OSError):
-        maps = os.fsdecode((_PROC / str(pid) / "maps").read_bytes())
-        mapped = {path: os.path.realpath(path) for path in re.findall(r"(?m) (/[^\n]*\.so[.0-9]*)$", maps)}
-        for fact in libraries["system"].values():
-            fact["loaded"] = os.path.realpath(fact["path"]) in mapped.values()
-        known = {os.path.realpath(fact["path"]) for fact in libraries["system"].values()}
-        folders = [place["path"] for place in pip["paths"] if place["scope"] != "debian"]
-        prefixes = {python["prefix"], python["base_prefix"]}
-        folders += prefixes - {"/", "/usr", "/usr/local"}  # these are the system's, not an environment's
-        inside = tuple(os.path.realpath(folder).rstrip("/") + "/" for folder in folders)
-        others = sorted(p for p, real in mapped.items() if real not in known and not real.startswith(inside))
-        libraries["loaded"] = others
-        libraries["owners"] = owners(others, Faults())  # type: ignore[no-untyped-call]
 
 
 def _read(pid: int, connection_file: Path) -> Process | None:

@@ -15,7 +15,7 @@ from ...events import Finding
 from ..choices import Choice, Wishes
 from ..model import AptPackage, PipPackage, Snapshot
 from ..names import debian_name, shown
-from ..sonames import RELEASES, TIME64, of_driver, package_of
+from ..sonames import RELEASES, in_release, of_driver, package_of
 from .platform import Target
 
 # Python package → Debian packages, in the names of Debian 12, that it calls or opens while it runs.
@@ -86,7 +86,6 @@ _PROVIDED = re.compile(
     r"(?:[-.]musl)?[-.\w]*\.so(?:\.\d+)*|libc\.musl-.*|(?:libgcc_s|libstdc\+\+|libgomp|libatomic)\.so\.\d+|libz\.so\.1"
     r"|libpython[0-9.]+[a-z]*\.so[0-9.]*|linux-vdso\.so\.1"
 )
-_WITH_TIME64 = frozenset({"libglib2.0-0", "libmagic1", "libzbar0"})  # of the names above
 # Debian's Python, and the modules of the standard library that it packs apart.
 _PYTHON = ("python3", "python3-distutils", "python3-gdbm", "python3-lib2to3", "python3-tk")
 _SYSTEM = frozenset({"required", "important", "standard"})
@@ -139,7 +138,7 @@ def debian_packages(
             choices.append(_added(name, f"the environment's Python is {release}'s own"))
     names = [p.name for p in pip]
     for name, by in _called(names, snapshot, elsewhere=elsewhere).items():
-        planned = _in_release(name, release)
+        planned = in_release(name, release)
         if planned not in wanted:
             wanted[planned] = name if name in installed else ""
             if name not in installed:
@@ -147,10 +146,11 @@ def debian_packages(
     for wish in wishes.apt:
         if debian_name(wish) != wish:
             raise UsageError(f"{shown(wish)} is not the name of a Debian package", fix="--apt NAME")
-        if wish not in wanted:
-            wanted[wish] = wish if wish in installed else ""
+        planned = in_release(wish, release)
+        if planned not in wanted:
+            wanted[planned] = wish if wish in installed else ""
             if wish not in installed:
-                choices.append(_added(wish, "asked for"))
+                choices.append(_added(planned, "asked for"))
     told = {*wanted, *wanted.values(), *(c.name for c in choices), *(c.source for c in choices)}
     choices += _left_out(installed.values(), told)
     return (
@@ -178,7 +178,7 @@ def _linked(snapshot: Snapshot, release: str) -> dict[str, str]:
     for root in roots:
         there = sorted({p for soname in sonames.get(root, ()) if (p := package_of(soname, release))})
         known = any(package_of(soname, r) for soname in sonames.get(root, ()) for r in RELEASES)
-        found[root] = there[0] if there else "" if known else _in_release(root, release)
+        found[root] = there[0] if there else "" if known else in_release(root, release)
     return found
 
 
@@ -217,14 +217,6 @@ def _called(names: Iterable[str], snapshot: Snapshot, *, elsewhere: bool) -> dic
         for package in here:
             found.setdefault(package, name)
     return found
-
-
-def _in_release(name: str, release: str) -> str:
-    """With or without "t64": the 64-bit time_t transition renamed libraries in Debian 13 and Ubuntu 24.04."""
-    plain = name.removesuffix("t64")
-    if release not in TIME64:
-        return plain
-    return f"{plain}t64" if plain in _WITH_TIME64 else name
 
 
 def _root(name: str, source: AptPackage | None, target: Target) -> AptPackage:

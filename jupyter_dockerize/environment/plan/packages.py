@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..choices import Choice
@@ -10,6 +10,13 @@ from ..model import CondaPackage, PipPackage, Source, ordered
 from .requires import only_for
 
 OWN = "jupyter-dockerize"
+SERVER = frozenset({"jupyterlab", "jupyter-server"})  # who has both opens by itself
+STAND_IN = Choice(
+    kind="added",
+    manager="file",
+    name="jupyter_dockerize.py",
+    reason=f"cells type the magics of {OWN}: here they do nothing, so that all cells run",
+)
 EDITED = "edited"  # what the choice says of an index's package whose files were changed here
 CARRIED = frozenset({"editable", "local", "vcs", "archive"})
 
@@ -90,19 +97,20 @@ def left_out(package: PipPackage, reason: str) -> Choice:
 
 
 def without_own(
-    packages: Sequence[PipPackage], imports: Iterable[str]
+    packages: Sequence[PipPackage], imports: Iterable[str], environment: Mapping[str, str]
 ) -> tuple[tuple[PipPackage, ...], list[Choice]]:
     """All but jupyter-dockerize and what only it needs.
 
-    What else needs a package is known where Requires-Dist was read. What the installer was asked for
-    by name stays, and so does what the notebook imports. What belongs to conda stays with its record.
+    What else needs a package is known where Requires-Dist was read; ``environment`` is that of its
+    markers. What the installer was asked for by name stays, and so does what the notebook imports.
+    What belongs to conda stays with its record.
     """
     own = next((p for p in packages if p.name == OWN), None)
     if own is None:
         return tuple(packages), []
     wanted = distributions(imports)
     kept = [p.name for p in packages if p.name in wanted or p.requested or p.source.kind in ("conda", "apt")]
-    only = only_for(OWN, packages, kept)
+    only = only_for(OWN, packages, kept, environment)
     rest, choices = without(packages, only, f"only {OWN} needs it")
     rest, itself = without(rest, {OWN}, "the image does not need what made it")
     return rest, [*choices, *itself]
@@ -160,4 +168,4 @@ def changed(package: PipPackage, source: str, planned: str, reason: str) -> Choi
 def server(pip: Iterable[PipPackage], conda: Iterable[CondaPackage]) -> bool:
     """Whether the environment brings JupyterLab and its server itself."""
     names = {p.name for p in pip} | {c.name.replace("_", "-") for c in conda}
-    return {"jupyterlab", "jupyter-server"} <= names
+    return names >= SERVER

@@ -10,17 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...errors import FindingsError, UsageError
+from ...errors import FindingsError
 from ...events import Finding
 from ..choices import Choice, ProjectFile, Wishes
 from ..model import (
     SCHEMA,
-    AptPackage,
     CondaPackage,
     Index,
     MissingLibrary,
     Packages,
-    PipPackage,
     Python,
     Snapshot,
     System,
@@ -30,8 +28,9 @@ from ..model import (
 from ..project.files import Project
 from ..releases import start_of
 from . import needs, packages, platform, redact
-from .usage import used_by
-from .variables import variables
+from .requires import marker_environment
+from .usage import minimal
+from .variables import missed, variables
 
 Server = Literal["environment", "own"]
 
@@ -58,6 +57,7 @@ class Plan:
     notebook: str | None = None  # its path in the project folder
     kernel: str = "python3"
     files: tuple[ProjectFile, ...] = ()
+    magics: Literal["stand-in"] | None = None  # what lets cells run that type %dockerize
     environ: tuple[tuple[str, str], ...] = ()
     indexes: tuple[Index, ...] = ()
     ca: bool = False  # downloads need a CA bundle of this network: handed in as a secret
@@ -67,6 +67,11 @@ class Plan:
     choices: tuple[Choice, ...] = ()
     findings: tuple[Finding, ...] = ()  # the plan's own; the snapshot has its own
     schema: int = SCHEMA
+
+    @property
+    def build_platform(self) -> str | None:
+        """What a builder has to be told; None where its own platform is the one."""
+        return self.platform if self.foreign or self.wishes.platform else None
 
     @property
     def fingerprint(self) -> str:
@@ -86,11 +91,12 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
 
     pip, choices = packages.as_imported(snapshot.packages.pip)
     conda, findings = snapshot.packages.conda, list(project.findings if project else ())
+    markers = marker_environment(snapshot.python, snapshot.system)
     if wishes.minimal:
-        pip, more, notes = _minimal(snapshot, pip)
+        pip, more, notes = minimal(snapshot, pip, markers)
         choices += more
         findings += notes
-    pip, more = packages.without_own(pip, imports)
+    pip, more = packages.without_own(pip, imports, markers)
     choices += more
     used = {p.name for p in pip if p.used} | packages.distributions(imports)
     pip, more = packages.settled(pip, used=used, foreign=foreign)
@@ -113,13 +119,18 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         snapshot, pip, wishes, target, release=start.codename, python=start.kind == "debian-python"
     )
     choices += more
-    findings += notes
+    findings += (*notes, *start.findings)
     environ, more = variables(snapshot.environ)
     choices += more
+    findings += missed(snapshot.withheld, project.variables if project else ())
     indexes, more, notes = _indexes(snapshot.indexes)
     choices += more
     findings += notes
     choices += project.choices if project else ()
+    magics: Literal["stand-in"] | None = None
+    if project and project.magics:
+        magics = "stand-in"
+        choices.append(packages.STAND_IN)
     libraries = snapshot.libraries
     return Plan(
         source=snapshot.fingerprint,
@@ -132,6 +143,7 @@ def make_plan(snapshot: Snapshot, wishes: Wishes, project: Project | None = None
         notebook=project.notebook if project else None,
         kernel=snapshot.kernel.name if snapshot.kernel else "python3",
         files=project.files if project else (),
+        magics=magics,
         environ=environ,
         indexes=indexes,
         ca=snapshot.ca is not None,
@@ -176,33 +188,6 @@ def sorted_choices(choices: Iterable[Choice]) -> tuple[Choice, ...]:
     )
 
 
-def _minimal(
-    snapshot: Snapshot, pip: Iterable[PipPackage]
-) -> tuple[tuple[PipPackage, ...], list[Choice], list[Finding]]:
-    """What the notebook has imported and what that requires. All of conda's stay: they need each other."""
-    if not snapshot.imported or not snapshot.executed:
-        raise UsageError(
-            "--minimal needs a kernel that has run the notebook",
-            why="only what it has imported tells what it uses, and this one has run no cell"
-            if not snapshot.executed
-            else "nobody looked at what is imported",
-            fix="run all cells and try again with --live, or leave --minimal out",
-        )
-    used = used_by(snapshot) | {"pip"}  # for ``%pip install`` in the image
-    rest = {p.name for p in pip if p.name not in used and p.source.kind != "conda"}
-    kept, choices = packages.without(tuple(pip), rest, "the notebook does not use it (--minimal)")
-    notes = []
-    if snapshot.packages.conda:
-        notes.append(
-            Finding(
-                "minimal-conda",
-                "info",
-                f"all {len(snapshot.packages.conda)} conda packages stay: --minimal leaves out pip's only",
-            )
-        )
-    return kept, choices, notes
-
-
 def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice], list[Finding]]:
     """The ones that the build can reach. Folders of this machine stay here."""
     kept, choices, findings = [], [], []
@@ -233,17 +218,3 @@ def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice],
 
 def _by_name(conda: Iterable[CondaPackage]) -> tuple[CondaPackage, ...]:
     return tuple(sorted(conda, key=lambda c: (c.name, c.version, c.build)))
-
-
-__all__ = [
-    "AptPackage",
-    "Choice",
-    "PipPackage",
-    "Plan",
-    "ProjectFile",
-    "Server",
-    "Wishes",
-    "make_plan",
-    "redacted",
-    "refuse",
-]

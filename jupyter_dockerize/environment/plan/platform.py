@@ -16,8 +16,7 @@ from ...errors import UsageError
 from ..choices import Choice
 from ..model import CondaPackage, PipPackage, Snapshot, System
 from .packages import CARRIED, added, changed, left_out
-from .requires import Need, needs
-from .usage import marker_environment
+from .requires import Need, closure, marker_environment, needs
 
 _MACOS = (
     "appnope", "jax-metal", "mlx", "mlx-*", "py2app", "pyobjc", "pyobjc-*", "rubicon-objc", "rumps",
@@ -81,11 +80,18 @@ def target_of(system: System, wish: str | None) -> Target:
                 fix="choose one of them with --platform",
             )
         return Target(system.arch)
+    return named(wish)
+
+
+def named(wish: str) -> Target:
+    """The platform that ``wish`` names. Raises `UsageError` where no image is made for it."""
     match = re.fullmatch(r"linux/(amd64|arm64)(?:/v8)?", wish)
     if match is None:
+        near = f"linux/{'arm64' if re.search('arm|aarch', wish, re.I) else 'amd64'}"
         raise UsageError(
             f"{wish!r} is no platform that an image can be made for",
             fix="--platform linux/amd64 or --platform linux/arm64",
+            instead=(wish, near) if wish else ("", "--platform", near),
         )
     return Target(match[1])
 
@@ -107,12 +113,15 @@ def adapt(
     there = System(os="debian", arch=target.arch)
     here_markers = marker_environment(snapshot.python, snapshot.system)
     there_markers = marker_environment(snapshot.python, there)
+    asked = closure(pip, (p.name for p in pip), here_markers)
     edges = [
         (
             need,
-            *((need.holds(here_markers), need.holds(there_markers)) if need.about_platform else (True, True)),
+            any(need.holds(here_markers, extra) for extra in asked[need.by]),
+            any(need.holds(there_markers, extra) for extra in asked[need.by]),
         )
         for need in needs(pip)
+        if need.name != need.by
     ]
     gone = _gone(snapshot.system, target, pip, edges, wanted)
     kept = [p for p in pip if p.name not in gone]
@@ -122,8 +131,6 @@ def adapt(
     requirements: dict[str, Choice] = {}
     for need, here, beyond in edges:
         if need.by in names and need.name not in names and beyond and (not here or need.name in gone):
-            if not need.holds(there_markers, extras=False):
-                continue  # an extra, and nobody can tell whether it was asked for
             reason = f"{need.by} needs it on {target}"
             requirements.setdefault(need.requirement, added(need.name, reason, need.requirement))
     for old, new in _REPLACED.items():
@@ -174,10 +181,8 @@ def _gone(
             name = package.name
             if name in gone:
                 continue
-            needed_here = [n for n, here, _ in edges if n.name == name and here and not n.for_developers]
-            needed_there = [n for n, _, there in edges if n.name == name and there and n.by not in gone]
-            needed_there = [n for n in needed_there if not n.for_developers]
-            if needed_there:
+            needed_here = [n for n, here, _ in edges if n.name == name and here]
+            if any(n.name == name and there and n.by not in gone for n, _, there in edges):
                 continue
             if _matches(name, patterns):
                 gone[name] = f"it exists for {_name(system, target)} only"

@@ -89,6 +89,11 @@ def url(address: str) -> str:
     return _private(parts.scheme, address)
 
 
+def channel(name: str) -> str:
+    """A conda channel: a name as it is, a URL as `url`."""
+    return url(name) if "://" in name else name
+
+
 def _private(scheme: str, address: str) -> str:
     """A placeholder that is the same for the same address, so that another origin is still another."""
     digest = hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()[:16]
@@ -150,5 +155,4 @@ def _source(source: Source) -> Source:
 
 
 def _conda(package: CondaPackage) -> CondaPackage:
-    channel = url(package.channel) if "://" in package.channel else package.channel
-    return replace(package, url=url(package.url), channel=channel)
+    return replace(package, url=url(package.url), channel=channel(package.channel))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from ...events import Finding
 from ..choices import Choice
 
 LOCALE = "C.UTF-8"  # the image's, whatever the source has
+_LISTED = 10
 
 _MACHINE = (
     "*_NUM_THREADS", "*_MAX_THREADS", "*_NUM_WORKERS", "CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "MKL_*",
@@ -45,6 +47,22 @@ def variables(environ: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, str]
                 _choice("left-out", name, "belongs to the source's place, not to its packages", value)
             )
     return tuple(kept), choices
+
+
+def missed(withheld: Iterable[str], read: Iterable[str]) -> list[Finding]:
+    """What to know of the variables that the notebook reads, that are set here, and that no image gets."""
+    names = sorted(set(withheld) & set(read))
+    if not names:
+        return []
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return [
+        Finding(
+            "environ-withheld",
+            "warning",
+            f"the notebook reads what stays out of the image: {', '.join(names[:_LISTED])}{more}",
+            f"give it when the image is run: docker run {' '.join(f'-e {n}' for n in names[:_LISTED])}",
+        )
+    ]
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

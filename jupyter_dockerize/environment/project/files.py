@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
-import stat
-import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ...errors import NotebookError, UsageError
 from ...events import Finding
 from ..choices import Choice, ProjectFile
 from ..names import shown
 from . import beside, imports
+from .included import checked_name, included, named_secret
 from .notebook import Notebook
-from .private import holds_secrets, stays_out
+from .own import types_magics
+from .private import stays_out
 from .secrets import SCAN_LIMIT, scan_file, scan_notebook
 
-_FORBIDDEN = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, what is not UTF-8, line separators
-_OWN_MAGIC = re.compile(r"^\s*%(?:load_ext\s+jupyter_dockerize|dockerize)\b", re.M)
 MOST_FILES = 20_000
 
 
@@ -35,7 +32,8 @@ MOST_FILES = 20_000
 class Project:
     """What of the notebook's folder goes in (``files``) and what could (``offered``, relative paths).
 
-    ``imports`` are the top-level names that notebook and modules import.
+    ``imports`` are the top-level names that notebook and modules import, ``variables`` the environment
+    variables that they read; ``magics``: its cells type ours.
     """
 
     notebook: str
@@ -43,6 +41,8 @@ class Project:
     files: tuple[ProjectFile, ...]
     offered: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    magics: bool = False
     choices: tuple[Choice, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -60,24 +60,24 @@ def project_of(
     """
     folder = notebook.path.parent
     root = folder.resolve()
-    name = _checked(notebook.path.name)
+    name = checked_name(notebook.path.name)
     findings: list[Finding] = []
     choices: list[Choice] = []
     paths = {name: notebook.path}
     for relative in beside.modules(notebook):
-        paths[_checked(relative)] = folder / relative
+        paths[checked_name(relative)] = folder / relative
     for relative, left in _imported(modules, root):
         if left:
             choices.append(left)
         elif relative:
-            paths.setdefault(_checked(relative), folder / relative)
+            paths.setdefault(checked_name(relative), folder / relative)
     for wish in include:
-        for relative, file, left in _included(wish, folder, root):
+        for relative, file, left in included(wish, folder, root):
             if left:
                 choices.append(left)
             else:
                 paths[relative] = file
-        findings += _named_secret(wish)
+        findings += named_secret(wish)
         if len(paths) > MOST_FILES:
             raise UsageError(
                 f"more than {MOST_FILES} files are to go in", fix="name smaller folders with --include"
@@ -96,40 +96,18 @@ def project_of(
             texts.append(data.decode("utf-8", "replace"))
     offered = tuple(path for path in beside.data_files(notebook) if path not in paths and not stays_out(path))
     choices += [_offered(path) for path in offered]
+    code = imports.read(texts)
     return Project(
         notebook=name,
         folder=str(folder),
         files=tuple(files),
         offered=offered,
-        imports=_top_level(texts),
+        imports=tuple(sorted({top for name in code.imports if (top := name.partition(".")[0])})),
+        variables=code.variables,
+        magics=any(types_magics(cell.source) for cell in notebook.cells),
         choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
-        findings=tuple(dict.fromkeys([*findings, *_own_magics(notebook), *_not_included(offered)])),
+        findings=tuple(dict.fromkeys([*findings, *_not_included(offered)])),
     )
-
-
-def _own_magics(notebook: Notebook) -> Iterator[Finding]:
-    """The image does not hold this product: a cell that loads it stops there."""
-    cells = [str(cell.index + 1) for cell in notebook.cells if _OWN_MAGIC.search(cell.source)]
-    if cells:
-        which = f"{'cells' if len(cells) > 1 else 'cell'} {', '.join(cells)} of {notebook.path.name}"
-        yield Finding(
-            "magic-in-notebook",
-            "info",
-            f"magics of jupyter-dockerize are typed in {which}, and the image does not have them: "
-            "running all cells in it stops there",
-            "type %dockerize in a console of the kernel, or delete the cell and save",
-        )
-
-
-def _checked(path: str) -> str:
-    """``path`` unless its name could act on whoever shows or copies it. Raises `UsageError`."""
-    if any(unicodedata.category(char) in _FORBIDDEN for char in path):
-        raise UsageError(
-            f"the file name {shown(path)} cannot go into an image",
-            why="it has control characters or is not UTF-8",
-            fix="rename the file",
-        )
-    return path
 
 
 def _imported(modules: Iterable[tuple[str, str]], root: Path) -> Iterator[tuple[str, Choice | None]]:
@@ -150,97 +128,7 @@ def _imported(modules: Iterable[tuple[str, str]], root: Path) -> Iterator[tuple[
             yield "", Choice(kind="left-out", manager="file", name=module, reason=reason, source=file)
 
 
-def _included(wish: str, folder: Path, root: Path) -> Iterator[tuple[str, Path, Choice | None]]:
-    """Relative path and file for everything that ``wish`` names."""
-    path = PurePosixPath(wish)
-    if path.is_absolute() or ".." in path.parts or "\\" in wish or not wish:
-        raise UsageError(
-            f"{shown(wish)} cannot be included",
-            why="paths are relative to the notebook's folder and stay inside it",
-            fix="copy it beside the notebook, or mount it when the image is run (--mount)",
-        )
-    relative = _checked(path.as_posix())
-    file = folder / relative
-    real = _inside(file, root, relative)
-    named = stays_out(relative)
-    if real.is_dir():
-        yield from _below(file, relative, root, named)
-    elif stat.S_ISREG(real.stat().st_mode):
-        yield relative, file, None
-    else:
-        raise UsageError(f"{shown(wish)} is no file and no folder", fix="include regular files only")
-
-
-def _inside(file: Path, root: Path, relative: str) -> Path:
-    """Where ``file`` really is. Raises `UsageError` where that is nowhere, or outside ``root``."""
-    try:
-        real = file.resolve(strict=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{shown(relative)} cannot be included", why=why, fix="check the path") from error
-    if not real.is_relative_to(root):
-        raise UsageError(
-            f"{shown(relative)} cannot be included",
-            why="it is a symbolic link that leads out of the notebook's folder",
-            fix="copy what it points to beside the notebook",
-        )
-    return real
-
-
-def _below(start: Path, top: str, root: Path, named: bool) -> Iterator[tuple[str, Path, Choice | None]]:
-    """Every file of a folder. Links to folders, devices, caches, secrets are left out, each by name."""
-
-    def unreadable(error: OSError) -> None:
-        raise UsageError(f"{shown(error.filename)} cannot be included", why=error.strerror or "") from error
-
-    for at, folders, files in os.walk(start, onerror=unreadable):
-        here = PurePosixPath(top, *Path(at).relative_to(start).parts)
-        folders.sort()
-        for name in list(folders):
-            relative = _checked((here / name).as_posix())
-            reason = (
-                "a symbolic link to a folder" if (Path(at) / name).is_symlink() else _reason(relative, named)
-            )
-            if reason:
-                folders.remove(name)
-                yield relative, start, _left(relative + "/", reason)
-        for name in sorted(files):
-            relative = _checked((here / name).as_posix())
-            file = Path(at) / name
-            reason = _reason(relative, named)
-            if not reason:
-                real = _inside(file, root, relative)
-                reason = _reason(real.relative_to(root).as_posix(), named) if file.is_symlink() else ""
-                reason = reason or ("" if stat.S_ISREG(real.stat().st_mode) else "no regular file")
-            yield relative, file, _left(relative, reason) if reason else None
-
-
-def _reason(relative: str, named: bool) -> str:
-    """Why a path below an included folder stays out, "" where it does not; ``named``: the user named it."""
-    return (
-        "may hold secrets, or is a cache: name it itself to include it"
-        if not named and stays_out(relative)
-        else ""
-    )
-
-
-def _left(name: str, reason: str) -> Choice:
-    return Choice(kind="left-out", manager="file", name=name, reason=reason, source=name)
-
-
-def _named_secret(wish: str) -> Iterator[Finding]:
-    if stays_out(wish):
-        secret = holds_secrets(wish)
-        what = "usually holds secrets" if secret else "is history or a cache, and may hold secrets"
-        yield Finding(
-            "secret-file",
-            "error",
-            f"{PurePosixPath(wish)} was included by name, and it {what}",
-            "leave it out of --include, and give it when the image is run",
-        )
-
-
-def _read(relative: str, path: Path) -> tuple[ProjectFile, bytes]:
+def _read(relative: str, path: Path) -> tuple[ProjectFile, bytearray]:
     """The file with its digest, and its first `SCAN_LIMIT` bytes (a notebook: all of it)."""
     limit = None if relative.endswith(".ipynb") else SCAN_LIMIT
     digest, size, head = hashlib.sha256(), 0, bytearray()
@@ -254,20 +142,23 @@ def _read(relative: str, path: Path) -> tuple[ProjectFile, bytes]:
     except OSError as error:
         kind = NotebookError if limit is None else UsageError
         raise kind(f"{shown(relative)} cannot be read", why=error.strerror or str(error)) from error
-    return ProjectFile(path=relative, size=size, sha256=digest.hexdigest(), source=str(path)), bytes(head)
+    return ProjectFile(path=relative, size=size, sha256=digest.hexdigest(), source=str(path)), head
 
 
-def _scan(data: bytes, relative: str) -> tuple[Finding, ...]:
+def _scan(data: bytearray, relative: str) -> tuple[Finding, ...]:
+    """Findings of a notebook, read cell by cell: its outputs together would take many times their size."""
+    import msgspec
+
+    with suppress(ValueError, KeyError, RecursionError):
+        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        cells = map(msgspec.json.decode, msgspec.json.decode(parts["cells"], type=list[msgspec.Raw]))
+        metadata = msgspec.json.decode(parts["metadata"])
+        return scan_notebook({"cells": cells, "metadata": metadata}, relative)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         return scan_file(data, relative)
     return scan_notebook(content, relative) if isinstance(content, dict) else scan_file(data, relative)
-
-
-def _top_level(sources: Iterable[str]) -> tuple[str, ...]:
-    names = (name.partition(".")[0] for name in imports.read(sources).imports)
-    return tuple(sorted({name for name in names if name}))
 
 
 def _offered(path: str) -> Choice:

@@ -1,4 +1,4 @@
-"""What Python code says by itself: the names it imports and the texts it holds.
+"""What Python code says by itself: what it imports, the texts it holds, the variables that it reads.
 
 Read, not run: syntax trees of cells and modules, line by line where one is no plain Python (magics,
 half-written code). Used for what a kernel cannot tell that has not run the notebook.
@@ -14,21 +14,28 @@ from dataclasses import dataclass
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|timeit|capture|prun|python3?\b|memit|mprun|snakeviz)")
 _NOT_PYTHON = re.compile(r"^([ \t]*)(?:[%!?]|[\w., ]+=[ \t]*[%!]).*$|^([ \t]*)[\w.]+\?{1,2}[ \t]*$", re.M)
 _IMPORT = re.compile(r"^[ \t]*((?:import|from)[ \t]+[\w.].*)$", re.M)
+_ENV = re.compile(r"^[ \t]*%(?:set_)?env[ \t]+(\w+)([ \t]*=|[ \t]+\S)?", re.M)
 LONGEST = 4 << 20  # characters of one cell or module that are parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """``imports``: dotted names, ".b" for relative ones; ``texts``: string literals. Sorted, each once."""
+    """``imports``: dotted names, ".b" for relative ones; ``texts``: string literals. Sorted, each once.
+
+    ``variables``: names of environment variables that it reads (``os.environ["A"]``, ``os.getenv("A")``,
+    ``%env A``), without those that it sets itself.
+    """
 
     imports: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 def read(sources: Iterable[str]) -> Code:
     """What the code in ``sources`` (cells, modules) imports and mentions; never raises."""
     imports: set[str] = set()
     texts: set[str] = set()
+    given: dict[bool, set[str]] = {False: set(), True: set()}  # variables that are read, and that are set
     for source in sources:
         if len(source) > LONGEST or _OTHER_LANGUAGE.match(source):
             continue
@@ -41,7 +48,11 @@ def read(sources: Iterable[str]) -> Code:
                 imports.update(_from(node))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
-    return Code(tuple(sorted(imports)), tuple(sorted(texts)))
+            elif variable := _variable(node):
+                given[variable[1]].add(variable[0])
+        for name, value in _ENV.findall(source):
+            given[bool(value)].add(name)
+    return Code(tuple(sorted(imports)), tuple(sorted(texts)), tuple(sorted(given[False] - given[True])))
 
 
 def _tree(source: str) -> ast.Module | None:
@@ -49,6 +60,26 @@ def _tree(source: str) -> ast.Module | None:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _variable(node: ast.AST) -> tuple[str, bool] | None:
+    """The environment variable that ``node`` reads or sets, and whether it sets it."""
+    match node:
+        case ast.Subscript(value=of, slice=ast.Constant(value=str(name)), ctx=use) if _is_environ(of):
+            return name, not isinstance(use, ast.Load)
+        case ast.Call(func=ast.Attribute(value=of, attr=how), args=[ast.Constant(value=str(name)), *_]):
+            if _is_environ(of) and how in ("get", "pop", "setdefault"):
+                return name, how == "setdefault"
+            return (name, how == "putenv") if how in ("getenv", "putenv") else None
+        case ast.Call(func=ast.Name(id="getenv"), args=[ast.Constant(value=str(name)), *_]):
+            return name, False
+        case ast.Compare(left=ast.Constant(value=str(name)), comparators=[of]) if _is_environ(of):
+            return name, False
+    return None
+
+
+def _is_environ(node: ast.AST) -> bool:
+    return "environ" in (getattr(node, "attr", ""), getattr(node, "id", ""))
 
 
 def _line(line: str) -> ast.Module | None:

@@ -1,16 +1,19 @@
 """A notebook file: its kernel and its code.
 
-The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"); read with
-json, because importing nbformat takes longer than everything else that a kernel does here.
+The format is nbformat 4 (https://nbformat.readthedocs.io, "The Notebook file format"). Not read with
+nbformat: to import it takes longer than everything else that a kernel does here, and outputs of 100 MB would
+take four times that in memory.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...errors import NotebookError
 from ..model import Kernel
@@ -20,10 +23,11 @@ LIMIT = 256 << 20  # bytes: outputs with pictures and tables count too
 
 @dataclass(frozen=True, slots=True)
 class CodeCell:
-    """``index`` counts all cells from 0, as the file does."""
+    """``index`` counts all cells from 0, as the file does; ``count`` is the execution count, where it ran."""
 
     index: int
     source: str
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,18 @@ class Notebook:
     kernel: Kernel | None
     language: str
     cells: tuple[CodeCell, ...]
+
+
+class _Cell(TypedDict, total=False):
+    cell_type: Any
+    source: Any
+    execution_count: Any
+
+
+class _File(TypedDict, total=False):
+    nbformat: Any
+    metadata: Any
+    cells: list[_Cell]
 
 
 def current_notebook() -> Path | None:
@@ -66,7 +82,7 @@ def read_notebook(path: Path) -> Notebook:
         raise NotebookError(f"{path} is not a notebook", why="it has no list of cells")
     kernel, language = _kernel(content["metadata"])
     code = tuple(
-        CodeCell(index, _text(path, index, cell.get("source", "")))
+        CodeCell(index, _text(path, index, cell.get("source", "")), _count(cell.get("execution_count")))
         for index, cell in enumerate(cells)
         if isinstance(cell, dict) and cell.get("cell_type") == "code"
     )
@@ -78,7 +94,8 @@ def _content(path: Path) -> dict[str, Any]:
         raise NotebookError(f"{path} is a folder, not a notebook", fix="name the .ipynb file")
     try:
         with path.open("rb") as stream:
-            data = stream.read(LIMIT + 1)
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, LIMIT) + 1)  # as much as is asked for is allocated
     except FileNotFoundError as error:
         raise NotebookError(f"{path} does not exist", fix="check the path of the notebook") from error
     except (OSError, ValueError) as error:
@@ -91,13 +108,34 @@ def _content(path: Path) -> dict[str, Any]:
             fix="clear its outputs",
         )
     try:
-        content = json.loads(data)
+        content = _parsed(data)
     except (ValueError, RecursionError) as error:
+        if path.suffix != ".ipynb":
+            raise NotebookError(
+                f"{path} is not a notebook",
+                why="a notebook's name ends in .ipynb",
+                fix="name the notebook; --include takes a file beside it along: "
+                f"`jupyter dockerize build NOTEBOOK.ipynb --include {shlex.quote(path.name)}`",
+            ) from error
         why = "it is empty" if not data.strip() else f"it is not JSON: {error}"
-        raise NotebookError(f"{path} is not a notebook", why=why) from error
+        fix = "open it in Jupyter and save it again, or name another notebook"
+        raise NotebookError(f"{path} is not a notebook", why=why, fix=fix) from error
     if not isinstance(content, dict):
         raise NotebookError(f"{path} is not a notebook", why="its JSON is not an object")
     return content
+
+
+def _parsed(data: bytes) -> Any:
+    """The JSON in ``data`` without outputs; with them where it is not JSON to the letter (NaN)."""
+    import msgspec
+
+    try:
+        blocks = (data[at : at + (1 << 16)] for at in range(0, len(data), 1 << 16))
+        for _ in codecs.iterdecode(blocks, "utf-8"):  # msgspec does not look into what it passes over
+            pass
+        return msgspec.json.decode(data, type=_File)
+    except (ValueError, RecursionError):
+        return json.loads(data)
 
 
 def _kernel(metadata: dict[str, Any]) -> tuple[Kernel | None, str]:
@@ -113,6 +151,10 @@ def _kernel(metadata: dict[str, Any]) -> tuple[Kernel | None, str]:
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _text(path: Path, index: int, source: object) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -133,20 +132,10 @@ def test_one_that_prints_without_end_is_stopped(program: Program, monkeypatch: p
     assert "more than 1 MiB" in caught.value.why
 
 
-def test_cancelling_ends_it(program: Program, tmp_path: Path) -> None:
+def test_cancelling_ends_it(program: Program, tmp_path: Path, cancelled_by: Callable[[Path], Cancel]) -> None:
     started = tmp_path / "started"
-    cancel = Cancel()
-
-    def cancel_when_started() -> None:
-        while not started.exists():
-            pass
-        cancel.cancel()
-
-    watcher = threading.Thread(target=cancel_when_started)
-    watcher.start()
     with pytest.raises(CancelledError):
-        interpreter(program(f"#!/bin/sh\ntouch {started}\nsleep 600\n"), cancel=cancel)
-    watcher.join()
+        interpreter(program(f"#!/bin/sh\ntouch {started}\nsleep 600\n"), cancel=cancelled_by(started))
 
 
 def test_through_somebody_elses_run(other: Path) -> None:

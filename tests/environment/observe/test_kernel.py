@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import sys
@@ -18,7 +17,7 @@ from nbclient import NotebookClient
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.observe import kernel as kernels
-from jupyter_dockerize.environment.observe.kernel import connection_file, fresh, live
+from jupyter_dockerize.environment.observe.kernel import fresh, live
 from jupyter_dockerize.environment.observe.probing import Observed
 from jupyter_dockerize.errors import CancelledError, KernelError
 
@@ -142,25 +141,17 @@ def test_an_idle_kernel_elsewhere_answers_by_its_channel(start: Start, other: Pa
     assert "humanize" in names(live(elsewhere(kernel, tmp_path)).facts)
 
 
-def test_a_cancelled_look_leaves_no_subshell_behind(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_look_leaves_no_subshell_behind(
+    start: Start, monkeypatch: pytest.MonkeyPatch, cancelled_by: Callable[[Path], Cancel]
+) -> None:
     kernel = start()
     threads = "__import__('threading').active_count()"
     before = kernel.value(threads)
-    cancel = Cancel()
     here = Path(kernel.file).with_name("probing")
     slow = f"(__import__('pathlib').Path({str(here)!r}).touch(), __import__('time').sleep(1))"
     monkeypatch.setattr("jupyter_dockerize.environment.observe.probing.expression", lambda options: slow)
-
-    def cancel_when_probing() -> None:
-        while not here.exists():
-            pass
-        cancel.cancel()
-
-    watcher = threading.Thread(target=cancel_when_probing)
-    watcher.start()
     with pytest.raises(CancelledError):
-        live(kernel.file, cancel=cancel)
-    watcher.join()
+        live(kernel.file, cancel=cancelled_by(here))
     assert kernel.value(threads) == before
 
 
@@ -188,28 +179,7 @@ def test_a_kernel_of_nbclient(tmp_path: Path, kernelspecs: Callable[..., str], o
         assert names(live(client.km.connection_file).facts) == names(busy)
 
 
-# ── which kernel is meant ───────────────────────────────────────────────────────────────────────
-
-
-def test_a_kernel_is_named_by_file_id_beginning_or_notebook(
-    kernelspecs: Callable[..., str], tmp_path: Path
-) -> None:
-    runtime, notebook = tmp_path / "runtime", tmp_path / "sales.ipynb"
-    runtime.mkdir()
-    notebook.touch()
-    for name, session in (("abc1", str(notebook)), ("abc2", ""), ("abc", "/gone.ipynb")):
-        info = {"shell_port": 1, "control_port": 2, "key": "", "jupyter_session": session}
-        (runtime / f"kernel-{name}.json").write_text(json.dumps(info))
-    first = runtime / "kernel-abc1.json"
-    assert connection_file("abc1") == first
-    assert connection_file(str(first)) == first
-    assert connection_file(str(notebook)) == first
-    assert connection_file("abc") == runtime / "kernel-abc.json", "a whole id is no beginning"
-    with pytest.raises(KernelError, match="more than one"):
-        connection_file("ab")
-    for nobody in ("xyz", "../kernel-abc1", "/no/such.json", str(tmp_path / "other.ipynb"), "\0", ""):
-        with pytest.raises(KernelError):
-            connection_file(nobody)
+# ── connection files that nobody serves ─────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -325,21 +295,13 @@ def test_a_kernel_that_never_answers_is_given_up(kernelspecs: Callable[..., str]
         fresh(kernelspecs("mute", ["/bin/sleep", "600"]), timeout=0.5)
 
 
-def test_cancelling_ends_a_start(kernelspecs: Callable[..., str], tmp_path: Path) -> None:
+def test_cancelling_ends_a_start(
+    kernelspecs: Callable[..., str], tmp_path: Path, cancelled_by: Callable[[Path], Cancel]
+) -> None:
     started = tmp_path / "started"
     name = kernelspecs("mute", ["/bin/sh", "-c", f"touch {started}; sleep 600"])
-    cancel = Cancel()
-
-    def cancel_when_started() -> None:
-        while not started.exists():
-            pass
-        cancel.cancel()
-
-    watcher = threading.Thread(target=cancel_when_started)
-    watcher.start()
     with pytest.raises(CancelledError):
-        fresh(name, cancel=cancel)
-    watcher.join()
+        fresh(name, cancel=cancelled_by(started))
 
 
 def test_nothing_is_started_once_cancelled(kernelspecs: Callable[..., str], tmp_path: Path) -> None:

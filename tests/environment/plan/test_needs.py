@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import Libraries, Library, Snapshot, System
-from jupyter_dockerize.environment.plan.planning import Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.environment.releases import start_of
 from jupyter_dockerize.errors import UsageError
 
@@ -61,6 +62,11 @@ def test_the_same_library_has_another_name_after_the_transition_to_64_bit_time()
     assert debian(plan) == ["libglib2.0-0"]
     [renamed] = [c for c in plan.choices if c.kind == "changed"]
     assert (renamed.source, renamed.planned) == ("libglib2.0-0t64", "libglib2.0-0")
+
+
+def test_what_is_asked_for_has_its_name_of_the_images_release() -> None:
+    wishes = Wishes(apt=("libglib2.0-0t64",), base="python:3.11-slim-bookworm")
+    assert debian(make_plan(snapshot(), wishes)) == ["libglib2.0-0"]
 
 
 def test_names_follow_the_soname_into_another_release() -> None:

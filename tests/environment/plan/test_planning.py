@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jupyter_dockerize.environment.choices import Choice, Wishes
 from jupyter_dockerize.environment.model import (
     Index,
     Libraries,
@@ -20,16 +21,9 @@ from jupyter_dockerize.environment.model import (
     dump,
     parse,
 )
-from jupyter_dockerize.environment.plan.planning import (
-    Choice,
-    Plan,
-    Wishes,
-    make_plan,
-    redacted,
-    refuse,
-)
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan, redacted, refuse
 from jupyter_dockerize.environment.project.files import Project
-from jupyter_dockerize.errors import FindingsError, UsageError
+from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding
 
 from ..environments import BOOKWORM, NOBLE, apt, conda, pip, snapshot, snapshots
@@ -212,7 +206,7 @@ def test_jupyter_dockerize_and_what_only_it_needs_stay_out() -> None:
         pip("uv"),
         pip("pooch", requires=("requests",)),
         pip("ipykernel", requires=("ipython>=7",)),
-        pip("sphinx-theme", requires=("uv; extra == 'test'",)),
+        pip("sphinx-theme", requires=("uv; extra == 'theme'",)),
     )
     plan = make_plan(source, Wishes())
     assert names(plan) == "idna ipykernel ipython pooch requests rich sphinx-theme urllib3".split()  # noqa: SIM905
@@ -232,44 +226,6 @@ def test_what_the_notebook_imports_is_kept_even_where_only_we_need_it() -> None:
 def test_without_requirements_only_jupyter_dockerize_itself_stays_out() -> None:
     plan = make_plan(snapshot(pip("jupyter-dockerize"), pip("rich")), Wishes())
     assert names(plan) == ["ipykernel", "rich"]
-
-
-def test_minimal_takes_what_was_imported_and_what_that_needs() -> None:
-    source = snapshot(
-        pip("pandas", requires=("numpy", "tzdata; sys_platform == 'win32'")),
-        pip("numpy"),
-        pip("tzdata"),
-        pip("torch"),
-        pip("ipykernel", requires=("comm",)),
-        pip("comm"),
-        imported=("pandas",),
-        executed=3,
-    )
-    plan = make_plan(source, Wishes(minimal=True))
-    assert names(plan) == ["comm", "ipykernel", "numpy", "pandas"]
-    assert choice(plan, "torch").reason == "the notebook does not use it (--minimal)"
-
-
-def test_minimal_keeps_pip_so_that_the_notebook_can_install() -> None:
-    source = snapshot(pip("pip"), pip("torch"), imported=("ipykernel",), executed=1)
-    assert names(make_plan(source, Wishes(minimal=True))) == ["ipykernel", "pip"]
-
-
-def test_minimal_keeps_conda_whole_and_says_so() -> None:
-    source = snapshot(
-        pip("numpy", kind="conda"), pip("torch"), conda=(conda("numpy"),), imported=("ipykernel",), executed=1
-    )
-    plan = make_plan(source, Wishes(minimal=True))
-    assert names(plan) == ["ipykernel", "numpy"]
-    assert [f.code for f in plan.findings] == ["minimal-conda"]
-
-
-@pytest.mark.parametrize(("imported", "executed"), [(None, 0), ((), 3), (("numpy",), 0)])
-def test_minimal_is_refused_for_a_kernel_that_has_not_run_the_notebook(
-    imported: tuple[str, ...] | None, executed: int
-) -> None:
-    with pytest.raises(UsageError, match="run all cells"):
-        make_plan(snapshot(pip("numpy"), imported=imported, executed=executed), Wishes(minimal=True))
 
 
 def test_an_environment_without_a_kernel_gets_one() -> None:
@@ -360,3 +316,22 @@ def test_a_large_environment_keeps_its_roots_and_names_the_rest() -> None:
 
 def test_the_system_of_the_source_is_kept_for_choosing_a_base() -> None:
     assert make_plan(snapshot(system=NOBLE), Wishes()).system == NOBLE
+
+
+def test_a_variable_that_the_notebook_reads_and_the_image_lacks_is_told() -> None:
+    source = replace(snapshot(pip("numpy")), withheld=("HF_TOKEN", "MFLAGS"))
+    reads = Project(notebook="a.ipynb", folder="/w", files=(), variables=("HF_TOKEN", "USER"))
+    plan = make_plan(source, Wishes(), reads)
+    assert [(f.code, f.severity) for f in plan.findings] == [("environ-withheld", "warning")]
+    assert "HF_TOKEN" in plan.findings[0].message and "MFLAGS" not in str(plan)
+    assert make_plan(source, Wishes()).findings == ()
+
+
+def test_where_cells_type_our_magics_the_image_gets_some_that_do_nothing() -> None:
+    typed = Project(notebook="a.ipynb", folder="/w", files=(), magics=True)
+    source = snapshot(pip("numpy"), pip("jupyter-dockerize"))
+    plan = make_plan(source, Wishes(), typed)
+    assert plan.magics == "stand-in"
+    assert choice(plan, "jupyter-dockerize").kind == "left-out"
+    assert choice(plan, "jupyter_dockerize.py").kind == "added"
+    assert make_plan(source, Wishes(), replace(typed, magics=False)).magics is None

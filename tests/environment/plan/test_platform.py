@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.choices import Choice, Wishes
 from jupyter_dockerize.environment.interpret.snapshot import interpret
 from jupyter_dockerize.environment.model import Snapshot, System, parse
-from jupyter_dockerize.environment.plan.planning import Choice, Plan, Wishes, make_plan
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.environment.project.files import Project
 from jupyter_dockerize.errors import UsageError
 

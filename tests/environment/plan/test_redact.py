@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.choices import ProjectFile
+from jupyter_dockerize.environment.choices import ProjectFile, Wishes
 from jupyter_dockerize.environment.model import Index, Source, dump
 from jupyter_dockerize.environment.plan import redact
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan, redacted
+from jupyter_dockerize.environment.plan.planning import make_plan, redacted
 from jupyter_dockerize.environment.project.files import Project
 from jupyter_dockerize.events import Finding
 

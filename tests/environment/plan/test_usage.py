@@ -1,4 +1,4 @@
-"""What a notebook really uses."""
+"""What a notebook really uses, and what its image keeps with ``--minimal``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,43 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.interpret.snapshot import interpret
-from jupyter_dockerize.environment.model import PipPackage, Snapshot
-from jupyter_dockerize.environment.plan.usage import closure, marker_environment, used_by
+from jupyter_dockerize.environment.model import Snapshot
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import UsageError
 
+from ..environments import conda, pip, snapshot
+
 FACTS = Path(__file__).parents[1] / "facts"
+LAB = (
+    pip("jupyterlab", requires=("jupyter-server>=2", "tornado")),
+    pip("jupyter-server", requires=("tornado", "nbformat")),
+    pip("nbformat"),
+    pip("tornado"),
+)
 
 
-def snapshot_of(case: str) -> Snapshot:
-    return interpret(json.loads((FACTS / f"{case}.json").read_text()))
+def recorded(case: str) -> Snapshot:
+    source = interpret(json.loads((FACTS / f"{case}.json").read_text()))
+    return replace(source, executed=source.executed or 1)
+
+
+def minimal(source: Snapshot) -> Plan:
+    return make_plan(source, Wishes(minimal=True))
+
+
+def names(plan: Plan) -> list[str]:
+    return [p.name for p in plan.packages.pip]
+
+
+def line(plan: Plan) -> str:
+    [finding] = [f for f in plan.findings if f.code == "minimal-kept"]
+    return finding.message
 
 
 def test_what_was_imported_with_all_that_it_requires_and_the_kernel() -> None:
-    used = used_by(snapshot_of("linux-venv"))
+    used = set(names(minimal(recorded("linux-venv"))))
     assert {"pandas", "numpy", "python-dateutil", "six", "pytz", "tzdata"} <= used
     assert {"ipykernel", "ipython", "traitlets", "decorator", "pyzmq", "tornado"} <= used
     assert {"penguins", "requests", "urllib3"} <= used
@@ -29,49 +52,71 @@ def test_what_was_imported_with_all_that_it_requires_and_the_kernel() -> None:
 
 
 def test_an_extra_that_somebody_asks_for_counts_and_one_that_nobody_asks_for_does_not() -> None:
-    snapshot = snapshot_of("linux-venv")
-    assert "pysocks" in used_by(snapshot)  # penguins requires requests[socks]
-    without = replace(snapshot, imported=("requests",))
-    assert "pysocks" not in used_by(without)
+    source = recorded("linux-venv")
+    assert "pysocks" in names(minimal(source))  # penguins requires requests[socks]
+    assert "pysocks" not in names(minimal(replace(source, imported=("requests",))))
 
 
-def test_markers_are_those_of_the_target() -> None:
-    snapshot = snapshot_of("macos-arm64")
-    assert "appnope" in used_by(snapshot)
-    linux = marker_environment(snapshot.python, replace(snapshot.system, os="debian", arch="arm64"))
-    assert linux["platform_machine"] == "aarch64"
-    assert linux["sys_platform"] == "linux"
-    assert "appnope" not in used_by(snapshot, markers=linux)
-    assert "sympy" in used_by(snapshot, markers=linux)
+def test_what_the_notebook_does_not_use_is_left_out_by_name() -> None:
+    source = snapshot(
+        pip("pandas", requires=("numpy", "tzdata; sys_platform == 'win32'")),
+        pip("numpy"),
+        pip("tzdata"),
+        pip("torch"),
+        pip("ipykernel", requires=("comm",)),
+        pip("comm"),
+        imported=("pandas",),
+        executed=3,
+    )
+    plan = minimal(source)
+    assert names(plan) == ["comm", "ipykernel", "numpy", "pandas"]
+    assert {c.reason for c in plan.choices} == {"the notebook does not use it (--minimal)"}
+    assert line(plan) == "--minimal keeps what the notebook uses"
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"),
-    [
-        ("macos-arm64", ("darwin", "Darwin", "arm64", "posix", "3.12")),
-        ("linux-venv", ("linux", "Linux", "x86_64", "posix", "3.11")),
-    ],
-)
-def test_marker_environment(case: str, expected: tuple[str, ...]) -> None:
-    from packaging.markers import default_environment
-
-    snapshot = snapshot_of(case)
-    found = marker_environment(snapshot.python, snapshot.system)
-    assert set(found) == set(default_environment())
-    keys = ("sys_platform", "platform_system", "platform_machine", "os_name", "python_version")
-    assert tuple(found[key] for key in keys) == expected
+def test_pip_stays_so_that_the_notebook_can_install() -> None:
+    source = snapshot(pip("pip"), pip("torch"), imported=("ipykernel",), executed=1)
+    assert names(minimal(source)) == ["ipykernel", "pip"]
 
 
-def test_a_kernel_that_nobody_looked_at_is_refused() -> None:
-    snapshot = replace(snapshot_of("linux-venv"), imported=None)
-    with pytest.raises(UsageError, match="run the notebook first"):
-        used_by(snapshot)
+def test_the_environments_jupyterlab_stays_so_that_the_image_opens() -> None:
+    source = snapshot(pip("pandas"), pip("torch"), *LAB, imported=("pandas", "tornado"), executed=1)
+    plan = minimal(source)
+    assert names(plan) == ["ipykernel", "jupyter-server", "jupyterlab", "nbformat", "pandas", "tornado"]
+    assert plan.server == "environment"
+    assert line(plan) == (
+        "--minimal keeps what the notebook uses and the environment's JupyterLab (3 packages), "
+        "so that the image opens"
+    )
 
 
-def test_hostile_requirements_are_no_requirements_and_circles_end() -> None:
-    packages = [
-        PipPackage(name="a", version="1", requires=("b", "x\x00y", "]]]", "b[extra]; nonsense")),
-        PipPackage(name="b", version="1", requires=("a", "a[all]", 'c; extra == "extra"')),
-        PipPackage(name="c", version="1"),
-    ]
-    assert closure(packages, ["a"], {"python_version": "3.11"}) == {"a", "b"}
+def test_a_server_without_jupyterlab_opens_nothing_and_goes() -> None:
+    plan = minimal(snapshot(pip("pandas"), *LAB[1:], imported=("pandas",), executed=1))
+    assert names(plan) == ["ipykernel", "pandas"]
+    assert plan.server == "own"
+
+
+def test_what_only_jupyter_dockerize_needs_goes_though_its_magic_has_imported_it() -> None:
+    own = pip("jupyter-dockerize", requires=("jupyter-server", "rich"))
+    source = snapshot(
+        own, pip("rich"), pip("pandas"), *LAB, imported=("jupyter-dockerize", "pandas", "rich"), executed=1
+    )
+    assert "rich" not in names(minimal(source)) and "jupyterlab" in names(minimal(source))
+    assert names(minimal(replace(source, packages=replace(source.packages, pip=(own, *LAB[1:]))))) == []
+
+
+def test_conda_is_kept_whole() -> None:
+    source = snapshot(
+        pip("numpy", kind="conda"), pip("torch"), conda=(conda("numpy"),), imported=("ipykernel",), executed=1
+    )
+    plan = minimal(source)
+    assert names(plan) == ["ipykernel", "numpy"]
+    assert line(plan).endswith("the notebook uses and all 1 conda packages, which need each other")
+
+
+@pytest.mark.parametrize(("imported", "executed"), [(None, 0), ((), 3), (("numpy",), 0)])
+def test_a_kernel_that_has_not_run_the_notebook_is_refused(
+    imported: tuple[str, ...] | None, executed: int
+) -> None:
+    with pytest.raises(UsageError, match="run all cells"):
+        minimal(snapshot(pip("numpy"), imported=imported, executed=executed))

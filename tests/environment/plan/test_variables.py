@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_dockerize.environment.plan.variables import variables
+from jupyter_dockerize.environment.plan.variables import missed, variables
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,10 @@ def test_a_variable_is_kept_or_named(name: str, value: str, kept: bool, kind: st
 def test_the_reason_tells_how_to_set_a_variable_of_the_machine() -> None:
     [choice] = variables([("OMP_NUM_THREADS", "4")])[1]
     assert "docker run -e OMP_NUM_THREADS=4" in choice.reason
+
+
+def test_only_variables_that_the_notebook_reads_are_told() -> None:
+    assert missed(["IS_SANDBOX", "MFLAGS"], ["HOME"]) == []
+    [finding] = missed(["IS_SANDBOX", "HF_TOKEN", "DATABASE_URL"], ["HF_TOKEN", "DATABASE_URL", "HOME"])
+    assert finding.message == "the notebook reads what stays out of the image: DATABASE_URL, HF_TOKEN"
+    assert finding.fix == "give it when the image is run: docker run -e DATABASE_URL -e HF_TOKEN"

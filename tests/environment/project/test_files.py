@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.plan.planning import Wishes, make_plan, refuse
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.plan.planning import make_plan, refuse
 from jupyter_dockerize.environment.project import notebook as notebooks
 from jupyter_dockerize.environment.project.files import Project, project_of
 from jupyter_dockerize.errors import FindingsError, UsageError
@@ -290,6 +291,15 @@ def test_an_included_notebook_is_scanned_as_a_notebook(folder: Path) -> None:
     assert [f.code for f in project(folder, "other.ipynb").findings] == ["secret-in-notebook"]
 
 
+@pytest.mark.parametrize("beside", ["1", "NaN", '"\\ud83d"'])
+def test_an_output_is_scanned_whatever_stands_beside_it(folder: Path, beside: str) -> None:
+    token = '"ghp' + "_" + "a1B2" * 9 + '"'
+    outputs = f'[{{"data": {{"x": {beside}}}}}, {{"text": {token}}}]'
+    cell = f'{{"cell_type": "code", "source": "", "outputs": {outputs}}}'
+    (folder / "a.ipynb").write_text(f'{{"nbformat": 4, "metadata": {{}}, "cells": [{cell}]}}')
+    assert [f.message[:20] for f in project(folder).findings] == ["an output of cell 1 "]
+
+
 def test_a_file_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "x.csv").write_text("1")
     original = Path.open
@@ -319,25 +329,19 @@ def test_the_same_folder_gives_the_same_project(folder: Path) -> None:
     assert project(folder, "d.csv", "b.csv", "c.csv") == project(folder, "b.csv", "c.csv", "d.csv")
 
 
-def test_a_cell_that_types_our_own_magics_is_named_because_the_image_lacks_them(tmp_path: Path) -> None:
-    cells = ["x = 1", "%load_ext jupyter_dockerize", "%dockerize -t a", "# %dockerize is only mentioned"]
-    notebook = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [
-            {
-                "cell_type": "code",
-                "id": f"c{n}",
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-                "source": s,
-            }
-            for n, s in enumerate(cells)
-        ],
-    }
-    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
-    project = project_of(notebooks.read_notebook(tmp_path / "a.ipynb"))
-    (finding,) = [f for f in project.findings if f.code == "magic-in-notebook"]
-    assert "cells 2, 3 of a.ipynb" in finding.message
+@pytest.mark.parametrize(
+    ("cell", "theirs"),
+    [
+        ("%load_ext jupyter_dockerize", True),
+        ("x = 1\n%dockerize -t a", True),
+        ("built = %dockerize --json", True),
+        ("%%docker_exec\npip install humanize", True),
+        ("%docker_undo", True),
+        ("# %dockerize is only mentioned", False),
+        ("%load_ext autoreload", False),
+        ("dockerize = 7 %dockerized", False),
+    ],
+)
+def test_a_notebook_that_types_our_magics_is_known(cell: str, theirs: bool, tmp_path: Path) -> None:
+    project = project_of(notebooks.read_notebook(write(tmp_path, "x = 1", cell)))
+    assert (project.magics, project.findings) == (theirs, ())

@@ -33,6 +33,29 @@ def test_imports_are_found(source: str, imports: tuple[str, ...]) -> None:
     assert read([source]).imports == imports
 
 
+@pytest.mark.parametrize(
+    ("source", "variables"),
+    [
+        ("import os\nkey = os.environ['A_KEY']", ("A_KEY",)),
+        ("from os import environ, getenv\nenviron.get('A', 1), getenv('B')", ("A", "B")),
+        ("os.getenv(key='A'), os.getenv(name), os.environ[name]", ()),
+        ("'DEBUG' in os.environ or os.environ.pop('OLD', None)", ("DEBUG", "OLD")),
+        ("os.environ['A'] = '1'\nos.environ['A']", ()),
+        ("os.environ.setdefault('A', '1')\nos.getenv('A')", ()),
+        ("del os.environ['A']", ()),
+        ("%env A\n%env B=1\n%env C 2\n%set_env D=3\nos.getenv('B')", ("A",)),
+        ("settings['A'], settings.get('A')", ()),
+        ("x = (\nos.environ['A']", ()),
+    ],
+)
+def test_variables_that_are_read_and_not_set_are_found(source: str, variables: tuple[str, ...]) -> None:
+    assert read([source]).variables == variables
+
+
+def test_a_variable_that_another_cell_sets_is_not_missed() -> None:
+    assert read(["os.getenv('A')", "os.environ['A'] = '1'"]).variables == ()
+
+
 def test_texts_are_found() -> None:
     assert read(["open('b.csv')", "x = 'a.csv'"]).texts == ("a.csv", "b.csv")
 

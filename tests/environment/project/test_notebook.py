@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,39 @@ def test_what_cannot_be_read_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(notebooks, "LIMIT", 100)
     with pytest.raises(NotebookError, match="larger"):
         read_notebook(deep)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", '"\\ud83d"', "123456789012345678901234567890", "-Infinity", "[" * 900 + "]" * 900],
+)
+def test_outputs_may_hold_whatever_python_writes_as_json(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.ipynb"
+    cell = '{"cell_type": "code", "source": "a", "outputs": [{"data": {"application/json": TEXT}}]}'.replace(
+        "TEXT", text
+    )
+    path.write_text('{"nbformat": 4, "metadata": {}, "cells": [CELL]}'.replace("CELL", cell))
+    assert read_notebook(path).cells == (CodeCell(0, "a"),)
+
+
+def test_outputs_that_are_not_utf_8_make_it_no_notebook(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    path.write_bytes(b'{"nbformat": 4, "metadata": {}, "cells": [{"outputs": ["\xff"]}]}')
+    with pytest.raises(NotebookError, match="not a notebook"):
+        read_notebook(path)
+
+
+def test_outputs_take_memory_once(tmp_path: Path) -> None:
+    rows = [[n / 7] * 30 for n in range(8000)]
+    cell = {"cell_type": "code", "source": "a", "outputs": [{"data": {"application/json": rows}}]}
+    path = write(tmp_path / "x.ipynb", {"nbformat": 4, "metadata": {}, "cells": [cell]})
+    read_notebook(path)  # what is imported on the way is none of it
+    tracemalloc.start()
+    try:
+        read_notebook(path)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * path.stat().st_size
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_notebook_that_a_kernel_was_started_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

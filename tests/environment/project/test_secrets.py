@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.project.secrets import kinds, scan_file, scan_notebook
+from jupyter_dockerize.environment.project.secrets import scan_file, scan_notebook
+from jupyter_dockerize.environment.project.tokens import kinds
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -235,6 +236,24 @@ TOKEN = canary("ghp" + "_", 36)
 def test_every_part_of_a_cell_is_looked_at(cell: dict[str, Any], place: str) -> None:
     [finding] = scan_notebook(notebook(cell), "a.ipynb")
     assert finding.message.startswith(place)
+
+
+def test_one_token_is_one_finding_with_all_its_places() -> None:
+    told = {"output_type": "stream", "name": "stdout", "text": [f"{TOKEN}\n", f"{TOKEN}\n"]}
+    cells = code("x = 1"), code(f'token = "{TOKEN}"\nprint("{TOKEN}")', told), code(f"login('{TOKEN}')")
+    [finding] = scan_notebook(notebook(*cells), "a.ipynb")
+    assert finding.message == (
+        "the source of cell 2, an output of cell 2 and the source of cell 3 of a.ipynb"
+        " hold what looks like a secret: GitHub token"
+    )
+    other = canary("gho" + "_", 36)
+    assert len(scan_notebook(notebook(*cells, code(other)), "a.ipynb")) == 2
+    [many] = scan_notebook(notebook(*(code(TOKEN) for _ in range(100))), "a.ipynb")
+    assert "the source of cell 11 and 89 more places of a.ipynb hold" in many.message
+
+
+def test_one_token_of_a_file_is_one_finding() -> None:
+    assert len(scan_file(f'password = "{TOKEN}"\nlogin("{TOKEN}")'.encode(), "a.py")) == 1
 
 
 def test_pictures_are_not_looked_at() -> None:

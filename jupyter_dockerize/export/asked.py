@@ -1,0 +1,81 @@
+"""What can be told from what was asked alone: before a kernel is started, and before an engine is asked."""
+
+from __future__ import annotations
+
+from ..environment.choices import Wishes
+from ..environment.observe.interpreter import executable
+from ..environment.observe.kernel import installed
+from ..environment.observe.running import connection_file
+from ..environment.observe.ways import Where
+from ..environment.plan.platform import named
+from ..environment.project.included import check_included
+from ..environment.project.notebook import read_notebook
+from ..errors import KernelError, ReferenceError, UsageError  # noqa: A004 - the field's word
+from ..image.reference import Reference
+from .naming import image_name
+
+
+def check(where: Where, wishes: Wishes) -> None:
+    """Raises `UsageError` for what names nothing: notebook, kernel, interpreter, files, platform, base."""
+    _check_environment(where)
+    if wishes.platform is not None:
+        named(wishes.platform)
+    if wishes.base is not None:
+        _check_reference(wishes.base, "python:3.12-slim-bookworm")
+    if where.notebook is not None:
+        check_included(wishes.include, where.notebook.absolute().parent)
+    elif wishes.include:
+        raise UsageError(
+            f"{wishes.include[0]} cannot be included",
+            why="files are taken from beside the notebook, and none is known",
+            fix="name the notebook",
+            instead=("", "NOTEBOOK.ipynb"),
+        )
+
+
+def image_of(where: Where, ref: str | None) -> str:
+    """What the image is to be called: ``ref``, or like the notebook. Raises `UsageError`."""
+    if ref is not None:
+        _check_reference(ref, suggested(ref))
+        return ref
+    if where.notebook is not None:
+        return image_name(where.notebook)
+    raise UsageError(
+        "the image has no name",
+        why="no notebook is known that it could be called after",
+        fix="name the notebook, or the image with -t NAME",
+        instead=("", "-t", "analysis"),
+    )
+
+
+def _check_environment(where: Where) -> None:
+    notebook = read_notebook(where.notebook) if where.notebook else None
+    if where.kernel is not None:
+        installed(where.kernel)
+    elif where.live is not None:
+        connection_file(where.live)
+    elif where.python is not None:
+        executable(where.python)
+    elif notebook and notebook.kernel and not where.here:
+        try:
+            installed(notebook.kernel.name)
+        except KernelError as error:  # nobody typed its name: another is to be typed
+            error.what = f"{error.what}, which {notebook.path.name} names"
+            error.instead = ("", "--kernel", *error.instead[1:]) if error.instead else ()
+            raise
+
+
+def suggested(ref: str) -> str:
+    """A name for an image, much like ``ref``; "" where there is none, or it has more parts than a name."""
+    try:
+        return "" if set(ref) & set("/:@") else image_name(ref)
+    except UsageError:
+        return ""
+
+
+def _check_reference(ref: str, example: str) -> None:
+    try:
+        Reference.parse(ref)
+    except ReferenceError as error:
+        error.instead = (ref, example) if ref and example else ()
+        raise

@@ -1,0 +1,115 @@
+"""What is inside an image: what it holds, and what it says that it is meant to hold.
+
+The image may be a stranger's: whatever runs in it runs in the engine's sandbox, and what comes
+back is hostile until `interpret` and `model.parse` have read it.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from ..cancel import Cancel
+from ..engines.base import Engine, Image, Limits
+from ..environment.interpret.machine import ARCHITECTURES
+from ..environment.interpret.snapshot import interpret
+from ..environment.model import Snapshot, parse
+from ..environment.observe.ways import through
+from ..environment.plan.planning import Plan
+from ..errors import EngineError, UsageError, VerificationError
+from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
+
+LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
+INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
+HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
+
+
+def find(engine: Engine, ref: str) -> Image:
+    """The image in the engine's store. Raises `UsageError` where it is not there."""
+    image = engine.inspect(ref)
+    if image is None:
+        raise UsageError(
+            f"no image {ref} in {engine.name}",
+            fix="`jupyter dockerize images` lists what is there; `docker pull` fetches others",
+        )
+    return image
+
+
+def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: Cancel) -> Snapshot:
+    """The snapshot of what is inside the image; ``hashes`` compares each file's digest, not its size.
+
+    Raises `VerificationError` where no interpreter in it answers.
+    """
+    named = image.labels.get(LABEL_PYTHON)
+    candidates = (named,) if named and named.startswith("/") else INTERPRETERS
+    options, limits = (LOOKED_AT | {"hashes"}, HASHING) if hashes else (LOOKED_AT, Limits())
+    reasons = []
+    for python in candidates:
+        try:
+            facts = through(
+                lambda argv, stdin: engine.execute(image.id, argv, stdin=stdin, limits=limits, cancel=cancel),
+                python,
+                options,
+            )
+            return interpret(facts)
+        except (EngineError, UsageError, VerificationError) as error:  # noqa: PERF203 - at most twice
+            reasons.append(f"{python}: {error.why or error.what}")
+    raise VerificationError(
+        "the image cannot be looked into",
+        why="; ".join(reasons),
+        fix=_emulator(image) or "rebuild the image, if it is meant to hold an environment",
+    )
+
+
+def _emulator(image: Image) -> str:
+    """What to do where programs of the image do not run on this machine; "" where they should."""
+    if not _foreign(image.platform):
+        return ""
+    return f"it is an image for {image.platform}, which needs an emulator (binfmt) here"
+
+
+def _foreign(image: str) -> bool:
+    """Whether the image's platform is known and has another architecture than this machine."""
+    arch = image.partition("/")[2].partition("/")[0]
+    here = platform.machine().lower()
+    return bool(arch) and arch != ARCHITECTURES.get(here, here)
+
+
+def has_plan(image: Image) -> bool:
+    """Whether the image says that it was made here, and so carries its plan."""
+    return LABEL_FINGERPRINT in image.labels
+
+
+def stored_plan(engine: Engine, image: Image, *, cancel: Cancel) -> Plan:
+    """The plan that the image carries, held against its label.
+
+    Raises `VerificationError` where there is none, or where it is not what the label says.
+    """
+    if not has_plan(image):
+        raise VerificationError(
+            "the image does not say what it is meant to hold",
+            why="it was not made by jupyter-dockerize",
+            fix="compare it with an environment, such as the one of this Python",
+            instead=("", f"python:{sys.executable}"),
+        )
+    try:
+        data = engine.execute(image.id, ["cat", PLAN_PATH], cancel=cancel)
+        plan = parse(data, Plan)
+    except (EngineError, UsageError) as error:
+        raise VerificationError(
+            "the image's plan, which its labels name, cannot be read",
+            why=error.why or error.what,
+            fix=_emulator(image)
+            or "rebuild the image: without its plan nobody knows what it is meant to hold",
+        ) from error
+    assert isinstance(plan, Plan)
+    said = (image.labels.get(LABEL_FINGERPRINT), image.labels.get(LABEL_PLAN))
+    if said != (plan.fingerprint, plan_digest(data)):
+        raise VerificationError(
+            "the image's plan is not the one that its labels name",
+            why=f"the plan's fingerprint is {plan.fingerprint[:19]}…, the label's {str(said[0])[:19]}…"
+            if said[0] != plan.fingerprint
+            else "the packages are the same, the rest of the plan is not",
+            fix="somebody changed the one or the other: rebuild the image",
+        )
+    return plan

@@ -1,0 +1,138 @@
+"""What was typed: words → arguments, or an error that says what to type instead.
+
+Below the faces a text names a command as on the command line, in backticks: `jupyter dockerize VERB …`.
+Here it becomes what the face types.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from .arguments import VERBS, Parser, parser
+from .config import load
+from .display.untrusted import plain
+from .errors import DockerizeError, UsageError
+
+COMMAND_LINE = "jupyter dockerize"
+ALONE = ("-h", "--help", "--version")
+
+
+def parse(words: Sequence[str], program: str, *, magic: bool = False) -> argparse.Namespace:
+    """The arguments, with ``program`` and ``words`` as they were typed.
+
+    A notebook's name where a verb is expected means `build`; in a magic so does an option, or nothing.
+    Raises `UsageError`, made ready to be shown; SystemExit where a help was asked for and is printed.
+    """
+    try:
+        args = _parsed(words, program, magic)
+    except DockerizeError as error:
+        told(error, program, words)
+        raise
+    args.program, args.words = program, tuple(words)
+    return args
+
+
+def told(error: DockerizeError, program: str, words: Sequence[str]) -> None:
+    """Makes an error ready to be shown: plain text, and the whole line to type where one would mend it."""
+    if error.instead:
+        line = _mended(words, error.instead[0], error.instead[1:])
+        if line:
+            whole = f"`{program} {shlex.join(line)}`"
+            error.fix = f"{error.fix}: {whole}" if error.fix else f"type {whole}"
+        error.instead = ()
+    error.what, error.why, error.fix = (
+        "\n".join(plain(line) for line in as_typed(text, program).splitlines())
+        for text in (error.what, error.why, error.fix)
+    )
+
+
+def as_typed(text: str, program: str) -> str:
+    """``text`` with its commands as they are typed where ``program`` is."""
+    return text.replace(f"`{COMMAND_LINE} ", f"`{program} ")
+
+
+def _mended(words: Sequence[str], wrong: str, right: Sequence[str]) -> list[str]:
+    """The words with ``right`` for ``wrong``; none where ``wrong`` was not typed (it is a default)."""
+    if not wrong:
+        return [*words, *right]
+    for number, word in enumerate(words):
+        if word == wrong:
+            return [*words[:number], *right, *words[number + 1 :]]
+        if word.startswith("--") and word.endswith(f"={wrong}") and len(right) == 1:
+            return [*words[:number], word.removesuffix(wrong) + right[0], *words[number + 1 :]]
+    return []
+
+
+def _parsed(words: Sequence[str], program: str, magic: bool) -> argparse.Namespace:
+    line = _with_verb(words, program, magic)
+    made = parser(program, magic=magic, defaults=load().options())
+    try:
+        args, rest = made.parse_known_args(line)
+    except UsageError:
+        # A misspelt option is often missed as another: that name says more than "… is required".
+        for word in line[1:]:
+            if word.startswith("-") and (close := _close(made.verbs[line[0]], word)):
+                raise _no_option(made, line[0], word, close) from None
+        raise
+    if rest and rest[0].startswith("-"):
+        raise _no_option(made, args.verb, rest[0], _close(made.verbs[args.verb], rest[0]))
+    if rest:
+        raise UsageError(
+            f"{rest[0]!r} is a word too many for {args.verb}",
+            fix=f"`{program} {args.verb} -h` shows how it is typed",
+        )
+    return args
+
+
+def _with_verb(words: Sequence[str], program: str, magic: bool) -> list[str]:
+    first = words[0] if words else ""
+    option = first.startswith("-") and first not in ALONE
+    if first.endswith(".ipynb") or (magic and (not words or option)):
+        return ["build", *words]
+    if first in VERBS or first in ALONE:
+        return list(words)
+    lists = f"`{program} -h` lists the verbs"
+    if option:
+        close = get_close_matches(first, ALONE, 1)
+        raise UsageError(
+            f"no verb stands before {first}",
+            fix="did you mean" if close else f"{lists}; `build` makes an image",
+            instead=(first, *(close or ("build", first))),
+        )
+    notebook = f"{first}.ipynb"
+    there = first and not first.endswith("/") and Path(notebook).is_file()
+    close = [notebook] if there else get_close_matches(first, VERBS, 1)
+    raise UsageError(
+        f"no verb is called {first!r}",
+        why=f"there is: {', '.join(VERBS)}",
+        fix="did you mean" if close else f"{lists}; a notebook's name ends in .ipynb",
+        instead=(first, *close) if close else (),
+    )
+
+
+def _close(verb: Parser, word: str) -> str:
+    """The option of ``verb`` that ``word`` may be meant for; "" where it is one, or like none."""
+    name = word.partition("=")[0]
+    options = [option for action in verb._actions for option in action.option_strings]
+    near = [] if name in options else get_close_matches(name, options, 1)
+    return near[0] if near else ""
+
+
+def _no_option(made: Parser, verb: str, word: str, close: str) -> UsageError:
+    name, equals, value = word.partition("=")
+    others = [
+        other
+        for other in VERBS
+        if any(name in action.option_strings for action in made.verbs[other]._actions)
+    ]
+    shows = f"`{made.verbs[verb].prog} -h` lists its options"
+    return UsageError(
+        f"{verb} has no option {name}",
+        why=f"it is an option of {', '.join(others)}" if others else "",
+        fix=f"{shows}; did you mean" if close else shows,
+        instead=(word, close + equals + value) if close else (),
+    )

@@ -14,9 +14,9 @@ from typing import IO, Any
 
 import pytest
 
+from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.ownership import BUILDING
-from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK
 
 from .commandline import argv, environment, listing, notebook, run
 

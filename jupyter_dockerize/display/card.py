@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..contents.identity import run_line
 from ..events import Finding
-from ..recipe.identity import run_line
 from . import text
 from .differences import PLAN, Group, Line, Sides, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from ..contents.identity import LABEL_NOTEBOOK, run_line
 from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
-from ..recipe.identity import LABEL_NOTEBOOK, run_line
 from ..recipe.secrets import CONTENTS, FILES
 from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
-from ..recipe.identity import LABEL_SCHEMA
 from ..recipe.steps import Feature
 from . import diagnosis, ownership, running, sandbox
 from .base import Container, Image, Limits, Status

@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_NOTEBOOK
 from ..contents.layout import PORT, WORK
 from ..errors import EngineError, UsageError
 from ..events import Log, Report
-from ..recipe.identity import LABEL_NOTEBOOK
 from . import ownership
 from .base import Container, Image
 from .connection import Connection

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..engines.base import Engine, Image
 from ..environment.comparison import Comparison, Difference, Verdict
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
-from ..recipe.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
 from ..resolve.credentials import secrets_for
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
 from .verify import verify_against_plan

@@ -10,6 +10,7 @@ import platform
 import sys
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
 from ..engines.base import Engine, Image, Limits
 from ..environment.interpret.machine import ARCHITECTURES
 from ..environment.interpret.snapshot import interpret
@@ -17,7 +18,6 @@ from ..environment.model import Snapshot, parse
 from ..environment.observe.ways import through
 from ..environment.plan.planning import Plan
 from ..errors import EngineError, UsageError, VerificationError
-from ..recipe.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
 
 LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses

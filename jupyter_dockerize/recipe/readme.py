@@ -6,10 +6,10 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 from __future__ import annotations
 
 from ..contents import layout
+from ..contents.identity import run_line
 from ..environment.choices import Choice
 from ..environment.plan.planning import Plan
 from . import secrets
-from .identity import run_line
 from .resolution import Resolution
 
 README = "README.md"

@@ -13,18 +13,21 @@ the plan's own, and they must have the digest that the plan says.
 from __future__ import annotations
 
 from .. import __version__
-from ..contents import layout
+from ..contents import identity, jupyter, layout, standin
 from ..environment.model import dump
 from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
-from . import apt, conda, dockerfile, identity, jupyter, pip, project, readme, standin, uv
+from . import apt, conda, dockerfile, pip, project, readme, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
 from .resolution import Resolution
 from .steps import (
+    Cmd,
     Comment,
     Copy,
+    Entrypoint,
     Env,
+    Expose,
     Feature,
     From,
     Label,
@@ -37,6 +40,7 @@ from .steps import (
     Workdir,
 )
 
+INIT = "tini"  # the Debian package; an init reaps what kernels leave behind
 SYSTEM = "system.tar"  # in the bundle: files of ours outside the project
 
 _LOWEST_SERVER = (3, 9)  # the oldest Python that the server's lock is for
@@ -65,7 +69,8 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
         files |= conda.files(plan.packages.conda, plan.platform)
     if _uses_uv(plan, resolution):
         files |= uv.files(server=plan.server == "own")
-    kernels = jupyter.kernelspecs(plan)
+    python = layout.interpreter(bool(plan.packages.conda))
+    kernels = jupyter.kernelspecs(plan, python)
     system = kernels | (standin.files() if plan.magics else {})
     if system:
         files[SYSTEM] = project.tar(system, owner=0, tops=_SYSTEM_FOLDERS)
@@ -74,7 +79,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
     steps = [
         *_base(plan, resolution),
         *_build(plan, resolution, packages),
-        *_image(plan, resolution, identity.labels(stored, resolution), kernels=bool(kernels)),
+        *_image(plan, resolution, _labels(stored, resolution, python), kernels=bool(kernels)),
     ]
     files[DOCKERFILE] = dockerfile.write(steps, features).encode()
     return Bundle(files, secrets=resolution.secrets, platform=plan.build_platform)
@@ -82,7 +87,7 @@ def render(plan: Plan, resolution: Resolution, features: frozenset[Feature]) -> 
 
 def _base(plan: Plan, resolution: Resolution) -> list[Step]:
     base = resolution.base
-    debian = {package.name for package in plan.packages.apt} | {jupyter.INIT}
+    debian = {package.name for package in plan.packages.apt} | {INIT}
     if _debian_python(plan, resolution):
         debian.add("python3")
     steps: list[Step] = [
@@ -174,8 +179,16 @@ def _image(plan: Plan, resolution: Resolution, labels: list[Label], *, kernels: 
         User(str(layout.UID)),
         Workdir(layout.WORK),
         *([NoHealthcheck()] if resolution.base.kind == "own" else []),
-        *jupyter.opening(plan),
+        Expose(layout.PORT),
+        Entrypoint((f"/usr/bin/{INIT}", "--")),
+        Cmd(jupyter.command(plan, layout.SERVER if plan.server == "own" else prefix)),
     ]
+
+
+def _labels(stored: Plan, resolution: Resolution, python: str) -> list[Label]:
+    base = resolution.base
+    found = identity.labels(stored, "rebuild", python=python, base=base.ref, digest=base.digest)
+    return [Label(name, value) for name, value in found.items()]
 
 
 _SYSTEM_FOLDERS = (layout.KERNELSPECS, layout.IPYTHON_STARTUP, standin.FOLDER)

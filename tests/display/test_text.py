@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.api import Recipe
+from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
-from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK
 
 from .samples import BUILT, COMPARED, EDITED, LIBRARY, PATCH, PLANNED, SNAPSHOT, WITHHELD, difference_of
 

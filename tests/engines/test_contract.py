@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK, LABEL_SCHEMA
 from jupyter_dockerize.engines import ownership, running
 from jupyter_dockerize.engines.base import Image, Limits
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.errors import BuildError, CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Log, Progress, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
-from jupyter_dockerize.recipe.identity import LABEL_NOTEBOOK, LABEL_SCHEMA
 
 from .listeners import listening
 

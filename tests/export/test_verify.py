@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents.identity import LABEL_FINGERPRINT
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.docker import DockerEngine
@@ -25,7 +26,6 @@ from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import EngineError, VerificationError
 from jupyter_dockerize.export.inside import probe_image, stored_plan
 from jupyter_dockerize.export.verify import planned_like
-from jupyter_dockerize.recipe.identity import LABEL_FINGERPRINT
 from jupyter_dockerize.typed import told
 
 from ..conftest import missing

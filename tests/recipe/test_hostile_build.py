@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents import layout
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import ProjectFile
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
-from jupyter_dockerize.recipe import dockerfile, layout, pip, project
+from jupyter_dockerize.recipe import dockerfile, pip, project
 from jupyter_dockerize.recipe.bundle import DOCKERFILE, Bundle
 from jupyter_dockerize.recipe.resolution import LockedPip, Resolution
 from jupyter_dockerize.recipe.steps import Cmd, Comment, Env, From, Label, Step, Unpack

@@ -25,10 +25,10 @@ from .trees import ROOT, Owner, member_of, with_parents
 # Without dpkg nobody says what a system needs: these, by name, with the libraries that they link to.
 _TOOLS = frozenset({
     "awk", "bash", "basename", "cat", "chmod", "chown", "cp", "cut", "dash", "date", "df", "dirname", "du",
-    "echo", "env", "expr", "false", "find", "gawk", "grep", "gzip", "head", "hostname", "id", "install", "kill",
-    "ldconfig", "ln", "ls", "mawk", "mkdir", "mktemp", "mv", "nohup", "ps", "pwd", "readlink", "realpath", "rm",
-    "rmdir", "sed", "sh", "sleep", "sort", "stty", "tail", "tar", "tee", "test", "touch", "tr", "true", "uname",
-    "wc", "which", "xargs",
+    "echo", "env", "expr", "false", "find", "gawk", "grep", "gzip", "head", "hostname", "id", "install",
+    "kill", "ldconfig", "ln", "ls", "mawk", "mkdir", "mktemp", "mv", "nohup", "ps", "pwd", "readlink",
+    "realpath", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stty", "tail", "tar", "tee", "test", "touch",
+    "tr", "true", "uname", "wc", "which", "xargs",
 })  # fmt: skip
 
 

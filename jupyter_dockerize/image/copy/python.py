@@ -78,7 +78,7 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
             Finding(
                 "private-files-left-out",
                 "warning",
-                f"files in the environment that look private, and are no package's, stay here: {_some(private)}",
+                f"files of the environment that look private and no package brought: {_some(private)}",
             )
         )
     return PythonFiles(

@@ -6,13 +6,14 @@ The plan is stored in its redacted form (`environment.plan.redact`), which has t
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
 from .. import __version__
-from ..contents import layout
 from ..environment.model import SCHEMA, dump
 from ..environment.plan.planning import Plan
-from .resolution import Resolution
-from .steps import Label
+from . import layout
+
+Method = Literal["rebuild", "copy"]
 
 LABEL_SCHEMA = "jupyter-dockerize.schema"
 LABEL_VERSION = "jupyter-dockerize.version"
@@ -41,21 +42,30 @@ def plan_digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def labels(plan: Plan, resolution: Resolution) -> list[Label]:
-    """What ``docker inspect`` shows of a plan. No time: the same plan gives the same bytes."""
-    base = resolution.base
+def labels(
+    plan: Plan,
+    method: Literal["rebuild", "copy"],
+    *,
+    python: str,
+    base: str = "scratch",
+    digest: str | None = None,
+) -> dict[str, str]:
+    """What ``docker inspect`` shows of a stored plan. No time: the same plan gives the same bytes.
+
+    ``python`` is the interpreter in the image, ``base`` the image below with its ``digest``.
+    """
     found = {
         LABEL_SCHEMA: str(SCHEMA),
         LABEL_VERSION: __version__,
         LABEL_FINGERPRINT: plan.fingerprint,
         LABEL_PLAN: plan_digest(dump(plan)),
-        LABEL_METHOD: "rebuild",
+        LABEL_METHOD: method,
         LABEL_NOTEBOOK: plan.notebook or "",
-        LABEL_PYTHON: layout.interpreter(bool(plan.packages.conda)),
+        LABEL_PYTHON: python,
         LABEL_RUN: run_line("IMAGE"),
         LABEL_TITLE: plan.notebook or "environment",
-        LABEL_BASE: base.ref,
+        LABEL_BASE: base,
     }
-    if base.digest:
-        found[LABEL_BASE_DIGEST] = base.digest
-    return [Label(name, value) for name, value in found.items()]
+    if digest:
+        found[LABEL_BASE_DIGEST] = digest
+    return found

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from jupyter_dockerize.contents import identity
 from jupyter_dockerize.environment.choices import Choice
 from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Source, System, dump, parse
 from jupyter_dockerize.environment.plan.planning import Plan, redacted
-from jupyter_dockerize.recipe import identity
 
-from .test_recipe import load
+from ..recipe.test_recipe import load
 
 
 def labels(plan: Plan) -> dict[str, str]:
-    return {label.name: label.value for label in identity.labels(redacted(plan), load("venv")[1])}
+    return identity.labels(redacted(plan), "rebuild", python="/opt/env/bin/python")
 
 
 def test_the_labels_say_what_it_is_and_how_it_runs() -> None:

@@ -9,20 +9,17 @@ import json
 import re
 from urllib.parse import quote
 
-from ..contents import layout
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
-from .steps import Cmd, Entrypoint, Expose, Step
+from . import layout
 
-INIT = "tini"  # the Debian package; an init reaps what kernels leave behind
 NATIVE = "python3"  # the kernelspec that ipykernel brings along
 
 _KERNEL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
 
 
-def command(plan: Plan) -> tuple[str, ...]:
-    """The image's CMD. The server listens on every address of its container, with a token."""
-    where = layout.SERVER if plan.server == "own" else layout.prefix(bool(plan.packages.conda))
+def command(plan: Plan, where: str) -> tuple[str, ...]:
+    """The image's CMD: the server of the prefix ``where``, on all addresses of its container, with a token."""
     argv = [
         f"{where}/bin/jupyter",
         "lab",
@@ -36,17 +33,10 @@ def command(plan: Plan) -> tuple[str, ...]:
     return tuple(argv)
 
 
-def opening(plan: Plan) -> list[Step]:
-    """Port, entry point and command."""
-    return [
-        Expose(layout.PORT),
-        Entrypoint(("/usr/bin/tini", "--")),
-        Cmd(command(plan)),
-    ]
-
-
-def kernelspecs(plan: Plan) -> dict[str, bytes]:
+def kernelspecs(plan: Plan, python: str) -> dict[str, bytes]:
     """Files for the kernels that JupyterLab would not find by itself: path in the image → bytes.
+
+    They run ``python``.
 
     A server of its own knows no kernel at all; the environment's own knows ``python3``. Raises
     `UsageError` for a name that no kernelspec can have.
@@ -62,12 +52,11 @@ def kernelspecs(plan: Plan) -> dict[str, bytes]:
         names.add(NATIVE)
     else:
         names.discard(NATIVE)
-    spec = _kernelspec(plan)
+    spec = _kernelspec(python)
     return {f"{layout.KERNELSPECS}/{name}/kernel.json": spec for name in sorted(names)}
 
 
-def _kernelspec(plan: Plan) -> bytes:
-    python = layout.interpreter(bool(plan.packages.conda))
+def _kernelspec(python: str) -> bytes:
     spec = {
         "argv": [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Python 3 (ipykernel)",

@@ -5,7 +5,7 @@ Adapters raise `NoEngineError`, `EngineError`, `BuildError` and `CancelledError`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +95,16 @@ class Engine(Protocol):
         ``pull`` asks the registry for newer base images. Raises `BuildError` with the last log lines
         of the step that failed, `EngineError` where the engine went away or has no secret mounts, and
         `CancelledError` within 5 s; in all cases nothing of it is left but the builder's own cache.
+        """
+
+    def load(
+        self, archive: Callable[[str], Iterable[bytes]], ref: str, *, report: Report, cancel: Cancel
+    ) -> Image:
+        """Takes an image that was made elsewhere, in an archive as `docker load` reads it.
+
+        ``archive`` gives its pieces, and calls the image by the name that it is handed. ``ref`` keeps its old
+        image until the new one is there. Raises `EngineError`, and whatever ``archive`` raises; then nothing
+        of it is left.
         """
 
     def inspect(self, ref: str) -> Image | None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,32 @@ class DockerEngine:
             self._forget(temporary, seconds=0 if isinstance(error, EngineError) else LATE)
             raise
         self._forget(temporary)
+        return self._present(str(name))
+
+    def load(
+        self, archive: Callable[[str], Iterable[bytes]], ref: str, *, report: Report, cancel: Cancel
+    ) -> Image:
+        """See `Engine.load`."""
+        name = _taggable(ref)
+        self._sweep()
+        temporary = ownership.building()
+        narrator = Narrator(report)
+        try:
+            with mapped(f"load {ref}"), contextlib.closing(self._connected().private()) as client:
+                for line in client.load_image(archive(temporary), quiet=False):
+                    cancel.check()
+                    if isinstance(said := line.get("error"), str):
+                        raise EngineError(f"the engine does not take the image {ref}", why=said)
+                    detail = line.get("progressDetail") or {}
+                    if isinstance(detail.get("total"), int):
+                        part = str(line.get("id"))
+                        done = int(detail.get("current", 0))
+                        narrator.transfer("load", part, done, detail["total"], "taken by the engine")
+            image = self._present(temporary)
+            cancel.check()
+            self.tag(image.id, str(name))
+        finally:
+            self._forget(temporary)
         return self._present(str(name))
 
     def inspect(self, ref: str) -> Image | None:

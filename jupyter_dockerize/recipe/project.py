@@ -5,16 +5,13 @@ Names in COPY would be expanded (globs, ``$``, ``--from=``) even in JSON form; i
 
 from __future__ import annotations
 
-import hashlib
 import io
 import tarfile
-import unicodedata
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from ..contents import layout
+from ..contents import layout, project
 from ..environment.choices import ProjectFile
-from ..errors import UsageError
 
 ARCHIVE = "project.tar"  # in the bundle
 MODIFIED = 315532800  # 1980-01-01: the same every time, and a date that zip files can say
@@ -26,7 +23,7 @@ def archive(files: Iterable[ProjectFile]) -> bytes:
     Raises `UsageError` for a name that cannot be taken along, and for a file that is gone or has changed.
     """
     return tar(
-        {f"{layout.WORK}/{_name(file.path)}": _read(file) for file in files},
+        {project.place(file): project.read(file) for file in files},
         owner=layout.UID,
         tops=(layout.WORK,),
     )
@@ -52,32 +49,3 @@ def tar(files: Mapping[str, bytes], *, owner: int, tops: tuple[str, ...]) -> byt
                 info.size, info.mode = len(data), 0o644
                 out.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
-
-
-def _name(path: str) -> str:
-    parts = path.split("/")
-    if path.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        raise UsageError(f"not a path inside the project: {path!r}", fix="include files below the notebook")
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in path):
-        raise UsageError(
-            f"a file name holds a control character or is not Unicode: {path!r}", fix="rename the file"
-        )
-    if any(len(part.encode()) > 255 for part in parts):
-        raise UsageError(f"a file name is longer than 255 bytes: {path[:60]!r}…", fix="rename the file")
-    return path
-
-
-def _read(file: ProjectFile) -> bytes:
-    if file.source is None:
-        raise UsageError(
-            f"{file.path} is planned, and its file is not known here",
-            why="the plan was stored without the places of its files",
-            fix="plan the image again where the notebook is",
-        )
-    try:
-        data = Path(file.source).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file.path} cannot be read", why=error.strerror or str(error)) from error
-    if hashlib.sha256(data).hexdigest() != file.sha256.removeprefix("sha256:"):
-        raise UsageError(f"{file.path} has changed since the image was planned", fix="build again")
-    return data

@@ -19,7 +19,7 @@ _KERNEL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
 
 
 def command(plan: Plan, where: str) -> tuple[str, ...]:
-    """The image's CMD: the server of the prefix ``where``, on all of the container's addresses, with a token."""
+    """The image's CMD: the server of the prefix ``where``, on all its container's addresses, with a token."""
     argv = [
         f"{where}/bin/jupyter",
         "lab",

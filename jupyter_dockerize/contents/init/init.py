@@ -11,7 +11,7 @@ from contextlib import suppress
 HANDED_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH")
 
 
-def main(argv):  # type: ignore[no-untyped-def]
+def main(argv: "list[str]") -> int:
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -31,11 +31,12 @@ def main(argv):  # type: ignore[no-untyped-def]
             return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def hand_on(child, number):  # type: ignore[no-untyped-def]
+def hand_on(child: int, number: int) -> None:
     """To the program and what it started; the group may not be there yet, or be gone."""
     for send in (os.killpg, os.kill):
         with suppress(ProcessLookupError):
-            return send(child, number)
+            send(child, number)
+            return
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
         collect(places, owner=ROOT, keep=_base_keeper(visible, keep), into=base)
         outside += _links(python.executable, environment, base)
     variables = _elsewhere(plan, snapshot, keep, environment)
+    for collected in (environment, base):
+        _drop_empty(collected.members, owned.left_out)
     findings = [*_unreadable(environment, base)]
     if private:
         findings.append(
@@ -164,6 +166,26 @@ def _keeper(owned: Owned, prefix: str, private: list[str]) -> Callable[[str], bo
 
 def _holds_owned(folder: str, owned: Owned) -> bool:
     return os.path.isdir(folder) and any(path.startswith(folder + "/") for path in owned.files)
+
+
+def _drop_empty(members: dict[str, Member], left_out: Iterable[str]) -> None:
+    """Folders of which nothing is left: Python would import them as namespace packages (PEP 420)."""
+    folders = set()
+    for path in left_out:
+        parent = path.lstrip("/").rpartition("/")[0]
+        while parent in members and parent not in folders:
+            folders |= {parent, f"{parent}/__pycache__"}
+            parent = parent.rpartition("/")[0]
+    full = set()
+    for path, member in members.items():
+        if member.kind == "folder" and path in folders:
+            continue
+        parent = path.rpartition("/")[0]
+        while parent and parent not in full:
+            full.add(parent)
+            parent = parent.rpartition("/")[0]
+    for folder in folders - full:
+        members.pop(folder, None)
 
 
 def _base(prefix: str, version: str) -> tuple[list[str], list[str]]:

@@ -125,13 +125,13 @@ def compared(value: Comparison) -> str:
 def opened(value: Container) -> str:
     """The card of an image that is open: the address as a link, and how to stop it."""
     parts = [_title(_mark("success", "✓"), value.ref, "Open already" if value.already else "Open", "success")]
+    parts.append(f"<p>! {_text(value.note)}</p>" if value.note else "")
     # Only an address of the web may become a link.
     if value.url and value.url.startswith(("http://", "https://")):
         address = escape(plain(value.url), quote=True)
         link = f'<a href="{address}" target="_blank" rel="noopener">{_text(value.url)}</a>'
         parts.append(f"<p>{link}</p>")
     parts.append(_ways(("stop it", f"%dockerize stop {value.name}")))
-    parts.append(f'<p class="jd-soft jd-foot">{_text(value.note)}</p>' if value.note else "")
     return _card("success", parts)
 
 

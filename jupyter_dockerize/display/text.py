@@ -211,11 +211,11 @@ def comparison(value: Comparison) -> str:
 
 
 def opened(value: Container, program: str = COMMAND) -> str:
-    """The address first, then how to stop it."""
+    """What to know first, then the address, and how to stop it."""
     name = plain(value.name)
-    lines = [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
+    lines = [f"! {plain(value.note)}"] if value.note else []
+    lines += [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
     lines += ["  it was open already"] if value.already else []
-    lines += [f"  {plain(value.note)}"] if value.note else []
     return "\n".join(lines)
 
 

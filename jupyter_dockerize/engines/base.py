@@ -54,7 +54,7 @@ class Container:
     status: str  # "running", "exited (0)"
     url: str | None = None
     started: str = ""
-    note: str = ""  # how to reach the url, where that takes more than opening it
+    note: str = ""  # what to know first: how to reach the url, or that a folder cannot be written
     already: bool = False  # it was open before it was asked for
 
 
@@ -145,8 +145,8 @@ class Engine(Protocol):
         Returns when it answers; ``wait`` is how many seconds that may take. What is open already with this
         very image, ``mount`` and ``gpus`` is returned as it is, unless it has another ``port``.
         ``mount`` is a folder of this machine: where it holds the image's notebook it takes the place of
-        the project folder, otherwise it appears in it under its own name. ``gpus`` is "all", a number or
-        "device=0,2".
+        the project folder, otherwise it appears in it under its own name. Where it cannot be written from
+        there, the note says so. ``gpus`` is "all", a number or "device=0,2".
         With ``argv`` that runs instead, nothing is published unless ``port`` says so, and nothing is
         waited for. Raises `UsageError` for a port that is taken or a folder that does not exist,
         `EngineError` with the log's end where the container does not come up.

@@ -20,11 +20,12 @@ from ..cancel import Cancel
 from ..errors import EngineError, UsageError
 from ..events import Log, Report
 from ..recipe.identity import LABEL_NOTEBOOK
-from ..recipe.layout import PORT, WORK
+from ..recipe.layout import PORT
 from . import ownership
 from .base import Container, Image
 from .connection import Connection
 from .faults import explanation, mapped
+from .mounting import complaint, mount_of
 from .progress import Lines
 
 REF = "jupyter-dockerize.ref"
@@ -54,8 +55,9 @@ def start(
     if published:
         # Port 0: the engine finds a free one, so nobody can take it in between.
         host["PortBindings"] = {f"{PORT}/tcp": [{"HostIp": _ADDRESS, "HostPort": str(port or 0)}]}
-    if mount is not None:
-        host["Mounts"] = [_mount(connection, image, mount)]
+    seen = mount_of(connection, image, mount) if mount is not None else None
+    if seen is not None:
+        host["Mounts"] = [seen]
     if gpus is not None:
         host["DeviceRequests"] = [_devices(gpus)]
     configuration: dict[str, Any] = {
@@ -65,7 +67,7 @@ def start(
         "HostConfig": host,
     }
     if argv is None and (there := _already(connection, image, options, port)):
-        return there
+        return _noted(connection, image, there, seen)
     if argv is None:
         configuration["Env"] = [f"JUPYTER_TOKEN={secrets.token_urlsafe(24)}"]
     else:
@@ -77,11 +79,18 @@ def start(
         _begin(connection, name, port)
         if argv is None:
             _until_it_answers(connection, name, wait, report, cancel)
+            return _noted(connection, image, find(connection, name), seen)
         return find(connection, name)
     except BaseException:
         with contextlib.suppress(Exception):
             connection.client().remove_container(name, force=True, v=True)
         raise
+
+
+def _noted(connection: Connection, image: Image, open_: Container, mount: dict[str, Any] | None) -> Container:
+    """The container, and whether what is saved in its mounted folder is kept."""
+    note = complaint(connection, open_.id, image.labels, mount) if mount else ""
+    return replace(open_, note="; ".join(filter(None, (note, open_.note))))
 
 
 def containers(connection: Connection) -> list[Container]:
@@ -196,21 +205,6 @@ def _refused(said: str, port: int | None) -> UsageError | EngineError:
             fix="mount a folder of the machine that the engine runs on",
         )
     return EngineError("the engine could not start the container", why=said)
-
-
-def _mount(connection: Connection, image: Image, folder: Path) -> dict[str, Any]:
-    if connection.endpoint.machine:
-        raise UsageError(
-            f"{folder} cannot be mounted: the engine runs on {connection.endpoint.machine}",
-            fix="use an engine of this machine, or copy the files there",
-        )
-    source = folder.expanduser().absolute()
-    if not source.is_dir():
-        raise UsageError(f"there is no folder {folder}", fix="--mount takes a folder that exists")
-    notebook = image.labels.get(LABEL_NOTEBOOK)
-    whole = bool(notebook) and (source / str(notebook)).is_file()
-    target = WORK if whole else f"{WORK}/{source.name or 'mounted'}"
-    return {"Type": "bind", "Source": str(source), "Target": target}
 
 
 def _devices(gpus: str) -> dict[str, Any]:

@@ -123,6 +123,8 @@ def test_what_is_open_is_told_by_its_address_and_how_to_stop_it() -> None:
         Container(name="p-1", id="1", ref="p", status="running", url="http://127.0.0.1:1/lab?token=t")
     )
     assert said == "http://127.0.0.1:1/lab?token=t\nstop it:  jupyter dockerize stop p-1"
+    noted = text.opened(Container(name="p", id="1", ref="p", status="running", url="http://x", note="first"))
+    assert noted.splitlines()[:2] == ["! first", "http://x"]
 
 
 @given(st.text() | st.just(HOSTILE))

@@ -557,6 +557,26 @@ def test_the_project_folder_takes_the_images_place(engine: DockerEngine, lab: st
     assert get(container.url or "")[1] == "a b.ipynb,own.csv"
 
 
+def test_a_folder_that_the_image_cannot_write_is_told_with_what_allows_it(
+    engine: DockerEngine, ref: str, tmp_path: Path
+):
+    build(engine, ref, bundle("COPY lab.py /lab.py", "WORKDIR /home/jovyan/work", "USER 1000",
+                              f'LABEL {LABEL_NOTEBOOK}="a b.ipynb"', 'CMD ["python3", "/lab.py"]',
+                              **{"lab.py": LAB}))  # fmt: skip
+    folder, notebook = tmp_path / "my data", tmp_path / "my data" / "a b.ipynb"
+    folder.mkdir()
+    notebook.write_text("{}")
+    folder.chmod(0o755)
+    told = engine.start(ref, mount=folder)
+    assert f"nothing can be saved in {folder}" in told.note
+    assert f"`chmod -R a+rwX '{folder}'`" in told.note
+    assert engine.start(ref, mount=folder).note == told.note
+    folder.chmod(0o777)
+    assert "nothing can be saved" in engine.start(ref, mount=folder).note  # the notebook is still another's
+    subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
+    assert engine.start(ref, mount=folder).note == ""
+
+
 def test_a_folder_that_does_not_exist(engine: DockerEngine, lab: str, tmp_path: Path):
     with pytest.raises(UsageError, match="there is no folder"):
         engine.start(lab, mount=tmp_path / "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +82,22 @@ def test_who_could_build_is_told_without_an_error() -> None:
     found = api.engines()
     assert found.chosen is None
     assert "/nonexistent/docker.sock" in found.engines[0].reason
+
+
+@pytest.mark.parametrize(
+    ("where", "said", "typed"),
+    [
+        (Where(notebook=Path("a.ipynb")), "keep the kernel running", ("", "--live", "{}/a.ipynb")),
+        (Where(), "keep the kernel running", ("", "--live", "ID")),
+        (Where(python=sys.executable), "with --live ID instead of --python", ()),
+    ],
+)
+def test_minimal_asks_for_a_kernel_that_has_run_before_one_is_started(
+    where: Where, said: str, typed: tuple[str, ...], tmp_path: Path
+) -> None:
+    if where.notebook:
+        where = Where(notebook=notebook(tmp_path / where.notebook, "1"))
+    with pytest.raises(UsageError, match="has run the notebook") as error:
+        api.recipe(where, Wishes(minimal=True), tmp_path / "out")
+    assert said in error.value.fix
+    assert error.value.instead == tuple(word.format(tmp_path) for word in typed)

@@ -18,6 +18,8 @@ from .naming import image_name
 def check(where: Where, wishes: Wishes) -> None:
     """Raises `UsageError` for what names nothing: notebook, kernel, interpreter, files, platform, base."""
     _check_environment(where)
+    if wishes.minimal:
+        _check_has_run(where)
     if wishes.platform is not None:
         named(wishes.platform)
     if wishes.base is not None:
@@ -63,6 +65,23 @@ def _check_environment(where: Where) -> None:
             error.what = f"{error.what}, which {notebook.path.name} names"
             error.instead = ("", "--kernel", *error.instead[1:]) if error.instead else ()
             raise
+
+
+def _check_has_run(where: Where) -> None:
+    """``--minimal`` asks a kernel what the notebook has imported: one that runs, not one that is started."""
+    if where.here or (where.live is not None and where.kernel is None):
+        return
+    other = next((option for option in ("kernel", "python") if getattr(where, option) is not None), "")
+    named = str(where.notebook) if where.notebook else "ID"
+    has_not = "an interpreter" if other == "python" else "a kernel that is started for this"
+    raise UsageError(
+        "--minimal needs a kernel that has run the notebook",
+        why=f"only what it has imported tells what the notebook uses, and {has_not} has imported nothing",
+        fix=f"run all cells, then name that kernel with --live {named} instead of --{other}"
+        if other
+        else "run all cells, keep the kernel running, and type",
+        instead=() if other else ("", "--live", named),
+    )
 
 
 def suggested(ref: str) -> str:

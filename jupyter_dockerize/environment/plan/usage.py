@@ -31,7 +31,7 @@ def minimal(
             why="only what it has imported tells what it uses, and this one has run no cell"
             if not snapshot.executed
             else "nobody looked at what is imported",
-            fix="run all cells and try again with --live, or leave --minimal out",
+            fix="run all cells and try again, or leave --minimal out",
         )
     conda = snapshot.packages.conda
     others = [p for p in pip if p.name != packages.OWN]  # `packages.without_own` takes its part out

@@ -38,7 +38,7 @@ def unsaved(notebook: Notebook, executed: Sequence[str], *, own: bool, age: floa
         "notebook-not-saved",
         "warning",
         f"{notebook.path.name} was saved {_ago(age)}; {which} not in it",
-        "save the notebook and build again: the image has the file",
+        "save the notebook first: the image gets the file",
     )
 
 

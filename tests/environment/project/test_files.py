@@ -345,3 +345,14 @@ def test_the_same_folder_gives_the_same_project(folder: Path) -> None:
 def test_a_notebook_that_types_our_magics_is_known(cell: str, theirs: bool, tmp_path: Path) -> None:
     project = project_of(notebooks.read_notebook(write(tmp_path, "x = 1", cell)))
     assert (project.magics, project.findings) == (theirs, ())
+
+
+def test_data_outside_the_folder_is_told_and_does_not_go_in(folder: Path) -> None:
+    (folder.parent / "other.csv").write_text("1")
+    write(folder, "open('../other.csv'); open('../gone.csv')")
+    found = project(folder)
+    assert paths(found) == ["a.ipynb"]
+    [finding] = found.findings
+    assert (finding.code, finding.severity) == ("data-outside", "warning")
+    assert finding.message.startswith("the notebook names '../other.csv' outside its folder")
+    assert "--mount" in finding.fix

@@ -78,6 +78,8 @@ def _parsed(words: Sequence[str], program: str, magic: bool) -> argparse.Namespa
             if word.startswith("-") and (close := _close(made.verbs[line[0]], word)):
                 raise _no_option(made, line[0], word, close) from None
         raise
+    if line[0] not in words[:1] and (verb := _late(words, str(getattr(args, "notebook", "")))):
+        raise _no_verb_before(words, verb, program)
     if rest and rest[0].startswith("-"):
         raise _no_option(made, args.verb, rest[0], _close(made.verbs[args.verb], rest[0]))
     if rest:
@@ -96,6 +98,8 @@ def _with_verb(words: Sequence[str], program: str, magic: bool) -> list[str]:
     if first in VERBS or first in ALONE:
         return list(words)
     lists = f"`{program} -h` lists the verbs"
+    if option and (verb := _late(words)):
+        raise _no_verb_before(words, verb, program)
     if option:
         close = get_close_matches(first, ALONE, 1)
         raise UsageError(
@@ -111,6 +115,20 @@ def _with_verb(words: Sequence[str], program: str, magic: bool) -> list[str]:
         why=f"there is: {', '.join(VERBS)}",
         fix="did you mean" if close else f"{lists}; a notebook's name ends in .ipynb",
         instead=(first, *close) if close else (),
+    )
+
+
+def _late(words: Sequence[str], only: str = "") -> str:
+    """The verb that stands behind an option; "" where there is none, or a file is called like it."""
+    found = (word for word in words[1:] if word in VERBS and only in ("", word))
+    return next((word for word in found if not Path(word).exists()), "")
+
+
+def _no_verb_before(words: Sequence[str], verb: str, program: str) -> UsageError:
+    others = list(words)
+    others.remove(verb)
+    return UsageError(
+        f"no verb stands before {words[0]}", fix=f"did you mean: `{program} {shlex.join([verb, *others])}`"
     )
 
 

@@ -35,6 +35,12 @@ def test_in_a_notebook_nothing_and_an_option_mean_build_too() -> None:
     assert parse(["--minimal"], MAGIC, magic=True).minimal
 
 
+def test_a_verb_may_be_what_an_option_or_a_file_is_called() -> None:
+    assert parse(["-t", "images"], MAGIC, magic=True).tag == "images"
+    Path("run").touch()
+    assert parse(["--minimal", "run"], MAGIC, magic=True).notebook == Path("run")
+
+
 def refused(*words: str, program: str) -> str:
     with pytest.raises(UsageError) as error:
         parse(words, program, magic=program == MAGIC)
@@ -56,6 +62,8 @@ def refused(*words: str, program: str) -> str:
         ("run penguins x", "`{} run -h` shows how it is typed"),
         ("run", "`{} run -h` shows how it is typed"),
         ("run -t", "`{} run -h` "),
+        ("--json images", "no verb stands before --json\nfix: did you mean: `{} images --json`"),
+        ("--json run penguins", "did you mean: `{} run --json penguins`"),
     ],
 )
 def test_both_faces_say_the_same_as_each_is_typed(program: str, typed: str, said: str) -> None:

@@ -332,7 +332,8 @@ def _taggable(ref: str) -> Reference:
 
 def _not_pulled(ref: str, said: str) -> EngineError:
     known = meaning(said)
-    return BuildError(f"{ref} cannot be pulled", why=known.why, fix=known.fix, log=[said])
+    fix = known.fix.replace("docker pull NAME", f"docker pull {ref}")
+    return BuildError(f"{ref} cannot be pulled", why=known.why, fix=fix, log=[said])
 
 
 def _image(found: dict[str, Any], ref: str) -> Image:

@@ -251,6 +251,19 @@ def test_a_base_image_that_does_not_exist(engine: DockerEngine, ref: str):
     assert "--base" in caught.value.fix
 
 
+def test_a_base_that_the_engine_cannot_fetch_is_told_apart_from_a_build_without_network(
+    engine: DockerEngine, ref: str
+):
+    base = "nosuch.invalid/team/base:1"
+    with pytest.raises(BuildError) as caught:
+        build(engine, ref, Bundle({"Dockerfile": f"FROM {base}\n".encode()}))
+    assert "the engine could not" in caught.value.why and "nosuch.invalid" in caught.value.why
+    assert "docker pull" in caught.value.fix
+    with pytest.raises(BuildError) as caught:
+        engine.pull(base, report=ignore, cancel=Cancel())
+    assert f"`docker pull {base}`" in caught.value.fix
+
+
 def test_a_dockerfile_that_is_none(engine: DockerEngine, ref: str):
     with pytest.raises(BuildError) as caught:
         build(engine, ref, Bundle({"Dockerfile": b"FROM scratch\nFRUM x\n"}))

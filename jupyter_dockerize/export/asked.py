@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
+from ..codes import CODES
 from ..engines.reference import Reference
 from ..environment.choices import Wishes
+from ..environment.names import printable
 from ..environment.observe.interpreter import executable
 from ..environment.observe.kernel import installed
 from ..environment.observe.running import connection_file
@@ -20,6 +24,8 @@ def check(where: Where, wishes: Wishes) -> None:
     _check_environment(where)
     if wishes.minimal:
         _check_has_run(where)
+    for code in wishes.allow:
+        _check_code(code)
     if wishes.platform is not None:
         named(wishes.platform)
     if wishes.base is not None:
@@ -82,6 +88,16 @@ def _check_has_run(where: Where) -> None:
         else "run all cells, keep the kernel running, and type",
         instead=() if other else ("", "--live", named),
     )
+
+
+def _check_code(code: str) -> None:
+    if code not in CODES:
+        near = get_close_matches(code, CODES, 1)
+        raise UsageError(
+            f"no finding has the code {printable(code, 80)!r}",
+            fix=f"did you mean {near[0]}" if near else "a code stands behind each finding, in brackets",
+            instead=(code, *near) if near else (),
+        )
 
 
 def suggested(ref: str) -> str:

@@ -258,5 +258,5 @@ def containers(values: Sequence[Container]) -> str:
     """A table of what is open."""
     if not values:
         return "nothing is open: `jupyter dockerize run REF` opens an image"
-    rows = [(c.name, c.ref, c.status, c.url or "") for c in values]
+    rows = [(c.name, f"{c.ref} {REPLACED}" if c.replaced else c.ref, c.status, c.url or "") for c in values]
     return table(rows, head=("name", "image", "status", "address"))

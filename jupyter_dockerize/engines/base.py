@@ -56,6 +56,7 @@ class Container:
     started: str = ""
     note: str = ""  # what to know first: how to reach the url, or that a folder cannot be written
     already: bool = False  # it was open before it was asked for
+    replaced: bool = False  # a newer image has taken the name since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,10 @@ class Engine(Protocol):
         """What `start` began and nobody removed yet."""
 
     def stop(self, name: str) -> None:
-        """Stops and removes one of `containers`. Raises `UsageError` where there is none of that name."""
+        """Stops and removes one of `containers`, by its name or, where that is open once, its image's.
+
+        Raises `UsageError` where there is none, or several.
+        """
 
     def logs(self, name: str, *, tail: int = 200) -> list[str]:
-        """The last lines of one of `containers`."""
+        """The last lines of one of `containers`; ``name`` as for `stop`."""

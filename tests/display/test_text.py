@@ -127,6 +127,11 @@ def test_what_is_open_is_told_by_its_address_and_how_to_stop_it() -> None:
     assert noted.splitlines()[:2] == ["! first", "http://x"]
 
 
+def test_what_is_open_of_an_older_build_says_so() -> None:
+    one = Container(name="p-1", id="1", ref="p", status="running", replaced=True)
+    assert text.containers([one]).splitlines()[1].split() == ["p-1", "p", "(replaced)", "running"]
+
+
 @given(st.text() | st.just(HOSTILE))
 def test_nothing_that_others_wrote_does_anything_in_a_terminal(hostile: str) -> None:
     finding = Finding(hostile, "warning", hostile, hostile)

@@ -512,12 +512,38 @@ def test_start_list_log_stop(engine: DockerEngine, lab: str):
     assert [one for one in engine.containers() if one.id == container.id] == [container]
     assert "starting" in engine.logs(container.name)
     assert engine.logs(container.name, tail=1) != []
-    again = engine.start(lab)
+    assert engine.start(lab) == replace(container, already=True)
+    again = engine.start(lab, mount=Path("/usr/share"))
     assert again.name != container.name
     assert again.url != container.url
     engine.stop(container.name)
     engine.stop(again.id[:12])
     assert not {container.id, again.id} & {one.id for one in engine.containers()}
+
+
+def test_what_is_open_once_is_known_by_its_image(engine: DockerEngine, lab: str):
+    first = engine.start(lab)
+    assert "starting" in engine.logs(lab)
+    second = engine.start(lab, mount=Path("/usr/share"))
+    with pytest.raises(UsageError, match=f"{lab} is open 2 times") as caught:
+        engine.stop(lab)
+    assert first.name in caught.value.why and second.name in caught.value.why
+    with pytest.raises(UsageError) as caught:
+        engine.stop(f"{first.name}x")
+    assert "did you mean" in caught.value.fix
+    engine.stop(second.name)
+    engine.stop(lab)
+    assert not {first.id, second.id} & {one.id for one in engine.containers()}
+
+
+def test_what_is_open_of_an_older_build(engine: DockerEngine, lab: str):
+    def replaced() -> bool:
+        return next(one.replaced for one in engine.containers() if one.id == opened.id)
+
+    opened = engine.start(lab)
+    assert not replaced()
+    build(engine, lab, bundle(f"LABEL newer={uuid.uuid4().hex}"))
+    assert replaced()
 
 
 def test_only_the_loopback_port_is_opened(engine: DockerEngine, lab: str):
@@ -542,7 +568,7 @@ def test_a_port_that_is_given(engine: DockerEngine, lab: str):
     container = engine.start(lab, port=port)
     assert urlsplit(container.url or "").port == port
     with pytest.raises(UsageError, match=f"port {port} is taken"):
-        engine.start(lab, port=port)
+        engine.start(lab, port=port, mount=Path("/usr/share"))
     assert len([one for one in engine.containers() if one.ref == lab]) == 1
 
 
@@ -551,8 +577,9 @@ def test_a_port_that_somebody_else_has(engine: DockerEngine, lab: str):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"port {port} is taken"):
+        with pytest.raises(UsageError, match=f"port {port} is taken") as caught:
             engine.start(lab, port=port)
+    assert len(caught.value.why) < 80
     assert [one for one in engine.containers() if one.ref == lab] == []
 
 
@@ -620,6 +647,15 @@ def test_a_container_that_ends_at_once(engine: DockerEngine, ref: str):
         engine.start(ref)
     assert "no such kernel" in caught.value.why
     assert [one for one in engine.containers() if one.ref == ref] == []
+
+
+def test_programs_for_another_processor(engine: DockerEngine, ref: str):
+    build(engine, ref, bundle("COPY other /other", "RUN chmod +x /other", 'CMD ["/other"]',
+                              other=b"\x7fELF\x02\x01\x01" + bytes(200)))  # fmt: skip
+    with pytest.raises(EngineError, match="programs do not run") as caught:
+        engine.start(ref)
+    assert "emulator" in caught.value.why
+    assert "binfmt" in caught.value.fix
 
 
 def test_a_container_that_never_answers(engine: DockerEngine, ref: str):

@@ -179,7 +179,8 @@ def _verdict(
     if not check:
         return "skipped", None, ()
     try:
-        comparison = verify_against_plan(engine, image, prepared.plan, cancel=cancel)
+        edited = any(package.edited for package in prepared.plan.packages.pip)
+        comparison = verify_against_plan(engine, image, prepared.plan, hashes=edited, cancel=cancel)
     except (VerificationError, EngineError) as error:
         cancel.check()
         return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)

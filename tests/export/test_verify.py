@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
@@ -185,6 +186,32 @@ def test_a_file_that_was_changed_and_kept_its_size_is_found_by_its_hash(
 @pytest.mark.engine
 def test_a_sound_image_has_no_edited_files(built: str) -> None:
     assert unexpected(api.verify(built, hashes=True)) == []
+
+
+@pytest.mark.engine
+def test_a_package_that_was_edited_since_is_different_until_it_is_built_again(
+    tmp_path: Path, engine: DockerEngine
+) -> None:
+    uv, python = find_uv_bin(), tmp_path / "env" / "bin" / "python"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "env"], check=True)
+    # Copies: an edit must not reach the installer's cache.
+    install = [uv, "pip", "install", "--quiet", "--link-mode", "copy", "--python", python]
+    subprocess.run([*install, "ipykernel", "six"], check=True)
+    where, ref = Where(python=str(python)), f"edited-{secrets.token_hex(6)}"
+    assert api.build(where, Wishes(), ref).ok
+    [six] = (tmp_path / "env").glob("lib/python3*/site-packages/six.py")
+    six.write_text(six.read_text().replace("Benjamin", "Benjamim", 1))
+    try:
+        old = api.verify(ref, f"python:{python}", hashes=True)
+        assert (old.verdict, unexpected(old)) == ("different", [("six", "files")])
+        again = api.build(where, Wishes(), ref, hashes=True)
+        assert again.verdict in ("identical", "equivalent"), again.differences
+        new = api.verify(ref, f"python:{python}", hashes=True)
+        assert new.verdict in ("identical", "equivalent"), new.differences
+        six.write_text(six.read_text().replace("Benjamim", "Benjamen", 1))
+        assert unexpected(api.verify(ref, f"python:{python}", hashes=True)) == [("six", "files")]
+    finally:
+        engine.remove(ref)
 
 
 @pytest.mark.engine

@@ -50,6 +50,8 @@ def read(sources: Iterable[str]) -> Code:
                 imports.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 imports.update(_from(node))
+            elif name := _by_name(node):
+                imports.add(name)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
             elif variable := _variable(node):
@@ -99,6 +101,17 @@ def _written(call: ast.Call) -> list[str]:
     if isinstance(of, ast.Call):  # Path("x").write_text(…)
         named += of.args
     return [v.value for v in named if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+
+
+def _by_name(node: ast.AST) -> str:
+    """What ``import_module("a.b")`` or ``__import__("a")`` imports; "" for all else."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+            args=[ast.Constant(value=str(name)), *_],
+        ) if all(part.isidentifier() for part in name.lstrip(".").split(".")):
+            return name
+    return ""
 
 
 def _is_environ(node: ast.AST) -> bool:

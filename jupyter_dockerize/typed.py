@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .arguments import VERBS, Parser, parser
 from .config import load
 from .display.untrusted import plain
 from .errors import DockerizeError, UsageError
+from .events import Finding
 
 COMMAND_LINE = "jupyter dockerize"
 ALONE = ("-h", "--help", "--version")
@@ -53,6 +55,14 @@ def told(error: DockerizeError, program: str, words: Sequence[str]) -> None:
 def as_typed(text: str, program: str) -> str:
     """``text`` with its commands as they are typed where ``program`` is."""
     return text.replace(f"`{COMMAND_LINE} ", f"`{program} ")
+
+
+def whole(finding: Finding, program: str, words: Sequence[str]) -> Finding:
+    """``finding`` with its fix as it is typed: where that is options, the line that was typed, with them."""
+    fix = finding.fix
+    if fix.startswith("`--"):
+        fix = f"`{' '.join(part for part in (program, shlex.join(words)) if part)} {fix[1:]}"
+    return replace(finding, fix=as_typed(fix, program))
 
 
 def _mended(words: Sequence[str], wrong: str, right: Sequence[str]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import api, surface
@@ -14,8 +14,8 @@ from .cancel import Cancel
 from .display import text
 from .display.untrusted import plain
 from .errors import DockerizeError, OutputError
-from .events import Report
-from .typed import as_typed, told
+from .events import Finding, Report
+from .typed import as_typed, told, whole
 
 if TYPE_CHECKING:
     from .environment.comparison import Comparison
@@ -66,8 +66,9 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         report=report,
         cancel=cancel,
     )
+    shown = replace(built, findings=_whole(built.findings, args))
     return Outcome(
-        text.build(built, args.program), surface.build(built), DONE if built.ok else DIFFERENT, built
+        text.build(shown, args.program), surface.build(built), DONE if built.ok else DIFFERENT, shown
     )
 
 
@@ -87,7 +88,12 @@ def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
         report=report,
         cancel=cancel,
     )
-    return Outcome(text.recipe(written), surface.recipe(written), DONE, written)
+    shown = replace(written, findings=_whole(written.findings, args))
+    return Outcome(text.recipe(shown), surface.recipe(written), DONE, shown)
+
+
+def _whole(findings: Iterable[Finding], args: argparse.Namespace) -> tuple[Finding, ...]:
+    return tuple(whole(finding, args.program, args.words) for finding in findings)
 
 
 def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:

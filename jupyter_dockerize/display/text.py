@@ -12,7 +12,7 @@ from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.identity import LABEL_NOTEBOOK, run_line
 from ..recipe.secrets import CONTENTS, FILES
-from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
+from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
 if TYPE_CHECKING:
@@ -201,9 +201,11 @@ def comparison(value: Comparison) -> str:
     if value.image:
         said = f"image {plain(value.found)}: {VERDICTS[value.verdict]} ({plain(value.summary())})"
     else:
-        said = f"{plain(value.expected)} and {plain(value.found)}: {plain(value.summary())}"
+        both = "A and B" if legend(value) else f"{plain(value.expected)} and {plain(value.found)}"
+        said = f"{both}: {plain(value.summary())}"
     parts = (
         f"{MARKS[value.verdict]} {said}",
+        legend(value),
         differences(value.differences, sides_of(value)),
         planned(value.differences),
     )

@@ -101,6 +101,9 @@ class Engine(Protocol):
     def inspect(self, ref: str) -> Image | None:
         """The image in this store, None where it is not here."""
 
+    def find(self, ref: str) -> Image:
+        """The image in this store. Raises `UsageError`, with a name much like it, where it is not here."""
+
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """Fetches ``ref`` into this store."""
 

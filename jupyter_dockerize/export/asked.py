@@ -51,8 +51,10 @@ def image_of(where: Where, ref: str | None) -> str:
     raise UsageError(
         "the image has no name",
         why="no notebook is known that it could be called after",
-        fix="name the notebook, or the image with -t NAME",
-        instead=("", "-t", "analysis"),
+        fix="name the notebook, `jupyter dockerize NOTEBOOK.ipynb`, or the image, `jupyter dockerize -t NAME`"
+        if where.here
+        else "name the notebook, or the image with -t NAME",
+        instead=() if where.here else ("", "-t", "analysis"),
     )
 
 

@@ -126,8 +126,8 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
         Finding(
             "image-replaced",
             "info",
-            f"the image that had this name is still there as {left.id[:19]}, {left.size / 1e6:.0f} MB",
-            "`docker image prune` removes it, and all others that have no name",
+            f"the image that had this name is still there, {left.size / 1e6:.0f} MB",
+            f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
         ),
     )
 

@@ -24,17 +24,6 @@ INTERPRETERS = ("python3", "python")  # for images that do not say which one the
 HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
 
 
-def find(engine: Engine, ref: str) -> Image:
-    """The image in the engine's store. Raises `UsageError` where it is not there."""
-    image = engine.inspect(ref)
-    if image is None:
-        raise UsageError(
-            f"no image {ref} in {engine.name}",
-            fix="`jupyter dockerize images` lists what is there; `docker pull` fetches others",
-        )
-    return image
-
-
 def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: Cancel) -> Snapshot:
     """The snapshot of what is inside the image; ``hashes`` compares each file's digest, not its size.
 

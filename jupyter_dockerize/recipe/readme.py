@@ -14,7 +14,7 @@ from .resolution import Resolution
 
 README = "README.md"
 
-_KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
+_KINDS = {"left-out": "Left out", "offered": "Not taken along", "added": "Added", "changed": "Changed"}
 
 
 def write(plan: Plan, resolution: Resolution) -> bytes:

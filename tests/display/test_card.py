@@ -72,6 +72,15 @@ def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     assert places == sorted(places)
 
 
+def test_data_that_is_not_in_it_comes_with_the_line_that_takes_it_along_before_it_is_opened() -> None:
+    data = Finding("data-not-included", "warning", "names a.csv", "`%dockerize --include a.csv`")
+    said = tags_of(card.built(replace(BUILT, findings=(data,)))).text
+    parts = ("names a.csv", "take it along", "%dockerize --include a.csv", "%dockerize run penguins")
+    places = [said.index(part) for part in parts]
+    assert places == sorted(places)
+    assert said.count("names a.csv") == 1
+
+
 def test_what_nobody_planned_is_in_sight_with_its_fix_and_the_rest_is_folded() -> None:
     html = card.built(replace(BUILT, verdict="different", differences=(LIBRARY, PATCH, *PLANNED)))
     sight, _, folded = html.partition("<details>")

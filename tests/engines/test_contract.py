@@ -350,6 +350,17 @@ def test_names_of_builds_that_were_killed_are_swept(engine: DockerEngine, ref: s
 # Images
 
 
+def test_an_image_that_is_not_here_is_told_with_a_name_much_like_it(engine: DockerEngine, ref: str):
+    build(engine, ref, bundle())
+    assert engine.find(ref).id == build(engine, ref, bundle()).id
+    with pytest.raises(UsageError, match="there is no image") as caught:
+        engine.find(f"{ref}x")
+    assert f"did you mean {ref}" in caught.value.fix
+    with pytest.raises(UsageError) as caught:
+        engine.find("0/none")
+    assert "did you mean" not in caught.value.fix
+
+
 def test_pull_reports_and_gives_the_image(engine: DockerEngine):
     events: list[Event] = []
     image = engine.pull(BASE, report=events.append, cancel=Cancel())

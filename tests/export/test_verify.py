@@ -251,7 +251,7 @@ def test_an_image_that_lost_its_name_to_a_newer_one_is_mentioned(
     assert not [f for f in alone.findings if f.code == "image-replaced"]  # it has another name still
     again = api.build(Where(python=str(tiny)), Wishes(apt=("tree",)), ref, verify=False)
     (told,) = [f for f in again.findings if f.code == "image-replaced"]
-    assert alone.image_id[:19] in told.message
+    assert told.fix == f"`docker rmi {alone.image_id[7:19]}` removes it"
     left = [image for image in api.images() if image.id == alone.image_id]
     try:
         assert "(replaced)" in text.images(left)

@@ -164,7 +164,7 @@ def _scan(data: bytearray, relative: str) -> tuple[Finding, ...]:
 
 def _offered(path: str) -> Choice:
     reason = f"the notebook names it; data is taken on request: --include {path}"
-    return Choice(kind="left-out", manager="file", name=path, reason=reason, source=path)
+    return Choice(kind="offered", manager="file", name=path, reason=reason, source=path)
 
 
 def _outside(named: Sequence[str]) -> Iterator[Finding]:
@@ -186,5 +186,5 @@ def _not_included(offered: tuple[str, ...]) -> Iterator[Finding]:
             "data-not-included",
             "warning",
             f"the notebook names {shown(offered[0])}{more}, which will not be in the image",
-            " ".join(f"--include {shown(path)}" for path in offered[:10]),
+            f"`{' '.join(f'--include {shown(path)}' for path in offered[:10])}`",
         )

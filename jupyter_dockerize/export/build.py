@@ -43,6 +43,11 @@ class Built:
     def ok(self) -> bool:
         return self.verdict in ("identical", "equivalent", "skipped")
 
+    def __repr__(self) -> str:
+        """What a notebook shows of it: the card has said the rest."""
+        size = f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
+        return f"Built({self.ref}, {self.verdict}, {size})"
+
 
 def build(
     prepared: Prepared,

@@ -98,7 +98,8 @@ def built(value: Built) -> str:
     """The card of a finished build: verdict and size, the line that opens it, what to know."""
     said = value.verdict in ("identical", "equivalent")  # the summary then counts them
     counted = () if said else (f"{value.packages} packages",)
-    about = " · ".join((*counted, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
+    minimal = ("minimal",) if text.is_minimal(value) else ()
+    about = " · ".join((*counted, *minimal, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
     asked = [finding for finding in value.findings if finding.code == ASKED]
     differences = _differences(value.differences)

@@ -156,9 +156,10 @@ def build(value: Built, program: str = COMMAND) -> str:
 
     ``program`` is how the reader types us.
     """
+    minimal = ", minimal" if is_minimal(value) else ""
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
-        f"  {size(value.size)}, {value.packages} packages, {value.seconds:.0f} s, by {value.engine}",
+        f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
@@ -167,6 +168,11 @@ def build(value: Built, program: str = COMMAND) -> str:
         f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(plain(value.ref))}",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def is_minimal(value: Built) -> bool:
+    """Whether it holds only what the notebook uses; a finding says what that leaves out."""
+    return any(finding.code == "minimal-kept" for finding in value.findings)
 
 
 def recipe(value: Recipe) -> str:

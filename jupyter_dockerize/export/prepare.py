@@ -11,7 +11,7 @@ from ..environment.choices import Wishes
 from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
 from ..environment.observe.probing import Observed
-from ..environment.observe.session import executed
+from ..environment.observe.session import ended, executed
 from ..environment.observe.ways import Where, observe
 from ..environment.plan.planning import Plan, make_plan, refuse
 from ..environment.project.files import project_of
@@ -112,11 +112,12 @@ def prepare(
 
 def _not_saved(notebook: Notebook, observed: Observed) -> tuple[Finding, ...]:
     """What the running kernel that was asked, or else this one, has run and the file does not have."""
-    age = max(0.0, time.time() - notebook.path.stat().st_mtime)
-    ran, own = executed(), current_notebook()
+    now = time.time()
+    age = max(0.0, now - notebook.path.stat().st_mtime)
+    ran, own, times = executed(), current_notebook(), {n: now - at for n, at in ended().items()}
     if observed.executed:
-        ran, own = observed.executed, Path(observed.notebook).absolute()
-    found = unsaved(notebook, ran, own=notebook.path == own, age=age)
+        ran, own, times = observed.executed, Path(observed.notebook).absolute(), {}
+    found = unsaved(notebook, ran, own=notebook.path == own, age=age, ended=times)
     return (found,) if found else ()
 
 

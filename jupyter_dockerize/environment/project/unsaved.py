@@ -25,7 +25,7 @@ def unsaved(
 
     ``executed`` is the session's history: its index is the execution count. ``own``: the kernel was started
     for this notebook; else one of the cells has to be known from it. ``age`` of the file in seconds.
-    ``ended``: how many seconds ago cells ended, by count; where that is not known, the cell only may be missing.
+    ``ended``: how many seconds ago cells ended, by count; where that is not known, a cell may be missing.
 
     Code that ran before the save and is gone was edited or deleted, and is not missed; neither are our own
     magics, cells of nothing but magics and comments, and parts of a cell that ran alone.

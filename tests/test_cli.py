@@ -278,7 +278,8 @@ def test_a_snapshot_that_was_written_is_an_environment_to_compare_with(tiny: Pat
     (tmp_path / "then.json").write_text(run("snapshot", "--python", tiny, "--json").stdout)
     same = run("diff", "file:then.json", f"python:{tiny}", cwd=tmp_path)
     assert same.status == 0
-    assert same.stdout.startswith(f"✓ file:then.json and python:{tiny}: identical: ")
+    assert same.stdout.startswith("✓ A and B: identical: ")
+    assert f"\nA: file:then.json\nB: python:{tiny}\n" in same.stdout
     other = run("diff", "file:then.json", f"python:{sys.executable}", "--json", cwd=tmp_path)
     assert (other.status, other.json["verdict"]) == (1, "different")
     assert "class" in other.json["differences"][0]

@@ -234,7 +234,7 @@ COPY --from=b /etc/hostname /b
 COPY --from=a /etc/hostname /a
 """
     if str(engine._its_builder()) == "classic" or engine.status().flavour == "Podman":
-        text = "\n".join(line for line in text.splitlines() if "60" not in line)  # one after the other
+        text = "\n".join(line for line in text.splitlines() if "sleep 60" not in line)  # one after the other
     with pytest.raises(BuildError) as caught:
         build(engine, ref, Bundle({"Dockerfile": text.encode()}))
     assert "exit 7" in caught.value.what

@@ -235,8 +235,9 @@ def test_a_diff_with_an_image_does_not_list_what_was_left_out_of_it_on_purpose(
     for a, b in ((here, there), (there, here)):
         found = api.diff(a, b)
         assert unexpected(found) == []
-        assert len(text.comparison(found).splitlines()) < 8
-        assert text.comparison(found).startswith(f"✓ {a} and {b}: ")
+        assert len(text.comparison(found).splitlines()) < 10
+        assert text.comparison(found).startswith("✓ A and B: ")
+        assert f"\nA: {a}\nB: {b}\n" in text.comparison(found)
 
 
 @pytest.mark.engine

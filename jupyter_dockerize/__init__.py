@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext jupyter_dockerize``: registers the magics."""
+    from .environment.observe.session import note
     from .magics import DockerizeMagics
 
     shell.register_magics(DockerizeMagics)
+    shell.events.register("post_run_cell", note)

@@ -190,10 +190,10 @@ def run(
     What is open like this already is not opened twice. Returns when it answers. Raises `UsageError` where
     there is no such image, folder or port.
     """
+    chosen = _engine(engine)
+    chosen.find(ref)  # before anything is said to be opened
     report(Step(1, 1, f"Opening {ref}"))
-    return _engine(engine).start(
-        ref, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel()
-    )
+    return chosen.start(ref, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel())
 
 
 def ps(*, engine: str = "auto") -> list[Container]:

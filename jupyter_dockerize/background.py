@@ -49,8 +49,12 @@ class Background:
 
     def __repr__(self) -> str:
         if self._task.running:
-            return f"{self._title}, in the background: .wait() waits for it, .cancel() ends it"
-        return f"{self._title}: {'failed' if self._task.failed else 'done'}"
+            return (
+                f"{self._title}, in the background\n"
+                "    with `job = %dockerize … --background`: job.wait() waits for it, job.cancel() ends it"
+            )
+        end = "cancelled" if self._task.cancelled else "failed" if self._task.failed else "done"
+        return f"{self._title}: {end}"
 
     @property
     def running(self) -> bool:

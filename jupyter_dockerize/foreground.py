@@ -56,6 +56,11 @@ class Task(Generic[T]):
         """Whether it ended, and by raising something."""
         return self._error is not None
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it ended because it was cancelled."""
+        return isinstance(self._error, CancelledError)
+
     def cancel(self) -> None:
         """Asks the work to end; returns at once."""
         # Callbacks may wait for processes; whoever cancels should not.

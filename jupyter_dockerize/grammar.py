@@ -99,7 +99,9 @@ class Verbs:
             "--kernel", metavar="NAME", help="this kernelspec (see `jupyter kernelspec list`)"
         )
         kernel.completer = completers.kernels  # type: ignore[attr-defined]  # argcomplete's convention
-        group.add_argument("--live", metavar="ID", help="a running kernel: its id or connection file")
+        group.add_argument(
+            "--live", metavar="ID", help="a running kernel: its id, connection file or notebook"
+        )
         group.add_argument("--python", metavar="PATH", help="this interpreter, such as .venv/bin/python")
         group.add_argument("--hashes", action="store_true", help=HASHES)
 
@@ -107,7 +109,8 @@ class Verbs:
         """The options that say what the image is to be."""
         group = to.add_argument_group("what the image is to be")
         group.add_argument("--base", metavar="IMAGE", help="start from this image")
-        group.add_argument("--minimal", action="store_true", help="only what the notebook really uses")
+        uses = "only what the notebook really uses; its kernel has to run, with all cells done"
+        group.add_argument("--minimal", action="store_true", help=uses if self.magic else f"{uses} (--live)")
         for option, metavar, text in (
             ("--include", "PATH", "take this file or folder beside the notebook along"),
             ("--apt", "NAME", "take this Debian package along"),

@@ -7,8 +7,10 @@ Here it becomes what the face types.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from .arguments import VERBS, Parser, parser
 from .config import load
 from .display.untrusted import plain
 from .errors import DockerizeError, UsageError
+from .events import Finding
 
 COMMAND_LINE = "jupyter dockerize"
 ALONE = ("-h", "--help", "--version")
@@ -55,6 +58,14 @@ def as_typed(text: str, program: str) -> str:
     return text.replace(f"`{COMMAND_LINE} ", f"`{program} ")
 
 
+def whole(finding: Finding, program: str, words: Sequence[str]) -> Finding:
+    """``finding`` with its fix as it is typed: where that is options, the line that was typed, with them."""
+    fix = finding.fix
+    if fix.startswith("`--"):
+        fix = f"`{' '.join(part for part in (program, shlex.join(words)) if part)} {fix[1:]}"
+    return replace(finding, fix=as_typed(fix, program))
+
+
 def _mended(words: Sequence[str], wrong: str, right: Sequence[str]) -> list[str]:
     """The words with ``right`` for ``wrong``; none where ``wrong`` was not typed (it is a default)."""
     if not wrong:
@@ -78,6 +89,8 @@ def _parsed(words: Sequence[str], program: str, magic: bool) -> argparse.Namespa
             if word.startswith("-") and (close := _close(made.verbs[line[0]], word)):
                 raise _no_option(made, line[0], word, close) from None
         raise
+    if line[0] not in words[:1] and (verb := _late(words, str(getattr(args, "notebook", "")))):
+        raise _no_verb_before(words, verb, program)
     if rest and rest[0].startswith("-"):
         raise _no_option(made, args.verb, rest[0], _close(made.verbs[args.verb], rest[0]))
     if rest:
@@ -96,6 +109,8 @@ def _with_verb(words: Sequence[str], program: str, magic: bool) -> list[str]:
     if first in VERBS or first in ALONE:
         return list(words)
     lists = f"`{program} -h` lists the verbs"
+    if option and (verb := _late(words)):
+        raise _no_verb_before(words, verb, program)
     if option:
         close = get_close_matches(first, ALONE, 1)
         raise UsageError(
@@ -104,13 +119,27 @@ def _with_verb(words: Sequence[str], program: str, magic: bool) -> list[str]:
             instead=(first, *(close or ("build", first))),
         )
     notebook = f"{first}.ipynb"
-    there = first and not first.endswith("/") and Path(notebook).is_file()
+    there = first and not first.endswith("/") and os.path.isfile(notebook)  # noqa: PTH113 - a Path raises
     close = [notebook] if there else get_close_matches(first, VERBS, 1)
     raise UsageError(
         f"no verb is called {first!r}",
         why=f"there is: {', '.join(VERBS)}",
         fix="did you mean" if close else f"{lists}; a notebook's name ends in .ipynb",
         instead=(first, *close) if close else (),
+    )
+
+
+def _late(words: Sequence[str], only: str = "") -> str:
+    """The verb that stands behind an option; "" where there is none, or a file is called like it."""
+    found = (word for word in words[1:] if word in VERBS and only in ("", word))
+    return next((word for word in found if not Path(word).exists()), "")
+
+
+def _no_verb_before(words: Sequence[str], verb: str, program: str) -> UsageError:
+    others = list(words)
+    others.remove(verb)
+    return UsageError(
+        f"no verb stands before {words[0]}", fix=f"did you mean: `{program} {shlex.join([verb, *others])}`"
     )
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from . import api, surface
 from .arguments import where_of, wishes_of
 from .cancel import Cancel
 from .display import text
 from .display.untrusted import plain
-from .errors import DockerizeError, OutputError
-from .events import Report
-from .typed import as_typed, told
-
-if TYPE_CHECKING:
-    from .environment.comparison import Comparison
+from .environment.comparison import Comparison
+from .errors import DockerizeError, OutputError, UsageError, VerificationError
+from .events import Finding, Report
+from .typed import as_typed, told, whole
 
 DONE, DIFFERENT = 0, 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -37,15 +35,25 @@ class Outcome:
 def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     """Does what the parsed arguments say.
 
-    Raises what `api` raises, made ready to be shown, and `OutputError` where the disk is full, wherever
-    that was noticed.
+    An image that cannot be looked into is a result where JSON is asked for. Raises what `api` raises, made
+    ready to be shown; `OutputError` where the disk is full and `UsageError` where a name is too long for a
+    file, wherever that was noticed.
     """
     try:
         return VERBS[args.verb](args, report, cancel)
     except DockerizeError as error:
         told(error, args.program, args.words)
+        if isinstance(error, VerificationError) and args.json:
+            return _impossible(error, args)
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            name = plain(str(error.filename or ""))
+            raise UsageError(
+                f"{name[:40]}… is too long for the name of a file",
+                why=f"it has {len(name)} characters",
+                fix="check what was typed",
+            ) from error
         if error.errno in FULL or "No usable temporary directory" in str(error):
             raise OutputError(
                 "the disk is full",
@@ -66,8 +74,9 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         report=report,
         cancel=cancel,
     )
+    shown = replace(built, findings=_whole(built.findings, args))
     return Outcome(
-        text.build(built, args.program), surface.build(built), DONE if built.ok else DIFFERENT, built
+        text.build(shown, args.program), surface.build(built), DONE if built.ok else DIFFERENT, shown
     )
 
 
@@ -87,7 +96,12 @@ def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
         report=report,
         cancel=cancel,
     )
-    return Outcome(text.recipe(written), surface.recipe(written), DONE, written)
+    shown = replace(written, findings=_whole(written.findings, args))
+    return Outcome(text.recipe(shown), surface.recipe(written), DONE, shown)
+
+
+def _whole(findings: Iterable[Finding], args: argparse.Namespace) -> tuple[Finding, ...]:
+    return tuple(whole(finding, args.program, args.words) for finding in findings)
 
 
 def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -106,6 +120,13 @@ def _verify(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
 def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.diff(args.a, args.b, engine=args.engine, here=args.magic, report=report, cancel=cancel)
     return _compared(found, a=args.a, b=args.b)
+
+
+def _impossible(error: VerificationError, args: argparse.Namespace) -> Outcome:
+    found = Comparison(verdict="impossible", reason=f"{error.what}: {error.why}" if error.why else error.what)
+    names = {name: getattr(args, name) for name in ("ref", "a", "b") if name in args}
+    json = {**surface.comparison(found, **names), "fix": error.fix}
+    return Outcome(str(error), json, DIFFERENT, found)
 
 
 def _compared(found: Comparison, **names: str) -> Outcome:

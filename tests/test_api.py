@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def test_long_verbs_report_and_can_be_cancelled() -> None:
         (lambda: api.build(Where(), Wishes(), "x", engine="none"), UsageError, "no engine 'none'"),
         (lambda: api.build(Where(notebook=Path("none.ipynb")), Wishes()), NotebookError, "does not exist"),
         (lambda: api.build(Where(), Wishes(include=("a",)), "x"), UsageError, "a cannot be included"),
+        (
+            lambda: api.build(Where(), Wishes(allow=("foo",)), "x"),
+            UsageError,
+            "no finding has the code 'foo'",
+        ),
+        (
+            lambda: api.build(Where(), Wishes(allow=("secret-in-notbook",)), "x"),
+            UsageError,
+            "did you mean secret-in-notebook",
+        ),
         (lambda: api.build(Where(), Wishes(), "x"), NoEngineError, "no engine"),
         (
             lambda: api.recipe(Where(), Wishes(), Path("d"), to="none"),
@@ -60,8 +71,9 @@ def test_long_verbs_report_and_can_be_cancelled() -> None:
     ],
 )
 def test_what_is_refused(call: Callable[[], object], kind: type[Exception], words: str) -> None:
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind) as error:
         call()
+    assert words in str(error.value)
 
 
 def test_an_image_is_named_after_its_notebook_before_an_engine_is_asked(tmp_path: Path) -> None:
@@ -81,3 +93,22 @@ def test_who_could_build_is_told_without_an_error() -> None:
     found = api.engines()
     assert found.chosen is None
     assert "/nonexistent/docker.sock" in found.engines[0].reason
+
+
+@pytest.mark.parametrize(
+    ("where", "said", "typed"),
+    [
+        (Where(notebook=Path("a.ipynb")), "keep the kernel running", ("", "--live", "{}/a.ipynb")),
+        (Where(), "keep the kernel running", ("", "--live", "ID")),
+        (Where(python=sys.executable), "with --live ID instead of --python", ()),
+    ],
+)
+def test_minimal_asks_for_a_kernel_that_has_run_before_one_is_started(
+    where: Where, said: str, typed: tuple[str, ...], tmp_path: Path
+) -> None:
+    if where.notebook:
+        where = Where(notebook=notebook(tmp_path / where.notebook, "1"))
+    with pytest.raises(UsageError, match="has run the notebook") as error:
+        api.recipe(where, Wishes(minimal=True), tmp_path / "out")
+    assert said in error.value.fix
+    assert error.value.instead == tuple(word.format(tmp_path) for word in typed)

@@ -178,10 +178,46 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         "/proc/new cannot be",
     ),
     "no environment": (lambda here, python: ["diff", "live", "venv:x"], 2, "'venv:x' names no environment"),
+    "a verb of 300 letters": (lambda here, python: ["x" * 300], 2, "no verb is called 'xxx"),
+    "a notebook of 300 letters": (
+        lambda here, python: ["build", f"{'x' * 300}.ipynb"],
+        2,
+        "xxx… is too long for the name of a file\n  why: it has 306 characters",
+    ),
+    "an interpreter of 300 letters": (
+        lambda here, python: ["snapshot", "--python", "x" * 300],
+        2,
+        "too long for the name of a file",
+    ),
+    "a connection file of 300 letters": (
+        lambda here, python: ["snapshot", "--live", f"{'x' * 300}.json"],
+        2,
+        "too long for the name of a file",
+    ),
+    "a wish of 300 letters": (
+        lambda here, python: ["build", "good.ipynb", "--python", python, "--include", "x" * 300],
+        2,
+        "cannot be included",
+    ),
+    "a source of 300 letters": (
+        lambda here, python: ["diff", f"file:{'x' * 300}", "live"],
+        2,
+        "cannot be read",
+    ),
+    "a folder of 300 letters": (
+        lambda here, python: ["recipe", "--python", python, "-o", "x" * 300],
+        2,
+        "xxx",
+    ),
     "not a snapshot": (
         lambda here, python: ["diff", f"file:{here / 'bad.ipynb'}", "live"],
         2,
         "not a snapshot",
+    ),
+    "a snapshot that is not there": (
+        lambda here, python: ["diff", "file:nope.json", "live"],
+        2,
+        "why: no such file or directory\n  fix: on the command line `snapshot --json > nope.json`",
     ),
     "unknown engine": (
         lambda here, python: ["build", "--python", python, "-t", "x", "--engine", "none"],
@@ -242,7 +278,8 @@ def test_a_snapshot_that_was_written_is_an_environment_to_compare_with(tiny: Pat
     (tmp_path / "then.json").write_text(run("snapshot", "--python", tiny, "--json").stdout)
     same = run("diff", "file:then.json", f"python:{tiny}", cwd=tmp_path)
     assert same.status == 0
-    assert same.stdout.startswith(f"✓ file:then.json and python:{tiny}: identical: ")
+    assert same.stdout.startswith("✓ A and B: identical: ")
+    assert f"\nA: file:then.json\nB: python:{tiny}\n" in same.stdout
     other = run("diff", "file:then.json", f"python:{sys.executable}", "--json", cwd=tmp_path)
     assert (other.status, other.json["verdict"]) == (1, "different")
     assert "class" in other.json["differences"][0]

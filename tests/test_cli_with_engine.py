@@ -101,6 +101,29 @@ def test_another_notebooks_image_is_never_overwritten_unasked(
     assert "not verified" in asked.stdout
 
 
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_an_image_that_is_not_here_is_one_error_for_every_verb(verb: str, engine: DockerEngine) -> None:
+    done = run(verb, "jd-test/nowhere")
+    assert done.status == 2
+    assert done.stderr.startswith("error: there is no image jd-test/nowhere in this engine\n")
+    assert "`docker pull jd-test/nowhere`" in done.stderr
+
+
+def test_an_image_that_cannot_be_looked_into_is_one_json_object(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian:bookworm-slim\n")
+    name = f"no-python-{secrets.token_hex(6)}"
+    subprocess.run(["docker", "build", "-q", "-t", name, tmp_path], check=True, capture_output=True)
+    try:
+        done = run("verify", name, f"python:{tiny}", "--json")
+        assert (done.status, done.json["verdict"], done.json["differences"]) == (1, "impossible", [])
+        assert "there is no Python in it" in done.json["summary"]
+        done = run("verify", name, f"python:{tiny}")
+        assert (done.status, done.stdout) == (1, "")
+        assert "why: there is no Python in it\n" in done.stderr
+    finally:
+        subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
+
+
 def test_a_base_that_does_not_exist_fails_and_leaves_nothing(
     project: Path, tiny: Path, engine: DockerEngine, tmp_path: Path
 ) -> None:

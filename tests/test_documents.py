@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.arguments import VERBS, parser
+from jupyter_dockerize.codes import CODES
 from jupyter_dockerize.config import Dockerize
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -130,6 +131,7 @@ def test_every_finding_is_explained_and_no_other() -> None:
     explained = re.findall(r"(?m)^\| `([a-z-]+)` \|", (PROJECT / "docs" / "findings.md").read_text())
     assert len(made) > 40
     assert sorted(explained) == sorted(made)
+    assert made == CODES, "the codes that --allow takes"
 
 
 def test_readme_quotes_figures_from_the_results_only() -> None:

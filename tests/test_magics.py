@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import subprocess
 import sys
@@ -90,8 +91,13 @@ def test_with_json_the_value_of_the_cell_is_the_result(session: Session) -> None
 @pytest.mark.parametrize(
     ("typed", "kind", "words"),
     [
-        ("%dockerize", "UsageError", ["the image has no name", "fix: name the notebook"]),
+        (
+            "%dockerize",
+            "UsageError",
+            ["the image has no name", "name the notebook, `%dockerize NOTEBOOK.ipynb`"],
+        ),
         ("%dockerize none.ipynb", "NotebookError", ["none.ipynb does not exist"]),
+        ("%dockerize --json images", "UsageError", ["did you mean: `%dockerize images --json`"]),
         ("%dockerize biuld", "UsageError", ["no verb is called 'biuld'", "build, snapshot"]),
         ("%dockerize -t 'x", "UsageError", ["cannot be split into words"]),
         ("%dockerize -t 'Bad Name'", "ReferenceError", ["not an image reference: 'Bad Name'"]),
@@ -236,6 +242,7 @@ class TestWithAnEngine:
         assert session.run("6 * 7").value == "42"
         session.until(lambda: "Same environment" in out.card["text/html"])
         assert sum(out.redrawn.values()) > drawn
+        assert re.fullmatch(rf"Built\({named}, \w+, \d+ MB\)", session.run("build.wait()").value or "")
         assert session.run("build.wait()\nbuild.result['ref'], build.running").value == f"('{named}', False)"
 
     def test_what_runs_in_the_background_can_be_cancelled(
@@ -245,6 +252,7 @@ class TestWithAnEngine:
         session.until(lambda: cell in session.idle)
         assert session.run("build.cancel()\nbuild.running").value == "False"
         session.until(lambda: "cancelled" in session.cells[cell].card["text/html"])
+        assert session.run("build").value == f"Building {named}: cancelled"
         error = session.run("build.wait()").error
         assert error is not None
         assert error["ename"] == "CancelledError"

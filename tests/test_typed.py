@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from jupyter_dockerize.arguments import VERBS
 from jupyter_dockerize.errors import DockerizeError, FindingsError, UsageError
 from jupyter_dockerize.events import Finding
-from jupyter_dockerize.typed import as_typed, parse, told
+from jupyter_dockerize.typed import as_typed, parse, told, whole
 
 SHELL, MAGIC = "jupyter dockerize", "%dockerize"
 
@@ -33,6 +34,12 @@ def test_a_notebook_and_no_verb_means_build(program: str) -> None:
 def test_in_a_notebook_nothing_and_an_option_mean_build_too() -> None:
     assert parse([], MAGIC, magic=True).verb == "build"
     assert parse(["--minimal"], MAGIC, magic=True).minimal
+
+
+def test_a_verb_may_be_what_an_option_or_a_file_is_called() -> None:
+    assert parse(["-t", "images"], MAGIC, magic=True).tag == "images"
+    Path("run").touch()
+    assert parse(["--minimal", "run"], MAGIC, magic=True).notebook == Path("run")
 
 
 def refused(*words: str, program: str) -> str:
@@ -56,6 +63,8 @@ def refused(*words: str, program: str) -> str:
         ("run penguins x", "`{} run -h` shows how it is typed"),
         ("run", "`{} run -h` shows how it is typed"),
         ("run -t", "`{} run -h` "),
+        ("--json images", "no verb stands before --json\nfix: did you mean: `{} images --json`"),
+        ("--json run penguins", "did you mean: `{} run --json penguins`"),
     ],
 )
 def test_both_faces_say_the_same_as_each_is_typed(program: str, typed: str, said: str) -> None:
@@ -86,6 +95,16 @@ def test_a_finding_that_stops_says_the_line_that_accepts_it() -> None:
     said = shown(error, MAGIC, "--include", ".env")
     assert said.endswith("leave it out; or accept it with --allow secret-file: "
                          "`%dockerize --include .env --allow secret-file`")  # fmt: skip
+
+
+def test_options_that_mend_a_finding_come_with_the_line_that_was_typed() -> None:
+    finding = Finding("data-not-included", "warning", "names a.csv", "`--include a.csv`")
+    assert whole(finding, MAGIC, []).fix == "`%dockerize --include a.csv`"
+    typed = ["build", "my notebook.ipynb", "-t", "x"]
+    line = "`jupyter dockerize build 'my notebook.ipynb' -t x --include a.csv`"
+    assert whole(finding, SHELL, typed).fix == line
+    other = replace(finding, fix="`jupyter dockerize run REF --mount DIR`")
+    assert whole(other, MAGIC, []).fix == "`%dockerize run REF --mount DIR`"
 
 
 def test_commands_in_texts_are_typed_as_the_reader_types_them() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
 from ..contents.identity import run_line
 from ..events import Finding
 from . import text
-from .differences import PLAN, Group, Line, Sides, lines, meant, of_choices, of_planned, sides_of
+from .differences import PLAN, Group, Line, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
 from .untrusted import plain
 
@@ -31,6 +32,7 @@ VERDICTS = {
 NOTE = 80  # characters of what is being done
 OPEN_FINDINGS = 3  # warnings in sight; errors always are, notes never
 ERROR_LINES = {"why": "why", "fix": "what to do"}  # as `DockerizeError` begins its lines
+ASKED = "data-not-included"  # a question: its answer is a line to type, before the image is opened
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -96,10 +98,16 @@ def built(value: Built) -> str:
     """The card of a finished build: verdict and size, the line that opens it, what to know."""
     said = value.verdict in ("identical", "equivalent")  # the summary then counts them
     counted = () if said else (f"{value.packages} packages",)
-    about = " · ".join((*counted, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
+    minimal = ("minimal",) if text.is_minimal(value) else ()
+    about = " · ".join((*counted, *minimal, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
-    differences, findings = _differences(value.differences), _findings(value.findings)
-    open_it = _ways(("open it", f"%dockerize run {value.ref}"), ("anywhere", run_line(value.ref)))
+    asked = [finding for finding in value.findings if finding.code == ASKED]
+    differences = _differences(value.differences)
+    findings = _findings([finding for finding in value.findings if finding.code != ASKED])
+    take = "".join(
+        _rows([replace(one, fix="")]) + _ways(("take it along", one.fix.strip("`"))) for one in asked
+    )
+    open_it = take + _ways(("open it", f"%dockerize run {value.ref}"), ("anywhere", run_line(value.ref)))
     parts = [
         _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",
@@ -112,10 +120,12 @@ def built(value: Built) -> str:
 
 def compared(value: Comparison) -> str:
     """The card of a comparison."""
-    name = value.found if value.image else f"{value.expected} and {value.found}"
+    short = legend(value)
+    name = value.found if value.image else "A and B" if short else f"{value.expected} and {value.found}"
     parts = [
         _head(value.verdict, name),
         f"<p>{_text(value.summary())}</p>",
+        *(f'<div class="jd-soft">{_text(line)}</div>' for line in short.splitlines()),
         _differences(value.differences, sides_of(value)),
         _planned(of_planned(value.differences)),
     ]
@@ -125,13 +135,13 @@ def compared(value: Comparison) -> str:
 def opened(value: Container) -> str:
     """The card of an image that is open: the address as a link, and how to stop it."""
     parts = [_title(_mark("success", "✓"), value.ref, "Open already" if value.already else "Open", "success")]
+    parts.append(f"<p>! {_text(value.note)}</p>" if value.note else "")
     # Only an address of the web may become a link.
     if value.url and value.url.startswith(("http://", "https://")):
         address = escape(plain(value.url), quote=True)
         link = f'<a href="{address}" target="_blank" rel="noopener">{_text(value.url)}</a>'
         parts.append(f"<p>{link}</p>")
     parts.append(_ways(("stop it", f"%dockerize stop {value.name}")))
-    parts.append(f'<p class="jd-soft jd-foot">{_text(value.note)}</p>' if value.note else "")
     return _card("success", parts)
 
 

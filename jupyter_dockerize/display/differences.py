@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 NAMES = 8  # of a group that are shown
 LINES = 20  # of differences of one kind that are shown
 DEBIAN = 10  # the same for Debian packages, of which there are hundreds
+CLASSES = ("unexpected", "tolerated", "planned")  # gravest first
+LONG = 24  # characters of a side's name; above that a letter stands for it in every line
 WHOLE = "*"  # the name of what stands for a whole kind
+OFFERED = "offered"  # told by a finding: nobody meant to leave it out
 KINDS = {"changed": "changed", "added": "added", "left-out": "left out", "package": "brought by the base"}
 MEANT = {
     "changed": "changed for the image",
@@ -47,6 +50,8 @@ def sides_of(value: Comparison) -> Sides:
     a, b = plain(value.expected), plain(value.found)
     if value.image and not a:
         return PLAN
+    if legend(value):
+        a, b = ("the source", "the image") if value.image else ("A", "B")
     if value.image:
         return Sides(
             (f"in {a}, not in the image", f"in the image, not in {a}"),
@@ -54,6 +59,14 @@ def sides_of(value: Comparison) -> Sides:
             (a, "the image"),
         )
     return Sides((f"only in {a}", f"only in {b}"), (f"{a} has ", f", {b} has ", ""), (a, b))
+
+
+def legend(value: Comparison) -> str:
+    """What the sides' short names stand for; "" where they are told by their own."""
+    a, b = plain(value.expected), plain(value.found)
+    if value.image:
+        return f"the source: {a}" if len(a) > LONG else ""
+    return f"A: {a}\nB: {b}" if max(len(a), len(b)) > LONG else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +102,12 @@ class Group:
 def lines(values: Iterable[Difference], sides: Sides = PLAN) -> list[Line]:
     """The unexpected and the tolerated ones; of many of a kind the first, and how many more there are.
 
+    Of each manager first what is on both sides, then what is missing, then what is one too many.
     Tolerated ones of the same kind and reason are one line.
     """
     kinds: dict[tuple[str, ...], list[Difference]] = {}
-    for d in values:
+    order = list(MANAGERS)
+    for d in sorted(values, key=lambda d: (CLASSES.index(d.class_), order.index(d.manager), _side(d))):
         if d.class_ != "planned":
             reason = d.note if d.class_ == "tolerated" else ""
             kinds.setdefault((d.class_, d.manager, _kind(d, sides), reason), []).append(d)
@@ -134,6 +149,10 @@ def _kind(value: Difference, sides: Sides) -> str:
     return f"with another {plain(value.field)}" if value.field != "version" else "in another version"
 
 
+def _side(value: Difference) -> int:
+    return 0 if value.field != "package" else 1 if value.expected else 2
+
+
 def _short(value: Difference) -> str:
     return value.expected or value.found if value.manager == "library" else value.name
 
@@ -171,6 +190,8 @@ def _groups(items: Iterable[tuple[str, str, str, str, str]]) -> list[Group]:
     found: dict[tuple[str, str, str], list[str]] = {}
     wholes: list[Group] = []
     for kind, manager, name, amount, reason in items:
+        if kind == OFFERED:
+            continue
         if name == WHOLE:
             number = amount.partition(" ")[0]  # "515 packages"
             count = int(number) if number.isdecimal() else 1

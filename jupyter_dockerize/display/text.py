@@ -12,7 +12,7 @@ from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.secrets import CONTENTS, FILES
-from .differences import PLAN, Group, Sides, lines, meant, of_choices, of_planned, sides_of
+from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
 if TYPE_CHECKING:
@@ -156,9 +156,10 @@ def build(value: Built, program: str = COMMAND) -> str:
 
     ``program`` is how the reader types us.
     """
+    minimal = ", minimal" if is_minimal(value) else ""
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
-        f"  {size(value.size)}, {value.packages} packages, {value.seconds:.0f} s, by {value.engine}",
+        f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
@@ -167,6 +168,11 @@ def build(value: Built, program: str = COMMAND) -> str:
         f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(plain(value.ref))}",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def is_minimal(value: Built) -> bool:
+    """Whether it holds only what the notebook uses; a finding says what that leaves out."""
+    return any(finding.code == "minimal-kept" for finding in value.findings)
 
 
 def recipe(value: Recipe) -> str:
@@ -201,9 +207,11 @@ def comparison(value: Comparison) -> str:
     if value.image:
         said = f"image {plain(value.found)}: {VERDICTS[value.verdict]} ({plain(value.summary())})"
     else:
-        said = f"{plain(value.expected)} and {plain(value.found)}: {plain(value.summary())}"
+        both = "A and B" if legend(value) else f"{plain(value.expected)} and {plain(value.found)}"
+        said = f"{both}: {plain(value.summary())}"
     parts = (
         f"{MARKS[value.verdict]} {said}",
+        legend(value),
         differences(value.differences, sides_of(value)),
         planned(value.differences),
     )
@@ -211,11 +219,11 @@ def comparison(value: Comparison) -> str:
 
 
 def opened(value: Container, program: str = COMMAND) -> str:
-    """The address first, then how to stop it."""
+    """What to know first, then the address, and how to stop it."""
     name = plain(value.name)
-    lines = [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
+    lines = [f"! {plain(value.note)}"] if value.note else []
+    lines += [plain(value.url or f"{name} runs, and has no address"), f"stop it:  {program} stop {name}"]
     lines += ["  it was open already"] if value.already else []
-    lines += [f"  {plain(value.note)}"] if value.note else []
     return "\n".join(lines)
 
 
@@ -258,5 +266,5 @@ def containers(values: Sequence[Container]) -> str:
     """A table of what is open."""
     if not values:
         return "nothing is open: `jupyter dockerize run REF` opens an image"
-    rows = [(c.name, c.ref, c.status, c.url or "") for c in values]
+    rows = [(c.name, f"{c.ref} {REPLACED}" if c.replaced else c.ref, c.status, c.url or "") for c in values]
     return table(rows, head=("name", "image", "status", "address"))

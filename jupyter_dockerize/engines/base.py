@@ -54,8 +54,9 @@ class Container:
     status: str  # "running", "exited (0)"
     url: str | None = None
     started: str = ""
-    note: str = ""  # how to reach the url, where that takes more than opening it
+    note: str = ""  # what to know first: how to reach the url, or that a folder cannot be written
     already: bool = False  # it was open before it was asked for
+    replaced: bool = False  # a newer image has taken the name since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,9 @@ class Engine(Protocol):
     def inspect(self, ref: str) -> Image | None:
         """The image in this store, None where it is not here."""
 
+    def find(self, ref: str) -> Image:
+        """The image in this store. Raises `UsageError`, with a name much like it, where it is not here."""
+
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """Fetches ``ref`` into this store."""
 
@@ -155,8 +159,8 @@ class Engine(Protocol):
         Returns when it answers; ``wait`` is how many seconds that may take. What is open already with this
         very image, ``mount`` and ``gpus`` is returned as it is, unless it has another ``port``.
         ``mount`` is a folder of this machine: where it holds the image's notebook it takes the place of
-        the project folder, otherwise it appears in it under its own name. ``gpus`` is "all", a number or
-        "device=0,2".
+        the project folder, otherwise it appears in it under its own name. Where it cannot be written from
+        there, the note says so. ``gpus`` is "all", a number or "device=0,2".
         With ``argv`` that runs instead, nothing is published unless ``port`` says so, and nothing is
         waited for. Raises `UsageError` for a port that is taken or a folder that does not exist,
         `EngineError` with the log's end where the container does not come up.
@@ -166,7 +170,10 @@ class Engine(Protocol):
         """What `start` began and nobody removed yet."""
 
     def stop(self, name: str) -> None:
-        """Stops and removes one of `containers`. Raises `UsageError` where there is none of that name."""
+        """Stops and removes one of `containers`, by its name or, where that is open once, its image's.
+
+        Raises `UsageError` where there is none, or several.
+        """
 
     def logs(self, name: str, *, tail: int = 200) -> list[str]:
-        """The last lines of one of `containers`."""
+        """The last lines of one of `containers`; ``name`` as for `stop`."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,23 @@ class DockerEngine:
             except docker.errors.NotFound:
                 return None
 
+    def find(self, ref: str) -> Image:
+        """See `Engine.find`; ``ref`` may also be an image's id."""
+        image = self.inspect(ref)
+        if image is not None:
+            return image
+        with mapped("list images"):
+            listed = self._connected().client().images()
+        names = {str(Reference.parse(name)) for one in listed for name in one.get("RepoTags") or ()
+                 if "<none>" not in name and ownership.BUILDING not in name}  # fmt: skip
+        close = get_close_matches(ref, sorted(name.removesuffix(":latest") for name in names), 1)
+        lists = f"`jupyter dockerize images` lists what was made here, `docker pull {ref}` fetches others"
+        raise UsageError(
+            f"there is no image {ref} in this engine",
+            fix=f"{lists}; did you mean {close[0]}" if close else lists,
+            instead=(ref, *close) if close else (),
+        )
+
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """See `Engine.pull`. Raises `EngineError` with what the registry said."""
         import docker.errors
@@ -289,7 +307,7 @@ class DockerEngine:
         cancel: Cancel | None = None,
     ) -> bytes:
         """See `Engine.execute`."""
-        connection, image = self._connected(), self._known(ref)
+        connection, image = self._connected(), self.find(ref)
         return sandbox.execute(connection, image, ref, argv, stdin, limits, cancel or Cancel())
 
     def start(
@@ -307,7 +325,7 @@ class DockerEngine:
         """See `Engine.start`."""
         if port is not None and not 0 < port < 65536:
             raise UsageError(f"not a port: {port}", fix="a port is a number from 1 to 65535")
-        connection, image = self._connected(), self._known(ref)
+        connection, image = self._connected(), self.find(ref)
         return running.start(connection, image, ref, port=port, mount=mount, gpus=gpus, argv=argv,
                              wait=wait, report=report, cancel=cancel or Cancel())  # fmt: skip
 
@@ -322,15 +340,6 @@ class DockerEngine:
     def logs(self, name: str, *, tail: int = 200) -> list[str]:
         """See `Engine.logs`."""
         return running.logs(self._connected(), name, tail)
-
-    def _known(self, ref: str) -> Image:
-        image = self.inspect(ref)
-        if image is None:
-            raise UsageError(
-                f"there is no image {ref} in this engine",
-                fix=f"`docker pull {ref}`, or see `jupyter dockerize images`",
-            )
-        return image
 
 
 def _may_exist(endpoint: Endpoint) -> bool:
@@ -358,7 +367,8 @@ def _taggable(ref: str) -> Reference:
 
 def _not_pulled(ref: str, said: str) -> EngineError:
     known = meaning(said)
-    return BuildError(f"{ref} cannot be pulled", why=known.why, fix=known.fix, log=[said])
+    fix = known.fix.replace("docker pull NAME", f"docker pull {ref}")
+    return BuildError(f"{ref} cannot be pulled", why=known.why, fix=fix, log=[said])
 
 
 def _image(found: dict[str, Any], ref: str) -> Image:

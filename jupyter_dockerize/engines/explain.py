@@ -22,8 +22,8 @@ class Explanation:
 @dataclass(frozen=True, slots=True)
 class Rule:
     pattern: re.Pattern[str]
-    why: str  # {0}, {1} … are the pattern's groups
-    fix: str
+    why: str  # {0}, {1} … are the pattern's groups that matched
+    fix: str  # the same
 
 
 def _rule(pattern: str, why: str, fix: str) -> Rule:
@@ -35,6 +35,11 @@ RULES: Sequence[Rule] = (
         r"no space left on device|disk quota exceeded",
         "the engine's disk is full",
         "make room with `docker system prune`, then build again",
+    ),
+    _rule(
+        r"((?:failed to prepare \S+ as \S+: |no http response from session|[^\n]*\.tmp-committed)[^\n]*)",
+        "the builder lost its state: {0}",
+        "try again; if it stays so, restart the engine",
     ),
     _rule(
         r"CERTIFICATE_VERIFY_FAILED|certificate signed by unknown authority|invalid peer certificate"
@@ -87,6 +92,17 @@ RULES: Sequence[Rule] = (
         r"server gave HTTP response to HTTPS client",
         "the registry speaks plain HTTP",
         "add it to insecure-registries in the engine's daemon.json",
+    ),
+    _rule(
+        r"(?:failed to resolve source metadata for |failed to resolve reference \"|initializing source docker://)"
+        r"(\S+?)\"?: ([^\n]+)",
+        "the engine could not fetch {0}: {1}",
+        "try `docker pull {0}`: until that works, the engine needs another network, proxy or mirror",
+    ),
+    _rule(
+        r"((?:(?:Get|Head) \"?https?://\S+: [^\n]*)?dial tcp:? [^\n]+)",
+        "the engine could not reach the registry: {0}",
+        "try `docker pull NAME`: until that works, the engine needs another network, proxy or mirror",
     ),
     _rule(
         r"temporary failure (?:in name resolution|resolving)|could not resolve|name or service not known"
@@ -176,9 +192,11 @@ def explain(lines: Iterable[str]) -> Explanation | None:
     text = "\n".join(lines)
     for rule in RULES:
         if found := rule.pattern.search(text):
-            word = next((group for group in found.groups() if group), "")
-            why = rule.why.format(word.strip("\"'`,;:()")) if word else _without_group(rule.why)
-            return Explanation(why, rule.fix)
+            words = [word if " " in word else word.strip("\"'`,;:()") for word in found.groups() if word]
+            why, fix = (
+                text.format(*words) if words else _without_group(text) for text in (rule.why, rule.fix)
+            )
+            return Explanation(why, fix)
     return None
 
 

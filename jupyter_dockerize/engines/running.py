@@ -12,19 +12,22 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_NOTEBOOK
-from ..contents.layout import PORT, WORK
-from ..errors import EngineError, UsageError
+from ..contents.layout import PORT
+from ..errors import EngineError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from ..events import Log, Report
+from ..image.reference import Reference
 from . import ownership
 from .base import Container, Image
 from .connection import Connection
 from .faults import explanation, mapped
+from .mounting import complaint, mount_of
 from .progress import Lines
 
 REF = "jupyter-dockerize.ref"
@@ -54,8 +57,9 @@ def start(
     if published:
         # Port 0: the engine finds a free one, so nobody can take it in between.
         host["PortBindings"] = {f"{PORT}/tcp": [{"HostIp": _ADDRESS, "HostPort": str(port or 0)}]}
-    if mount is not None:
-        host["Mounts"] = [_mount(connection, image, mount)]
+    seen = mount_of(connection, image, mount) if mount is not None else None
+    if seen is not None:
+        host["Mounts"] = [seen]
     if gpus is not None:
         host["DeviceRequests"] = [_devices(gpus)]
     configuration: dict[str, Any] = {
@@ -65,7 +69,7 @@ def start(
         "HostConfig": host,
     }
     if argv is None and (there := _already(connection, image, options, port)):
-        return there
+        return _noted(connection, image, there, seen)
     if argv is None:
         configuration["Env"] = [f"JUPYTER_TOKEN={secrets.token_urlsafe(24)}"]
     else:
@@ -74,9 +78,10 @@ def start(
     with mapped("make the container"):
         name = _create(connection, configuration, ref)
     try:
-        _begin(connection, name, port)
+        _begin(connection, name, port, image.platform)
         if argv is None:
-            _until_it_answers(connection, name, wait, report, cancel)
+            _until_it_answers(connection, name, image.platform, wait, report, cancel)
+            return _noted(connection, image, find(connection, name), seen)
         return find(connection, name)
     except BaseException:
         with contextlib.suppress(Exception):
@@ -84,9 +89,33 @@ def start(
         raise
 
 
+def _noted(connection: Connection, image: Image, open_: Container, mount: dict[str, Any] | None) -> Container:
+    """The container, and whether what is saved in its mounted folder is kept."""
+    note = complaint(connection, open_.id, image.labels, mount) if mount else ""
+    return replace(open_, note="; ".join(filter(None, (note, open_.note))))
+
+
 def containers(connection: Connection) -> list[Container]:
     """What `start` began and nobody removed yet, newest first."""
-    return [_container(connection, one) for one in _ours(connection)]
+    ours, now = _ours(connection), dict[str, str | None]()
+    found = []
+    for one in ours:
+        container = _container(connection, one)
+        if container.ref not in now:
+            now[container.ref] = _image_of(connection, container.ref)
+        found.append(replace(container, replaced=now[container.ref] not in (None, one.get("Image"))))
+    return found
+
+
+def _image_of(connection: Connection, ref: str) -> str | None:
+    """The id of the image that ``ref`` names now; None where it names none."""
+    import docker.errors
+
+    with mapped("look at an image"):
+        try:
+            return str(connection.client().inspect_image(ref)["Id"]) if ref else None
+        except docker.errors.NotFound:
+            return None
 
 
 def _ours(connection: Connection) -> list[dict[str, Any]]:
@@ -112,16 +141,41 @@ def _already(connection: Connection, image: Image, options: str, port: int | Non
 
 
 def find(connection: Connection, name: str) -> Container:
-    """The container of that name or id. Raises `UsageError` where it is none of ours."""
+    """The container of that name or id, or the one that is open of that image.
+
+    Raises `UsageError` where there is none of ours, or several of the image.
+    """
     ours = containers(connection)
     for one in ours:
         if one.name == name or (len(name) >= 4 and one.id.startswith(name)):
             return one
+    of_image = [one for one in ours if _same(one.ref, name)]
+    if len(of_image) == 1:
+        return of_image[0]
+    if of_image:
+        names = [one.name for one in of_image]
+        raise UsageError(
+            f"{name} is open {len(names)} times",
+            why=f"there are {', '.join(names)}",
+            fix="name one of them",
+            instead=(name, names[0]),
+        )
+    close = get_close_matches(name, [one.name for one in ours], 1)
+    lists = "`jupyter dockerize ps` lists them; other containers are stopped with `docker stop`"
     raise UsageError(
         f"no container {name!r} was started by jupyter-dockerize",
         why=f"there {'is' if len(ours) == 1 else 'are'} {', '.join(one.name for one in ours) or 'none'}",
-        fix="`jupyter dockerize ps` lists them; other containers are stopped with `docker stop`",
+        fix=f"{lists}; did you mean" if close else lists,
+        instead=(name, *close) if close else (),
     )
+
+
+def _same(ref: str, other: str) -> bool:
+    """Whether two texts are the same name of an image: `penguins` and `penguins:latest`."""
+    try:
+        return Reference.parse(ref) == Reference.parse(other)
+    except ReferenceError:
+        return False
 
 
 def stop(connection: Connection, name: str) -> None:
@@ -162,14 +216,27 @@ def _create(connection: Connection, configuration: dict[str, Any], ref: str) -> 
     raise EngineError(f"a thousand containers are called {stem}", fix="remove some of them")
 
 
-def _begin(connection: Connection, name: str, port: int | None) -> None:
+def _begin(connection: Connection, name: str, port: int | None, platform: str) -> None:
     import docker.errors
 
     with mapped("start the container"):
         try:
             connection.client().start(name)
         except docker.errors.APIError as error:
-            raise _refused(explanation(error), port) from error
+            said = explanation(error)
+            raise _foreign(platform, said) or _refused(said, port) from error
+
+
+def _foreign(platform: str, said: str) -> EngineError | None:
+    """What to do where programs of the image are for another processor; None where they are not."""
+    if "exec format error" not in said:
+        return None
+    return EngineError(
+        "the image's programs do not run where the engine runs",
+        why=f"the image is for {platform}: it needs an emulator there (binfmt)",
+        fix="`docker run --privileged --rm tonistiigi/binfmt --install all` installs it; "
+        "or build the image without --platform",
+    )
 
 
 def _refused(said: str, port: int | None) -> UsageError | EngineError:
@@ -179,7 +246,7 @@ def _refused(said: str, port: int | None) -> UsageError | EngineError:
         other = str(port % 65535 + 1) if port else ""
         return UsageError(
             f"port {port} is taken",
-            why=said,
+            why="another program or container of the engine's machine listens there",
             fix=f"without --port a free one is found; for `docker run` it is -p {other}:{PORT}; or type",
             instead=(str(port), other),
         )
@@ -198,21 +265,6 @@ def _refused(said: str, port: int | None) -> UsageError | EngineError:
     return EngineError("the engine could not start the container", why=said)
 
 
-def _mount(connection: Connection, image: Image, folder: Path) -> dict[str, Any]:
-    if connection.endpoint.machine:
-        raise UsageError(
-            f"{folder} cannot be mounted: the engine runs on {connection.endpoint.machine}",
-            fix="use an engine of this machine, or copy the files there",
-        )
-    source = folder.expanduser().absolute()
-    if not source.is_dir():
-        raise UsageError(f"there is no folder {folder}", fix="--mount takes a folder that exists")
-    notebook = image.labels.get(LABEL_NOTEBOOK)
-    whole = bool(notebook) and (source / str(notebook)).is_file()
-    target = WORK if whole else f"{WORK}/{source.name or 'mounted'}"
-    return {"Type": "bind", "Source": str(source), "Target": target}
-
-
 def _devices(gpus: str) -> dict[str, Any]:
     """A DeviceRequest of the Engine API; what `docker run --gpus` takes, without its rarer forms."""
     request: dict[str, Any] = {"Driver": "", "Count": 0, "Capabilities": [["gpu"]], "Options": {}}
@@ -225,7 +277,9 @@ def _devices(gpus: str) -> dict[str, Any]:
     raise UsageError(f"not a choice of GPUs: {gpus!r}", fix="--gpus all, --gpus 2 or --gpus device=0,2")
 
 
-def _until_it_answers(connection: Connection, name: str, wait: float, report: Report, cancel: Cancel) -> None:
+def _until_it_answers(
+    connection: Connection, name: str, platform: str, wait: float, report: Report, cancel: Cancel
+) -> None:
     """Returns when JupyterLab answers; where it cannot be reached from here, when its log says so."""
     end = time.monotonic() + wait
     told: list[str] = []
@@ -239,7 +293,7 @@ def _until_it_answers(connection: Connection, name: str, wait: float, report: Re
         told = lines
         if state is None or not state["State"].get("Running"):
             status = state["State"].get("ExitCode") if state else "unknown"
-            raise EngineError(
+            raise _foreign(platform, "\n".join(lines[-20:])) or EngineError(
                 f"the container ended with status {status} before JupyterLab answered",
                 why="\n".join(lines[-20:]),
             )

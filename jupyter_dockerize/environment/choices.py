@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ChoiceKind = Literal["left-out", "added", "changed"]
+ChoiceKind = Literal["left-out", "offered", "added", "changed"]
 ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable", "index"]
 
 
@@ -25,6 +25,7 @@ class Wishes:
 class Choice:
     """One way in which the image is meant to differ from the source, and why.
 
+    "offered" is data that the notebook names: nobody decided on it, and a finding asks.
     ``source`` is what the environment has, ``planned`` what the image is to have ("" for nothing).
     """
 

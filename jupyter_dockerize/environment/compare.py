@@ -7,14 +7,14 @@ everything else. No tolerated or unexpected difference: identical. Only tolerate
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from .choices import Choice
 from .comparison import MANAGERS, Class, Comparison, Difference, DifferenceManager, Verdict, counted
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
 from .plan import redact
-from .plan.packages import as_imported
+from .plan.packages import EDITED, as_imported
 from .plan.planning import Plan
 from .sonames import likely_package_of, of_driver
 
@@ -37,7 +37,9 @@ def compare(plan: Plan, found: Snapshot) -> Comparison:
     plan, so it stands in one planned line. Libraries are compared where ``found`` has looked at them: what
     resolved in the source has to resolve.
     """
-    differences = list(_chosen(plan.choices, found))
+    lost = list(_edits(plan, found))
+    other = {d.name for d in lost}
+    differences = lost + list(_chosen((c for c in plan.choices if not _of_edits(c, other)), found))
     chosen = {(c.kind, c.name) for c in plan.choices if c.manager == "pip"}
     differences += _python(plan.python, found.python)
     differences += _pip(plan.packages.pip, found.packages.pip, chosen)
@@ -105,6 +107,32 @@ def _chosen(choices: Iterable[Choice], found: Snapshot) -> Iterator[Difference]:
         )
 
 
+def _edits(plan: Plan, found: Snapshot) -> Iterator[Difference]:
+    """Packages that were edited in the source and are carried, whose files are others in ``found``.
+
+    Only where the files of both were read.
+    """
+    there = {p.name: p for p in as_imported(found.packages.pip)[0]}
+    carried = {c.name for c in plan.choices if c.manager == "pip" and c.planned == "wheel"}
+    for package in plan.packages.pip:
+        other = there.get(package.name)
+        if not package.edited or package.name not in carried or other is None:
+            continue
+        read = other.version == package.version and None not in (package.content, other.content)
+        if read and other.content != package.content:
+            mine, theirs = f"edited: {_first(package.edited)}", "without these changes"
+            note = "build the image again, with --hashes"
+            yield _different("pip", package.name, "files", mine, theirs, "unexpected", note)
+
+
+def _of_edits(choice: Choice, names: Collection[str]) -> bool:
+    return choice.manager == "pip" and choice.source == EDITED and choice.name in names
+
+
+def _first(files: Sequence[str]) -> str:
+    return files[0] + (f" and {len(files) - 1} more" if files[1:] else "")
+
+
 def _python(expected: Python, found: Python) -> Iterator[Difference]:
     if expected.implementation != found.implementation:
         yield _different(
@@ -133,9 +161,10 @@ def _pip(
         if ("changed", name) not in chosen:
             yield from _origins(package, other, strict=strict)
         odd = (*other.edited, *other.lost)
-        if odd and not strict and other.source.kind not in ("conda", "apt"):
-            what = odd[0] + (f" and {len(odd) - 1} more" if odd[1:] else "")
-            yield _different("pip", name, "files", "as installed", f"edited or gone: {what}", "unexpected")
+        same = package.content is not None and package.content == other.content
+        if odd and not same and not strict and other.source.kind not in ("conda", "apt"):
+            found_files = f"edited or gone: {_first(odd)}"
+            yield _different("pip", name, "files", "as installed", found_files, "unexpected")
     for name, other in there.items():
         if other.others and not strict and other.scope not in _BASES_OWN and other.source.kind != "conda":
             both = ", ".join((*other.others, other.version))

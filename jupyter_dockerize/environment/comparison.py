@@ -16,7 +16,7 @@ class Difference:
 
     ``field`` says what differs: "package" (it is missing, or one too many), "version", "source",
     "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", or for what
-    the plan chose "left-out", "added", "changed".
+    the plan chose "left-out", "offered", "added", "changed".
     """
 
     manager: DifferenceManager

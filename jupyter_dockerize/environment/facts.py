@@ -100,7 +100,11 @@ class CheckoutFacts(TypedDict):
     branch: str | None
 
 
-class DistributionFacts(TypedDict):
+class DigestFacts(TypedDict, total=False):
+    content: str | None  # with ``hashes``: one digest of the recorded files as they are
+
+
+class DistributionFacts(DigestFacts):
     at: int  # index into pip.paths
     entry: str  # the folder's or file's name: "numpy-1.26.4.dist-info"
     form: Literal["dist-info", "egg-info", "egg-link", "develop"]

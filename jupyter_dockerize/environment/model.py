@@ -51,6 +51,7 @@ class PipPackage:
     requires: tuple[str, ...] = ()  # Requires-Dist, where it was read
     edited: tuple[str, ...] = ()  # files changed after install, where it was looked for
     lost: tuple[str, ...] = ()  # files gone after install, where it was looked for
+    content: str | None = None  # a digest of its files as they are, where they were read
     dist_info: str | None = None  # the metadata folder, absolute; None in what is stored in images
     location: str | None = None  # an editable's source, absolute; None in what is stored in images
     used: bool | None = None  # this kernel has imported from it; None: not looked at

@@ -516,6 +516,7 @@ def _distribution(at, folder, entry, options, faults):
         "requires": None,
         "edited": None,
         "missing": None,
+        "content": None,
     }
     whole = "requires" in options
     if metadata is None:
@@ -642,10 +643,13 @@ def _egg_link(at, folder, entry, options, faults):
 def _edited(fact, record, options):
     """Files that are not what RECORD says, and files that are not there (PEP 376; PEP 427 for the hash).
 
-    By their SHA-256; with ``sizes`` alone by their size, which takes a tenth of the time.
+    By their SHA-256; with ``sizes`` alone by their size, which takes a tenth of the time. The digests of
+    what lies beside the metadata make one, ``content``: scripts name the interpreter, and differ.
     """
     if not {"hashes", "sizes"} & set(options):
         return
+    own = os.path.basename(os.path.dirname(record)) + "/"
+    beside: list[str] = []
     edited: list[str] = []
     missing: list[str] = []
     fact.update(edited=edited, missing=missing)
@@ -655,6 +659,12 @@ def _edited(fact, record, options):
             missing.append(row[0])
         elif digest and digest != row[1][7:].rstrip("=") and len(edited) < 100:
             edited.append(row[0])
+        if digest and not row[0].startswith(("../", "/", own)):
+            beside.append("%s %s" % (digest, row[0]))
+    if "hashes" in options:
+        from hashlib import sha256
+
+        fact["content"] = sha256("\n".join(sorted(beside)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _recorded(record):

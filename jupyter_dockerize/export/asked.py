@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
+from ..codes import CODES
 from ..environment.choices import Wishes
+from ..environment.names import printable
 from ..environment.observe.interpreter import executable
 from ..environment.observe.kernel import installed
 from ..environment.observe.running import connection_file
@@ -18,6 +22,10 @@ from .naming import image_name
 def check(where: Where, wishes: Wishes) -> None:
     """Raises `UsageError` for what names nothing: notebook, kernel, interpreter, files, platform, base."""
     _check_environment(where)
+    if wishes.minimal:
+        _check_has_run(where)
+    for code in wishes.allow:
+        _check_code(code)
     if wishes.platform is not None:
         named(wishes.platform)
     if wishes.base is not None:
@@ -43,8 +51,10 @@ def image_of(where: Where, ref: str | None) -> str:
     raise UsageError(
         "the image has no name",
         why="no notebook is known that it could be called after",
-        fix="name the notebook, or the image with -t NAME",
-        instead=("", "-t", "analysis"),
+        fix="name the notebook, `jupyter dockerize NOTEBOOK.ipynb`, or the image, `jupyter dockerize -t NAME`"
+        if where.here
+        else "name the notebook, or the image with -t NAME",
+        instead=() if where.here else ("", "-t", "analysis"),
     )
 
 
@@ -63,6 +73,33 @@ def _check_environment(where: Where) -> None:
             error.what = f"{error.what}, which {notebook.path.name} names"
             error.instead = ("", "--kernel", *error.instead[1:]) if error.instead else ()
             raise
+
+
+def _check_has_run(where: Where) -> None:
+    """``--minimal`` asks a kernel what the notebook has imported: one that runs, not one that is started."""
+    if where.here or (where.live is not None and where.kernel is None):
+        return
+    other = next((option for option in ("kernel", "python") if getattr(where, option) is not None), "")
+    named = str(where.notebook) if where.notebook else "ID"
+    has_not = "an interpreter" if other == "python" else "a kernel that is started for this"
+    raise UsageError(
+        "--minimal needs a kernel that has run the notebook",
+        why=f"only what it has imported tells what the notebook uses, and {has_not} has imported nothing",
+        fix=f"run all cells, then name that kernel with --live {named} instead of --{other}"
+        if other
+        else "run all cells, keep the kernel running, and type",
+        instead=() if other else ("", "--live", named),
+    )
+
+
+def _check_code(code: str) -> None:
+    if code not in CODES:
+        near = get_close_matches(code, CODES, 1)
+        raise UsageError(
+            f"no finding has the code {printable(code, 80)!r}",
+            fix=f"did you mean {near[0]}" if near else "a code stands behind each finding, in brackets",
+            instead=(code, *near) if near else (),
+        )
 
 
 def suggested(ref: str) -> str:

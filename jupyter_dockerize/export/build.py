@@ -43,6 +43,11 @@ class Built:
     def ok(self) -> bool:
         return self.verdict in ("identical", "equivalent", "skipped")
 
+    def __repr__(self) -> str:
+        """What a notebook shows of it: the card has said the rest."""
+        size = f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
+        return f"Built({self.ref}, {self.verdict}, {size})"
+
 
 def build(
     prepared: Prepared,
@@ -126,8 +131,8 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
         Finding(
             "image-replaced",
             "info",
-            f"the image that had this name is still there as {left.id[:19]}, {left.size / 1e6:.0f} MB",
-            "`docker image prune` removes it, and all others that have no name",
+            f"the image that had this name is still there, {left.size / 1e6:.0f} MB",
+            f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
         ),
     )
 
@@ -179,7 +184,8 @@ def _verdict(
     if not check:
         return "skipped", None, ()
     try:
-        comparison = verify_against_plan(engine, image, prepared.plan, cancel=cancel)
+        edited = any(package.edited for package in prepared.plan.packages.pip)
+        comparison = verify_against_plan(engine, image, prepared.plan, hashes=edited, cancel=cancel)
     except (VerificationError, EngineError) as error:
         cancel.check()
         return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)

@@ -7,6 +7,7 @@ back is hostile until `interpret` and `model.parse` have read it.
 from __future__ import annotations
 
 import platform
+import re
 import sys
 
 from ..cancel import Cancel
@@ -21,18 +22,11 @@ from ..errors import EngineError, UsageError, VerificationError
 
 LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
+# How runc and crun say it; "…: no such file" of a library is another matter.
+_NO_PROGRAM = re.compile(
+    r"executable file [^:]*not found in \$PATH|exec: \"[^\"]*python[^\"]*\": stat .{0,200}no such file"
+)
 HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
-
-
-def find(engine: Engine, ref: str) -> Image:
-    """The image in the engine's store. Raises `UsageError` where it is not there."""
-    image = engine.inspect(ref)
-    if image is None:
-        raise UsageError(
-            f"no image {ref} in {engine.name}",
-            fix="`jupyter dockerize images` lists what is there; `docker pull` fetches others",
-        )
-    return image
 
 
 def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: Cancel) -> Snapshot:
@@ -43,7 +37,7 @@ def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: C
     named = image.labels.get(LABEL_PYTHON)
     candidates = (named,) if named and named.startswith("/") else INTERPRETERS
     options, limits = (LOOKED_AT | {"hashes"}, HASHING) if hashes else (LOOKED_AT, Limits())
-    reasons = []
+    reasons, absent = [], True
     for python in candidates:
         try:
             facts = through(
@@ -54,9 +48,10 @@ def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: C
             return interpret(facts)
         except (EngineError, UsageError, VerificationError) as error:  # noqa: PERF203 - at most twice
             reasons.append(f"{python}: {error.why or error.what}")
+            absent = absent and _NO_PROGRAM.search(error.why) is not None
     raise VerificationError(
         "the image cannot be looked into",
-        why="; ".join(reasons),
+        why="there is no Python in it" if absent else "; ".join(reasons),
         fix=_emulator(image) or "rebuild the image, if it is meant to hold an environment",
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..cancel import Cancel
 from ..environment.choices import Wishes
 from ..environment.interpret.snapshot import interpret
 from ..environment.model import Snapshot
-from ..environment.observe.session import executed
+from ..environment.observe.probing import Observed
+from ..environment.observe.session import ended, executed
 from ..environment.observe.ways import Where, observe
 from ..environment.plan.planning import Plan, make_plan, refuse
 from ..environment.project.files import project_of
@@ -55,18 +57,23 @@ class Prepared:
 
 def look(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) -> Snapshot:
     """The snapshot of the environment that ``where`` names; ``hashes`` also looks for edited files."""
+    snapshot, _ = _look(where, hashes=hashes, report=report, cancel=cancel)
+    return snapshot
+
+
+def _look(where: Where, *, hashes: bool, report: Report, cancel: Cancel) -> tuple[Snapshot, Observed]:
     options = LOOKED_AT | {"hashes"} if hashes else LOOKED_AT
     observed = observe(where, options, cancel=cancel, report=report)
-    return interpret(observed.facts, kernel=observed.kernel)
+    return interpret(observed.facts, kernel=observed.kernel), observed
 
 
 def look_with_notebook(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) -> Snapshot:
     """As `look`, with what a build would find in the notebook and the modules beside it."""
     notebook = read_notebook(where.notebook) if where.notebook else None
-    snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
+    snapshot, observed = _look(where, hashes=hashes, report=report, cancel=cancel)
     if notebook is None:
         return snapshot
-    found = project_of(notebook, modules=snapshot.modules).findings
+    found = (*_not_saved(notebook, observed), *project_of(notebook, modules=snapshot.modules).findings)
     return replace(snapshot, findings=tuple(dict.fromkeys((*snapshot.findings, *found))))
 
 
@@ -85,8 +92,8 @@ def prepare(
     """
     report(Step(1, len(STEPS), READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
-    notes = _not_saved(notebook) if notebook else ()
-    snapshot = look(where, hashes=hashes, report=report, cancel=cancel)
+    snapshot, observed = _look(where, hashes=hashes, report=report, cancel=cancel)
+    notes = _not_saved(notebook, observed) if notebook else ()
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
     for finding in (*notes, *snapshot.findings, *plan.findings):
@@ -103,10 +110,14 @@ def prepare(
     return Prepared(snapshot=snapshot, plan=plan, resolution=resolution, notes=notes)
 
 
-def _not_saved(notebook: Notebook) -> tuple[Finding, ...]:
-    """What this kernel has run and the file does not have."""
-    age = max(0.0, time.time() - notebook.path.stat().st_mtime)
-    found = unsaved(notebook, executed(), own=notebook.path == current_notebook(), age=age)
+def _not_saved(notebook: Notebook, observed: Observed) -> tuple[Finding, ...]:
+    """What the running kernel that was asked, or else this one, has run and the file does not have."""
+    now = time.time()
+    age = max(0.0, now - notebook.path.stat().st_mtime)
+    ran, own, times = executed(), current_notebook(), {n: now - at for n, at in ended().items()}
+    if observed.executed:
+        ran, own, times = observed.executed, Path(observed.notebook).absolute(), {}
+    found = unsaved(notebook, ran, own=notebook.path == own, age=age, ended=times)
     return (found,) if found else ()
 
 

@@ -15,7 +15,7 @@ from ..environment.observe.running import the_one
 from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..events import Report
-from .inside import find, probe_image
+from .inside import probe_image
 from .prepare import look
 
 KINDS = ("file", "image", "kernel", "python", "live")
@@ -40,7 +40,7 @@ def snapshot_of(
     kind, name = named(source)
     if kind == "image":
         chosen = engine()
-        return probe_image(chosen, find(chosen, name), hashes=hashes, cancel=cancel)
+        return probe_image(chosen, chosen.find(name), hashes=hashes, cancel=cancel)
     if kind == "file":
         return _read(Path(name))
     if kind == "live":
@@ -64,7 +64,11 @@ def _read(path: Path) -> Snapshot:
             raise UsageError(f"{path} is too large for a snapshot")
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=str(error)) from error
+        raise UsageError(
+            f"{path} cannot be read",
+            why=(error.strerror or str(error)).lower(),
+            fix=f"on the command line `snapshot --json > {path}` writes what an environment has now",
+        ) from error
     try:
         snapshot = parse(data, Snapshot)
     except UsageError as error:

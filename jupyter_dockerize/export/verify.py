@@ -15,7 +15,7 @@ from ..environment.model import Packages, Snapshot, ordered
 from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
 from ..events import Report
-from .inside import find, has_plan, probe_image, stored_plan
+from .inside import has_plan, probe_image, stored_plan
 from .source import named, snapshot_of
 
 
@@ -41,7 +41,7 @@ def verify(
     With a source, its snapshot is planned with the image's stored wishes, so that what was left
     out on purpose stays out; a stranger's image is compared by the default wishes.
     """
-    image = find(engine, ref)
+    image = engine.find(ref)
     if source is None:
         plan = stored_plan(engine, image, cancel=cancel)
     else:
@@ -79,7 +79,7 @@ def _compared(a: Snapshot, b: Snapshot, plan_a: Plan | None, plan_b: Plan | None
 def _plan_of(kind: str, name: str, engine: Callable[[], Engine], cancel: Cancel) -> Plan | None:
     if kind != "image":
         return None
-    image = find(engine(), name)
+    image = engine().find(name)
     return stored_plan(engine(), image, cancel=cancel) if has_plan(image) else None
 
 

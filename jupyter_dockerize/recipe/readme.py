@@ -8,13 +8,14 @@ from __future__ import annotations
 from ..contents import layout
 from ..contents.identity import run_line
 from ..environment.choices import Choice
+from ..environment.comparison import counted
 from ..environment.plan.planning import Plan
 from . import secrets
 from .resolution import Resolution
 
 README = "README.md"
 
-_KINDS = {"left-out": "Left out", "added": "Added", "changed": "Changed"}
+_KINDS = {"left-out": "Left out", "offered": "Not taken along", "added": "Added", "changed": "Changed"}
 
 
 def write(plan: Plan, resolution: Resolution) -> bytes:
@@ -93,14 +94,24 @@ def _counts(plan: Plan, resolution: Resolution) -> str:
 def _choices(choices: tuple[Choice, ...]) -> list[str]:
     parts = []
     for kind, title in _KINDS.items():
-        lines = [
-            f"- {code(choice.name)}{_change(choice)}: {code(choice.reason)}"
-            for choice in choices
-            if choice.kind == kind
-        ]
-        if lines:
+        reasons: dict[tuple[str, str], list[Choice]] = {}
+        for choice in choices:
+            if choice.kind == kind:
+                # "--apt curl takes it along" is one reason for all of them.
+                words = ("NAME" if word == choice.name else word for word in choice.reason.split(" "))
+                reasons.setdefault((choice.manager, " ".join(words)), []).append(choice)
+        if reasons:
+            lines = (_alike(manager, reason, alike) for (manager, reason), alike in reasons.items())
             parts.append(f"## {title}\n\n" + "\n".join(lines))
     return parts
+
+
+def _alike(manager: str, reason: str, choices: list[Choice]) -> str:
+    """One item for all that were chosen for one reason."""
+    named = ", ".join(f"{code(choice.name)}{_change(choice)}" for choice in choices)
+    if len(choices) == 1:
+        return f"- {named}: {code(choices[0].reason)}"
+    return f"- {counted(manager, len(choices))}, {code(reason)}: {named}"
 
 
 def _change(choice: Choice) -> str:

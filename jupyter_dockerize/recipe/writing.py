@@ -6,6 +6,7 @@ Temporary folder beside the target → every file synced → rename → the pare
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -23,7 +24,7 @@ def check_folder(folder: Path) -> None:
         parent = parent.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(
-            f"{folder} cannot be made", why=f"{parent} is not a folder that may be written", fix=_OTHER
+            f"{folder} cannot be made", why=f"{parent} is not a folder that may be written", fix=_ELSEWHERE
         )
 
 
@@ -49,12 +50,16 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
                 raise
             _sync(target.parent)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise OutputError(
-            f"{folder} cannot be written", why=error.strerror or str(error), fix=_OTHER
+            f"{folder} cannot be written",
+            why=error.strerror or str(error),
+            fix=f"make room there, or {_ELSEWHERE}" if full else _ELSEWHERE,
         ) from error
 
 
 _OTHER = "name a folder that does not exist yet"
+_ELSEWHERE = "name a folder in another place, where you may write"
 
 
 def _target(folder: Path) -> Path:
@@ -67,7 +72,11 @@ def _target(folder: Path) -> Path:
         elif target.exists():
             raise OutputError(f"{folder} is not a folder", fix=_OTHER)
     except (OSError, RuntimeError, ValueError) as error:
-        raise OutputError(f"{folder} cannot be looked at", why=str(error), fix=_OTHER) from error
+        raise OutputError(
+            f"{folder} cannot be looked at",
+            why=getattr(error, "strerror", None) or str(error),
+            fix=_ELSEWHERE,
+        ) from error
     return target
 
 

@@ -40,6 +40,7 @@ _SITE = re.compile(r"(?:.*/)?lib(?:32|64)?/(?:python|pypy)[0-9.]+/(?:site|dist)-
 _WINDOWS_SITE = re.compile(r"(?:.*/)?Lib/site-packages", re.I)
 _HEADERS = re.compile(r"include/(?:site/)?(?:python|pypy)[0-9.]+[a-z]*/[^/]+/(.+)")
 _PYTHON = re.compile(rb"#![^\n]*python[0-9.]*w?(?:\.exe)?\"?[ \t\r]*\n", re.I)
+_LOGIN = re.compile(rb"\b([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/?#'\"<>]{1,500}@")
 _LONG_PYTHON = re.compile(rb"#!/bin/sh\r?\n'''exec' [^\n]*\r?\n' '''\r?\n")
 
 
@@ -140,15 +141,22 @@ def metadata_members(layout: Layout, name: str, version: str) -> dict[str, Membe
     if layout.info.suffix == ".dist-info":
         paths = sorted(p for p in layout.info.rglob("*") if p.is_file())
         return {
-            f"{info}/{p.relative_to(layout.info).as_posix()}": Member(read(p))
+            f"{info}/{p.relative_to(layout.info).as_posix()}": Member(
+                without_logins(read(p)) if p == layout.metadata else read(p)
+            )
             for p in paths
             if p.name not in LEFT_OUT and "__pycache__" not in p.parts
         }
-    found = {f"{info}/METADATA": Member(_metadata_of_egg(layout))}
+    found = {f"{info}/METADATA": Member(without_logins(_metadata_of_egg(layout)))}
     for extra in ("entry_points.txt", "top_level.txt"):
         if layout.info.is_dir() and (layout.info / extra).is_file():
             found[f"{info}/{extra}"] = Member(read(layout.info / extra))
     return found
+
+
+def without_logins(metadata: bytes) -> bytes:
+    """METADATA without the user names and passwords of its URLs (Home-page, Project-URL, Requires-Dist)."""
+    return _LOGIN.sub(rb"\1", metadata)
 
 
 def portable_script(data: bytes) -> bytes:

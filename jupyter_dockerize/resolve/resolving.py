@@ -205,10 +205,8 @@ class _Work:
             Finding(
                 "base-not-pinned",
                 "info",
-                f"a later build may start from another {reference}: tags move on, and nobody gave its digest "
-                f"({why})",
-                "nothing for this image; to repeat it later, make the recipe where its registry answers, "
-                "or name the base by its digest: --base NAME@sha256:…",
+                f"a later build may get a newer {reference}, because {why}",
+                "fine for this image; to pin it, build where its registry answers, or --base NAME@sha256:…",
             )
         )
         return base

@@ -33,6 +33,7 @@ from .wheelfile import Member, make
 
 SIZE_LIMIT = 100 << 20  # bytes of one wheel
 NAMED = 5  # files that a finding names
+PRIVATE = ("archive", "local", "vcs")
 _KEY = b"PRIVATE KEY-----"
 _REASONS = {"unknown": "local", "index": "built here", "apt": "built here"}
 
@@ -99,10 +100,12 @@ def _installed(package: PipPackage, layout: Layout, limit: int, findings: list[F
     paths = [path for path in paths if not (holds_secrets(path.name) and _holds_a_key(path))]
     _refuse_size(paths, limit)
     files = members(layout, paths, package.name, package.version)
-    for name in package.edited:
-        if name in files:
-            findings += scan_file(files[name].data, f"{package.name}: {name}")
-    return files | metadata_members(layout, package.name, package.version)
+    told = files | metadata_members(layout, package.name, package.version)
+    # What everybody can download holds nobody's secrets; what was made or changed here may.
+    named = told if package.source.kind in PRIVATE else [name for name in package.edited if name in told]
+    for name in named:
+        findings += scan_file(told[name].data, f"{package.name}: {name}")
+    return told
 
 
 def _editable(package: PipPackage, layout: Layout, limit: int, findings: list[Finding]) -> dict[str, Member]:

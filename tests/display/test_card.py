@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.api import Recipe
-from jupyter_dockerize.display import card
+from jupyter_dockerize.display import card, text
 from jupyter_dockerize.display.live import Live
 from jupyter_dockerize.engines.base import Container
 from jupyter_dockerize.environment.choices import Wishes
@@ -70,6 +70,23 @@ def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     )  # fmt: skip
     places = [said.index(part) for part in parts]
     assert places == sorted(places)
+
+
+def test_data_that_is_not_in_it_comes_with_the_line_that_takes_it_along_before_it_is_opened() -> None:
+    data = Finding("data-not-included", "warning", "names a.csv", "`%dockerize --include a.csv`")
+    said = tags_of(card.built(replace(BUILT, findings=(data,)))).text
+    parts = ("names a.csv", "take it along", "%dockerize --include a.csv", "%dockerize run penguins")
+    places = [said.index(part) for part in parts]
+    assert places == sorted(places)
+    assert said.count("names a.csv") == 1
+
+
+def test_a_minimal_image_says_so() -> None:
+    kept = Finding("minimal-kept", "info", "keeps what the notebook uses")
+    assert " · minimal · " not in tags_of(card.built(BUILT)).text
+    minimal = replace(BUILT, findings=(kept,))
+    assert "minimal · 61 s" in tags_of(card.built(minimal)).text
+    assert "162 packages, minimal, 61 s" in text.build(minimal)
 
 
 def test_what_nobody_planned_is_in_sight_with_its_fix_and_the_rest_is_folded() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from jupyter_dockerize.display import text
 from jupyter_dockerize.display.differences import PLAN, Sides, in_words, lines, meant, of_planned, sides_of
 from jupyter_dockerize.environment.comparison import Comparison, Difference
 
@@ -67,7 +68,8 @@ def test_each_difference_says_where_what_is(value: Difference, sides: Sides, wor
 
 def test_many_of_a_kind_are_cut_short_and_counted() -> None:
     packages = [pip(manager="apt", name=f"lib{n}", field="package", found="") for n in range(822)]
-    *shown, last = lines([*packages, MORE], DIFF)[:-1]
+    first, *shown, last = lines([*packages, MORE], DIFF)
+    assert first.text == in_words(MORE, DIFF)
     assert len(shown) == 10
     assert last.text == "and 812 more Debian packages only in image:a: `--json` lists all"
 
@@ -104,3 +106,24 @@ def test_one_group_for_each_reason_the_rarest_kind_first() -> None:
 def test_a_name_inside_another_word_is_not_its_place() -> None:
     r = replace(PLANNED[0], name="a", note="a package that is unused; --apt a takes it along")
     assert of_planned([r])[0].reason == "NAME package that is unused; --apt NAME takes it along"
+
+
+def test_other_versions_come_before_what_is_missing_and_what_is_one_too_many() -> None:
+    found = lines([replace(MORE, name="a"), replace(GONE, name="b"), pip(name="c")])
+    assert [line.text.partition(":")[0] for line in found] == ["c", "b 1", "a 2"]
+
+
+def test_long_names_of_sides_are_told_once() -> None:
+    a, b = "file:" + "x" * 40, "python:.venv/bin/python"
+    two = Comparison(verdict="different", differences=(pip(),), expected=a, found=b, image=False)
+    said = text.comparison(two)
+    lined = ["✗ A and B: different: 1 package", "", f"A: {a}", f"B: {b}", "", "✗ numpy: A has 1, B has 2"]
+    assert said.splitlines() == lined
+    assert said.count(a) == said.count(b) == 1
+    image = replace(two, image=True, found="penguins")
+    assert text.comparison(image).count(a) == 1
+    assert in_words(pip(), sides_of(image)) == "numpy: the source has 1, the image has 2"
+
+
+def test_data_that_a_finding_asks_about_was_not_left_out_on_purpose() -> None:
+    assert of_planned([pip(manager="file", name="x.csv", field="offered", class_="planned")]) == []

@@ -123,6 +123,13 @@ def test_what_is_open_is_told_by_its_address_and_how_to_stop_it() -> None:
         Container(name="p-1", id="1", ref="p", status="running", url="http://127.0.0.1:1/lab?token=t")
     )
     assert said == "http://127.0.0.1:1/lab?token=t\nstop it:  jupyter dockerize stop p-1"
+    noted = text.opened(Container(name="p", id="1", ref="p", status="running", url="http://x", note="first"))
+    assert noted.splitlines()[:2] == ["! first", "http://x"]
+
+
+def test_what_is_open_of_an_older_build_says_so() -> None:
+    one = Container(name="p-1", id="1", ref="p", status="running", replaced=True)
+    assert text.containers([one]).splitlines()[1].split() == ["p-1", "p", "(replaced)", "running"]
 
 
 @given(st.text() | st.just(HOSTILE))

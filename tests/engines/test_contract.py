@@ -234,7 +234,7 @@ COPY --from=b /etc/hostname /b
 COPY --from=a /etc/hostname /a
 """
     if str(engine._its_builder()) == "classic" or engine.status().flavour == "Podman":
-        text = "\n".join(line for line in text.splitlines() if "60" not in line)  # one after the other
+        text = "\n".join(line for line in text.splitlines() if "sleep 60" not in line)  # one after the other
     with pytest.raises(BuildError) as caught:
         build(engine, ref, Bundle({"Dockerfile": text.encode()}))
     assert "exit 7" in caught.value.what
@@ -249,6 +249,19 @@ def test_a_base_image_that_does_not_exist(engine: DockerEngine, ref: str):
         build(engine, ref, Bundle({"Dockerfile": f"FROM {registry}/library/nosuch:1\n".encode()}))
     assert "nosuch" in caught.value.why
     assert "--base" in caught.value.fix
+
+
+def test_a_base_that_the_engine_cannot_fetch_is_told_apart_from_a_build_without_network(
+    engine: DockerEngine, ref: str
+):
+    base = "nosuch.invalid/team/base:1"
+    with pytest.raises(BuildError) as caught:
+        build(engine, ref, Bundle({"Dockerfile": f"FROM {base}\n".encode()}))
+    assert "the engine could not" in caught.value.why and "nosuch.invalid" in caught.value.why
+    assert "docker pull" in caught.value.fix
+    with pytest.raises(BuildError) as caught:
+        engine.pull(base, report=ignore, cancel=Cancel())
+    assert f"`docker pull {base}`" in caught.value.fix
 
 
 def test_a_dockerfile_that_is_none(engine: DockerEngine, ref: str):
@@ -335,6 +348,17 @@ def test_names_of_builds_that_were_killed_are_swept(engine: DockerEngine, ref: s
 
 
 # Images
+
+
+def test_an_image_that_is_not_here_is_told_with_a_name_much_like_it(engine: DockerEngine, ref: str):
+    build(engine, ref, bundle())
+    assert engine.find(ref).id == build(engine, ref, bundle()).id
+    with pytest.raises(UsageError, match="there is no image") as caught:
+        engine.find(f"{ref}x")
+    assert f"did you mean {ref}" in caught.value.fix
+    with pytest.raises(UsageError) as caught:
+        engine.find("0/none")
+    assert "did you mean" not in caught.value.fix
 
 
 def test_pull_reports_and_gives_the_image(engine: DockerEngine):
@@ -499,12 +523,38 @@ def test_start_list_log_stop(engine: DockerEngine, lab: str):
     assert [one for one in engine.containers() if one.id == container.id] == [container]
     assert "starting" in engine.logs(container.name)
     assert engine.logs(container.name, tail=1) != []
-    again = engine.start(lab)
+    assert engine.start(lab) == replace(container, already=True)
+    again = engine.start(lab, mount=Path("/usr/share"))
     assert again.name != container.name
     assert again.url != container.url
     engine.stop(container.name)
     engine.stop(again.id[:12])
     assert not {container.id, again.id} & {one.id for one in engine.containers()}
+
+
+def test_what_is_open_once_is_known_by_its_image(engine: DockerEngine, lab: str):
+    first = engine.start(lab)
+    assert "starting" in engine.logs(lab)
+    second = engine.start(lab, mount=Path("/usr/share"))
+    with pytest.raises(UsageError, match=f"{lab} is open 2 times") as caught:
+        engine.stop(lab)
+    assert first.name in caught.value.why and second.name in caught.value.why
+    with pytest.raises(UsageError) as caught:
+        engine.stop(f"{first.name}x")
+    assert "did you mean" in caught.value.fix
+    engine.stop(second.name)
+    engine.stop(lab)
+    assert not {first.id, second.id} & {one.id for one in engine.containers()}
+
+
+def test_what_is_open_of_an_older_build(engine: DockerEngine, lab: str):
+    def replaced() -> bool:
+        return next(one.replaced for one in engine.containers() if one.id == opened.id)
+
+    opened = engine.start(lab)
+    assert not replaced()
+    build(engine, lab, bundle(f"LABEL newer={uuid.uuid4().hex}"))
+    assert replaced()
 
 
 def test_only_the_loopback_port_is_opened(engine: DockerEngine, lab: str):
@@ -529,7 +579,7 @@ def test_a_port_that_is_given(engine: DockerEngine, lab: str):
     container = engine.start(lab, port=port)
     assert urlsplit(container.url or "").port == port
     with pytest.raises(UsageError, match=f"port {port} is taken"):
-        engine.start(lab, port=port)
+        engine.start(lab, port=port, mount=Path("/usr/share"))
     assert len([one for one in engine.containers() if one.ref == lab]) == 1
 
 
@@ -538,8 +588,9 @@ def test_a_port_that_somebody_else_has(engine: DockerEngine, lab: str):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"port {port} is taken"):
+        with pytest.raises(UsageError, match=f"port {port} is taken") as caught:
             engine.start(lab, port=port)
+    assert len(caught.value.why) < 80
     assert [one for one in engine.containers() if one.ref == lab] == []
 
 
@@ -555,6 +606,26 @@ def test_the_project_folder_takes_the_images_place(engine: DockerEngine, lab: st
     tmp_path.chmod(0o755)
     container = engine.start(lab, mount=tmp_path)
     assert get(container.url or "")[1] == "a b.ipynb,own.csv"
+
+
+def test_a_folder_that_the_image_cannot_write_is_told_with_what_allows_it(
+    engine: DockerEngine, ref: str, tmp_path: Path
+):
+    build(engine, ref, bundle("COPY lab.py /lab.py", "WORKDIR /home/jovyan/work", "USER 1000",
+                              f'LABEL {LABEL_NOTEBOOK}="a b.ipynb"', 'CMD ["python3", "/lab.py"]',
+                              **{"lab.py": LAB}))  # fmt: skip
+    folder, notebook = tmp_path / "my data", tmp_path / "my data" / "a b.ipynb"
+    folder.mkdir()
+    notebook.write_text("{}")
+    folder.chmod(0o755)
+    told = engine.start(ref, mount=folder)
+    assert f"nothing can be saved in {folder}" in told.note
+    assert f"`chmod -R a+rwX '{folder}'`" in told.note
+    assert engine.start(ref, mount=folder).note == told.note
+    folder.chmod(0o777)
+    assert "nothing can be saved" in engine.start(ref, mount=folder).note  # the notebook is still another's
+    subprocess.run(["chmod", "-R", "a+rwX", folder], check=True)
+    assert engine.start(ref, mount=folder).note == ""
 
 
 def test_a_folder_that_does_not_exist(engine: DockerEngine, lab: str, tmp_path: Path):
@@ -587,6 +658,15 @@ def test_a_container_that_ends_at_once(engine: DockerEngine, ref: str):
         engine.start(ref)
     assert "no such kernel" in caught.value.why
     assert [one for one in engine.containers() if one.ref == ref] == []
+
+
+def test_programs_for_another_processor(engine: DockerEngine, ref: str):
+    build(engine, ref, bundle("COPY other /other", "RUN chmod +x /other", 'CMD ["/other"]',
+                              other=b"\x7fELF\x02\x01\x01" + bytes(200)))  # fmt: skip
+    with pytest.raises(EngineError, match="programs do not run") as caught:
+        engine.start(ref)
+    assert "emulator" in caught.value.why
+    assert "binfmt" in caught.value.fix
 
 
 def test_a_container_that_never_answers(engine: DockerEngine, ref: str):

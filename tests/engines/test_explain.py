@@ -27,7 +27,12 @@ SAMPLES = [
     ("unauthorized: authentication required", "refused the credentials"),
     ("http: server gave HTTP response to HTTPS client", "plain HTTP"),
     ("Temporary failure in name resolution", "names are not resolved"),
-    ("dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", "names are not resolved"),
+    ("dial tcp: lookup registry.example.org on 10.0.0.1:53: no such host",
+     "the registry: dial tcp: lookup registry.example.org on 10.0.0.1:53: no such host"),
+    ("failed to resolve source metadata for docker.io/library/python:3: failed to do request: Head \"https://r/v2/\": dial tcp 10.0.0.1:443: i/o timeout",
+     "could not fetch docker.io/library/python:3: failed to do request"),
+    ("ERROR: failed to solve: no http response from session for x", "lost its state: no http response from session"),
+    ("failed to prepare sha256:1a as 2b: rename /x /y.tmp-committed: no such file", "lost its state: failed to prepare"),
     ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the one that was locked"),
     ("E: Failed to fetch http://deb.example.org/x  Hash Sum mismatch", "Debian mirror changed"),
     ("/bin/sh: 1: apt-get: not found", "no Debian or Ubuntu"),
@@ -59,6 +64,20 @@ def test_known_causes(line: str, why: str):
 def test_every_rule_has_a_sample():
     unused = [rule.why for rule in RULES if not any(rule.pattern.search(line) for line, _ in SAMPLES)]
     assert unused == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'failed to resolve reference "docker.io/library/python:3": failed to do request: dial tcp: lookup r: no such host',
+        "initializing source docker://docker.io/library/python:3: pinging container registry: dial tcp: lookup r: no such host",
+    ],
+)
+def test_a_base_that_the_engine_cannot_fetch_is_not_a_build_without_network(line: str):
+    found = explain([f"ERROR: {line}"])
+    assert found is not None
+    assert found.why.endswith("no such host")
+    assert "`docker pull docker.io/library/python:3`" in found.fix
 
 
 def test_the_cause_wins_over_what_follows_from_it():

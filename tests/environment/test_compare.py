@@ -366,6 +366,31 @@ def test_an_image_whose_packages_lost_files_is_different() -> None:
     assert difference.found == "edited or gone: a.py and 1 more"
 
 
+def test_an_edited_package_is_compared_by_its_bytes() -> None:
+    edited = pip("six", edited=("six.py",), content="0" * 64)
+    plan = make_plan(snapshot(edited, pip("humanize", content="1" * 64)), Wishes())
+    with_the_changes = image_of(plan)
+    carried = compare(plan, with_the_changes)
+    assert carried.verdict == "identical"
+    assert ("six", "edited", "wheel") in {(d.name, d.expected, d.found) for d in carried.differences}
+    as_published = (
+        replace(p, content="2" * 64, source=Source(kind="index")) if p.name == "six" else p
+        for p in with_the_changes.packages.pip
+    )
+    old = compare(plan, with_pip(with_the_changes, *as_published))
+    [difference] = only(old, "unexpected")
+    assert (old.verdict, difference.name, difference.field) == ("different", "six", "files")
+    assert (difference.expected, difference.found) == ("edited: six.py", "without these changes")
+    assert not [d for d in only(old, "planned") if d.name == "six"]  # it is not carried
+
+
+def test_the_same_edit_in_source_and_image_is_no_difference() -> None:
+    edited = pip("six", edited=("six.py",), content="0" * 64)
+    plan = make_plan(snapshot(edited), Wishes())
+    same = (replace(p, edited=("six.py",)) if p.name == "six" else p for p in image_of(plan).packages.pip)
+    assert compare(plan, with_pip(image_of(plan), *same)).verdict == "identical"
+
+
 def test_an_image_with_two_records_of_one_package_is_different() -> None:
     plan = make_plan(snapshot(pip("six", "2.0")), Wishes())
     sound = image_of(plan)

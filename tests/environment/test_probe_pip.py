@@ -35,6 +35,7 @@ def test_a_sound_distribution_is_told_whole(tmp_path: Path) -> None:
             "requires": None,
             "edited": None,
             "missing": None,
+            "content": None,
         }
     ]
 
@@ -262,6 +263,19 @@ def test_edited_and_missing_files_are_found_by_their_hash(tmp_path: Path) -> Non
     assert fact["edited"] == ["edited.py"]
     assert set(fact["missing"]) >= {"lost.py", "fifo"}
     assert "a,b.py" not in fact["missing"]
+
+
+def test_the_digest_of_the_content_is_that_of_the_files_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    script = f"../../../bin/a,sha256={'x' * 43},1"  # names its interpreter: another one elsewhere
+    dist_info(tmp_path, "p", RECORD="\n".join((record_line(tmp_path / "a.py", "a.py"), script)))
+    before = folder_facts(tmp_path, "hashes")[0][0]["content"]
+    assert folder_facts(tmp_path, "sizes")[0][0]["content"] is None
+    (tmp_path / "a.py").write_text("x = 2\n")
+    edited = folder_facts(tmp_path, "hashes")[0][0]["content"]
+    record = tmp_path / "p-1.0.dist-info" / "RECORD"
+    record.write_text(record_line(tmp_path / "a.py", "a.py"))  # as an installer of the edited one would
+    assert folder_facts(tmp_path, "hashes")[0][0]["content"] == edited != before
 
 
 def test_sizes_alone_tell_what_was_cut_or_lost(tmp_path: Path) -> None:

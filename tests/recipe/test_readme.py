@@ -43,6 +43,20 @@ def test_no_folder_of_this_machine_is_in_it() -> None:
     assert "/srv/" not in made.files[readme.README].decode()
 
 
+def test_what_was_left_out_for_one_reason_is_one_item() -> None:
+    plan, resolution = load("minimal")
+    choices = [
+        Choice(kind="left-out", manager="apt", name=name, reason=f"--apt {name} takes it along", source="1")
+        for name in ("curl", "git")
+    ]
+    choices.append(Choice(kind="left-out", manager="pip", name="a", reason="unused a", source="2"))
+    made = render(replace(plan, choices=tuple(choices)), resolution, BUILDKIT)
+    text = made.files[readme.README].decode().partition("## Left out\n\n")[2]
+    assert text == (
+        "- 2 Debian packages, `--apt NAME takes it along`: `curl` `1`, `git` `1`\n- `a` `2`: `unused a`\n"
+    )
+
+
 @pytest.mark.parametrize(
     "hostile", ["`</code><script>", "a\n# title", "| cell |", "\x1b]8;;javascript:x\x07", "", "\u202e"]
 )

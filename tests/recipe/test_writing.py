@@ -77,9 +77,11 @@ def test_a_full_disk_and_ctrl_c_leave_nothing(
 
         monkeypatch.setattr(Path, "open", open_once)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected):
+    with pytest.raises(expected) as raised:
         write_folder(tmp_path / "deep" / "out", FILES)
     monkeypatch.undo()
+    if isinstance(raised.value, OutputError):
+        assert raised.value.fix.startswith("make room there, or name a folder in another place")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,38 @@ def test_a_token_in_a_source_file_is_an_error_by_name(tmp_path: Path) -> None:
     found = carry(package, python="3.11.7", prefix=str(tmp_path), cancel=Cancel()).findings
     assert [(f.code, f.severity) for f in found] == [("secret-in-file", "error")]
     assert "AKIAQ3" not in found[0].message
+
+
+def test_logins_of_urls_in_the_metadata_stay_out(tmp_path: Path) -> None:
+    metadata = """Metadata-Version: 2.1
+Name: pkg
+Version: 1.0
+Home-page: https://ada:CANARY-1@CANARY-4@example.org/pkg?a=b@c
+Project-URL: Source, git+ssh://git@example.org/pkg
+Requires-Dist: other @ https://CANARY-2@example.org/other.whl
+Author-email: Ada <ada@example.org>
+
+See https://u:CANARY-3@x/ or mail ada@example.org
+"""
+    package = fake_install(tmp_path, {"pkg/__init__.py": "", "pkg-1.0.dist-info/METADATA": metadata})
+    wheel = wheel_of(carry(package, python="3.11.7", prefix=str(tmp_path), cancel=Cancel()))
+    there = contents(wheel)["pkg-1.0.dist-info/METADATA"].decode()
+    assert "CANARY" not in there
+    assert "Home-page: https://example.org/pkg?a=b@c\n" in there
+    assert "Author-email: Ada <ada@example.org>\n" in there
+
+
+@pytest.mark.parametrize(("kind", "told"), [("local", True), ("archive", True), ("index", False)])
+def test_a_token_in_what_was_installed_from_a_file_is_an_error_by_name(
+    kind: str, told: bool, tmp_path: Path
+) -> None:
+    package = fake_install(tmp_path, {"pkg/__init__.py": "KEY = 'AKIAQ3EGRT5ZMW7KXV2P'\n"})
+    package = replace(package, source=Source(kind=kind))  # type: ignore[arg-type]
+    found = carry(package, python="3.11.7", prefix=str(tmp_path), cancel=Cancel()).findings
+    expected = [
+        ("secret-in-file", "error", "pkg: pkg/__init__.py holds what looks like a secret: AWS access key")
+    ]
+    assert [(f.code, f.severity, f.message) for f in found] == (expected if told else [])
 
 
 def test_a_package_over_the_limit_is_refused_with_both_sizes(environment: Environment) -> None:

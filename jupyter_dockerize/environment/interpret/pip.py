@@ -88,6 +88,7 @@ def _package(place: Place, conda: Ownership, used: bool | None, shadows: str | N
         requires=tuple(r for r in facts["requires"] or () if _requirement(r)),
         edited=_listed(facts["edited"]),
         lost=_listed(facts["missing"]),
+        content=clean(facts.get("content"), 64),
         dist_info=printable(f"{place.folder.rstrip(slash)}{slash}{entry}"),
         location=_location(place) if origin.kind == "editable" else None,
         used=used,

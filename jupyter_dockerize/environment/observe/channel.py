@@ -19,6 +19,8 @@ from . import probing
 
 SUBSHELLS = "kernel subshells"  # JEP 91's name among kernel_info's supported_features
 _ANSWER = "answer"
+_HISTORY = 2.0  # seconds that an idle kernel has to tell what it ran
+_MOST_CELLS = 100_000
 _GRACE = 2.5  # seconds that a cancelled probe has to end in, so that its subshell can go
 
 
@@ -111,6 +113,22 @@ class Channel:
             return probing.from_repr(str(_mapping(answer.get("data")).get("text/plain", "")))
         except ValueError as error:
             raise KernelError("the kernel's answer is not what the probe gives", why=str(error)) from error
+
+    def executed(self) -> tuple[str, ...]:
+        """What its session has typed, as `session.executed` has it; () where it does not tell.
+
+        Only of an idle kernel: a busy one answers when its cell ends.
+        """
+        # Session 0 is the one that runs; a range without "stop" goes to its end.
+        asked = {"output": False, "raw": True, "hist_access_type": "range", "session": 0, "start": 1}
+        reply = self._reply(self._send("shell", "history_request", asked), _HISTORY) or {}
+        history = reply.get("history")
+        found: dict[int, str] = {}
+        for entry in history if isinstance(history, list) else []:
+            match entry:
+                case [_, int(count), str(source)] if 0 < count <= _MOST_CELLS:
+                    found[count] = source
+        return tuple(found.get(count, "") for count in range(max(found, default=-1) + 1))
 
     def _open_subshell(self) -> str:
         reply = self._reply(self._send("control", "create_subshell_request", {}), 10) or {}

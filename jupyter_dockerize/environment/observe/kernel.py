@@ -59,7 +59,10 @@ def live(
                 fix="wait until its cell ends, or interrupt it, and try again",
             )
         facts = channel.ask(options, subshell=hello.subshells, timeout=timeout)
-        return Observed(facts, _kernel(info, hello.language))
+        executed = channel.executed() if hello.idle else ()
+        session = info.get("jupyter_session")
+        notebook = session if isinstance(session, str) else ""
+        return Observed(facts, _kernel(info, hello.language), executed, notebook)
 
 
 def fresh(

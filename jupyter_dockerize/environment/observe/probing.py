@@ -44,10 +44,16 @@ _EXPRESSION = (
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Raw facts, and the kernel that they were reached by (None for interpreters and this process)."""
+    """Raw facts, and the kernel that they were reached by (None for interpreters and this process).
+
+    Of a running kernel also the code that it ``executed``, as `session.executed` has it, and the
+    ``notebook`` that it was started for, "" where unknown.
+    """
 
     facts: AnyFacts
     kernel: Kernel | None = None
+    executed: tuple[str, ...] = ()
+    notebook: str = ""
 
 
 def source() -> bytes:

@@ -1,9 +1,27 @@
-"""What was typed in this process, where it is an IPython."""
+"""What was typed in this process, and when it had run, where it is an IPython."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
+
+_REMEMBERED = 10_000  # cells of which it is known when they ended
+_ended: dict[int, float] = {}
+
+
+def note(result: Any) -> None:
+    """IPython's hook ``post_run_cell``: remembers when the cell ended, and nothing else of it."""
+    count = getattr(result, "execution_count", None)
+    if isinstance(count, int):
+        _ended[count] = time.time()
+        if len(_ended) > _REMEMBERED:
+            del _ended[next(iter(_ended))]
+
+
+def ended() -> dict[int, float]:
+    """When this session's cells ended, by execution count, in seconds since the epoch; those since `note`."""
+    return dict(_ended)
 
 
 def executed() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from ..model import CondaPackage, PipPackage, Source, ordered
 from .requires import only_for
 
 OWN = "jupyter-dockerize"
+ONLY_OURS = f"only {OWN} needs it"
 SERVER = frozenset({"jupyterlab", "jupyter-server"})  # who has both opens by itself
 STAND_IN = Choice(
     kind="added",
@@ -111,7 +112,7 @@ def without_own(
     wanted = distributions(imports)
     kept = [p.name for p in packages if p.name in wanted or p.requested or p.source.kind in ("conda", "apt")]
     only = only_for(OWN, packages, kept, environment)
-    rest, choices = without(packages, only, f"only {OWN} needs it")
+    rest, choices = without(packages, only, ONLY_OURS)
     rest, itself = without(rest, {OWN}, "the image does not need what made it")
     return rest, [*choices, *itself]
 

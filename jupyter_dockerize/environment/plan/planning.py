@@ -6,6 +6,7 @@ tell what was meant from what went wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -168,7 +169,7 @@ def redacted(plan: Plan) -> Plan:
         files=tuple(replace(f, source=None) for f in plan.files),
         indexes=tuple(redact.index(i) for i in plan.indexes),
         wishes=redact.wishes(plan.wishes),
-        choices=tuple(redact.choice(c) for c in plan.choices),
+        choices=_apart(redact.choice(c) for c in plan.choices),
         findings=redact.findings(plan.findings),
     )
 
@@ -186,6 +187,17 @@ def sorted_choices(choices: Iterable[Choice]) -> tuple[Choice, ...]:
     return tuple(
         sorted(set(choices), key=lambda c: (c.manager, c.name, c.kind, c.source, c.planned, c.reason))
     )
+
+
+def _apart(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    """Those that became the same text stay several: two folders of one name are two that were left out."""
+    seen: Counter[Choice] = Counter()
+    found = []
+    for choice in choices:
+        seen[choice] += 1
+        number = seen[choice]
+        found.append(replace(choice, name=f"{choice.name} ({number})") if number > 1 else choice)
+    return tuple(found)
 
 
 def _indexes(indexes: Iterable[Index]) -> tuple[tuple[Index, ...], list[Choice], list[Finding]]:

@@ -139,6 +139,7 @@ def _pip(package: PipPackage) -> PipPackage:
         requires=(),
         edited=(),
         lost=(),
+        content=None,
         others=(),
         used=None,
     )

@@ -9,8 +9,9 @@ from ...events import Finding
 from ..choices import Choice
 from ..model import PipPackage, Snapshot
 from . import packages
-from .requires import closure
+from .requires import closure, only_for
 
+_SHOWN = 8  # names of packages that are left out
 _ALWAYS = ("ipykernel", "pip")
 """A kernel to run the notebook in, and ``%pip install`` in the image."""
 
@@ -31,7 +32,7 @@ def minimal(
             why="only what it has imported tells what it uses, and this one has run no cell"
             if not snapshot.executed
             else "nobody looked at what is imported",
-            fix="run all cells and try again with --live, or leave --minimal out",
+            fix="run all cells and try again, or leave --minimal out",
         )
     conda = snapshot.packages.conda
     others = [p for p in pip if p.name != packages.OWN]  # `packages.without_own` takes its part out
@@ -40,11 +41,18 @@ def minimal(
     lab = closure(others, opens, environment).keys() - used
     rest = {p.name for p in others if p.name not in used | lab and p.source.kind != "conda"}
     lab -= {p.name for p in others if p.source.kind == "conda"}
-    kept, choices = packages.without(pip, rest, "the notebook does not use it (--minimal)")
+    ours = rest & only_for(packages.OWN, pip, used | lab, environment)
+    kept, choices = packages.without(pip, ours, packages.ONLY_OURS)
+    kept, more = packages.without(kept, rest - ours, "the notebook does not use it (--minimal)")
+    choices += more
     reasons = ["what the notebook uses"]
     if conda:
         reasons.append(f"all {len(conda)} conda packages, which need each other")
     if lab:
         reasons.append(f"the environment's JupyterLab ({len(lab)} packages), so that the image opens")
     message = f"--minimal keeps {', '.join(reasons[:-1])}{' and ' if reasons[1:] else ''}{reasons[-1]}"
+    if more:
+        names = sorted(choice.name for choice in more)
+        unsaid = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        message += f"; of your environment it leaves out {', '.join(names[:_SHOWN])}{unsaid}"
     return kept, choices, [Finding("minimal-kept", "info", message)]

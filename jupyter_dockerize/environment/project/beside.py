@@ -1,10 +1,12 @@
 """What a notebook uses of the folder that it lies in: modules that it imports, files that it names.
 
-Nothing is executed; nothing outside the folder is looked at, also not through a symbolic link.
+Nothing is executed; of what lies outside the folder, also through a symbolic link, no more is looked at
+than whether it is there.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from itertools import product
@@ -15,6 +17,10 @@ from .notebook import Notebook
 
 _MODULES = 2000  # files of one notebook
 _FOLDERS = 50  # folders that are tried before each name
+_LONGEST = 255  # characters of a text that may be a path
+# What every system has itself: devices, programs, their libraries and settings.
+_MACHINE = frozenset({"dev", "proc", "sys", "run", "etc", "bin", "sbin", "lib", "lib64"})
+_MACHINES = frozenset({("usr", "bin"), ("usr", "sbin"), ("usr", "lib"), ("usr", "lib64")})
 _RUN = re.compile(r"^[ \t]*%run[ \t]+(?:-\w+[ \t]+)*['\"]?([\w./-]+\.py)['\"]?(?:\s|$)", re.M)
 
 
@@ -57,6 +63,45 @@ def data_files(notebook: Notebook) -> list[str]:
     return sorted(f.relative_to(folder).as_posix() for f in found if f != notebook.path and _inside(f, root))
 
 
+def data_outside(notebook: Notebook) -> list[str]:
+    """The files outside the notebook's folder that its code names and does not write, as it names them.
+
+    Only those that exist now: ``"../x.csv"``, ``"/data/x.csv"``, ``"~/x.csv"``, a link beside the notebook
+    that leads out, and ``"x.csv"`` in a folder outside that the code also names (``Path("..") / "x.csv"``).
+    """
+    folder = notebook.path.parent
+    code = imports.read(cell.source for cell in notebook.cells)
+    texts = [t for t in code.texts if t not in code.written and 0 < len(t) <= _LONGEST and t.isprintable()]
+    folders = [t for t in texts if t.startswith(("..", "/", "~")) and _is_folder(_meant(folder, t))]
+    single = [t for t in texts if _is_path(t) and not os.path.lexists(folder / t)]
+    named = [*texts, *(f"{start.rstrip('/')}/{t}" for start, t in product(folders[:_FOLDERS], single))]
+    return sorted({text for text in named if _is_outside(_meant(folder, text), folder)})
+
+
+def _meant(folder: Path, text: str) -> Path:
+    return folder / (os.path.expanduser(text) if text.startswith("~") else text)  # noqa: PTH111 - never raises
+
+
+def _is_outside(file: Path, folder: Path) -> bool:
+    try:
+        real = file.resolve()
+        return (
+            _is_data(file)
+            and not real.is_relative_to(folder.resolve())
+            and real.parts[1] not in _MACHINE
+            and real.parts[1:3] not in _MACHINES
+        )
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _files(name: str, folder: Path, package: Path) -> list[Path]:
     """The files that the dotted ``name`` means below ``folder`` (the kernel's sys.path[0]).
 
@@ -89,7 +134,7 @@ def _module(start: Path, parts: list[str]) -> list[Path]:
 
 
 def _is_path(text: str) -> bool:
-    if not text or len(text) > 255 or not text.isprintable():
+    if not text or len(text) > _LONGEST or not text.isprintable():
         return False
     path = PurePosixPath(text)
     return not path.is_absolute() and not any(part.startswith(".") for part in path.parts)

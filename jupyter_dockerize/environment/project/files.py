@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,7 @@ def project_of(
         findings += _scan(data, relative) if relative.endswith(".ipynb") else scan_file(data, relative)
         if relative.endswith(".py"):
             texts.append(data.decode("utf-8", "replace"))
+    outside = [path for path in beside.data_outside(notebook) if not stays_out(path)]
     offered = tuple(path for path in beside.data_files(notebook) if path not in paths and not stays_out(path))
     choices += [_offered(path) for path in offered]
     code = imports.read(texts)
@@ -106,7 +107,7 @@ def project_of(
         variables=code.variables,
         magics=any(types_magics(cell.source) for cell in notebook.cells),
         choices=tuple(sorted(set(choices), key=lambda c: (c.name, c.reason))),
-        findings=tuple(dict.fromkeys([*findings, *_not_included(offered)])),
+        findings=tuple(dict.fromkeys([*findings, *_not_included(offered), *_outside(outside)])),
     )
 
 
@@ -163,7 +164,19 @@ def _scan(data: bytearray, relative: str) -> tuple[Finding, ...]:
 
 def _offered(path: str) -> Choice:
     reason = f"the notebook names it; data is taken on request: --include {path}"
-    return Choice(kind="left-out", manager="file", name=path, reason=reason, source=path)
+    return Choice(kind="offered", manager="file", name=path, reason=reason, source=path)
+
+
+def _outside(named: Sequence[str]) -> Iterator[Finding]:
+    if named:
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        yield Finding(
+            "data-outside",
+            "warning",
+            f"the notebook names {shown(named[0])}{more} outside its folder, and nothing from there goes in",
+            "move it beside the notebook and --include it, or hand its folder over when the image is opened: "
+            "`jupyter dockerize run REF --mount DIR`",
+        )
 
 
 def _not_included(offered: tuple[str, ...]) -> Iterator[Finding]:
@@ -173,5 +186,5 @@ def _not_included(offered: tuple[str, ...]) -> Iterator[Finding]:
             "data-not-included",
             "warning",
             f"the notebook names {shown(offered[0])}{more}, which will not be in the image",
-            " ".join(f"--include {shown(path)}" for path in offered[:10]),
+            f"`{' '.join(f'--include {shown(path)}' for path in offered[:10])}`",
         )

@@ -15,6 +15,8 @@ _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|timeit|capture|prun|python3?\b|memit
 _NOT_PYTHON = re.compile(r"^([ \t]*)(?:[%!?]|[\w., ]+=[ \t]*[%!]).*$|^([ \t]*)[\w.]+\?{1,2}[ \t]*$", re.M)
 _IMPORT = re.compile(r"^[ \t]*((?:import|from)[ \t]+[\w.].*)$", re.M)
 _ENV = re.compile(r"^[ \t]*%(?:set_)?env[ \t]+(\w+)([ \t]*=|[ \t]+\S)?", re.M)
+_MODE = re.compile(r"[rbt+]*[wax][wbt+]*")  # of `open`, where it writes
+_WRITES = re.compile(r"to_(?!datetime|numeric|numpy|list|dict|frame)\w+|save\w*|write\w*|dump|imsave|imwrite")
 LONGEST = 4 << 20  # characters of one cell or module that are parsed
 
 
@@ -23,18 +25,20 @@ class Code:
     """``imports``: dotted names, ".b" for relative ones; ``texts``: string literals. Sorted, each once.
 
     ``variables``: names of environment variables that it reads (``os.environ["A"]``, ``os.getenv("A")``,
-    ``%env A``), without those that it sets itself.
+    ``%env A``), without those that it sets itself. ``written``: texts that name what it writes.
     """
 
     imports: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
 
 def read(sources: Iterable[str]) -> Code:
     """What the code in ``sources`` (cells, modules) imports and mentions; never raises."""
     imports: set[str] = set()
     texts: set[str] = set()
+    written: set[str] = set()
     given: dict[bool, set[str]] = {False: set(), True: set()}  # variables that are read, and that are set
     for source in sources:
         if len(source) > LONGEST or _OTHER_LANGUAGE.match(source):
@@ -46,13 +50,18 @@ def read(sources: Iterable[str]) -> Code:
                 imports.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 imports.update(_from(node))
+            elif name := _by_name(node):
+                imports.add(name)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
             elif variable := _variable(node):
                 given[variable[1]].add(variable[0])
+            elif isinstance(node, ast.Call):
+                written.update(_written(node))
         for name, value in _ENV.findall(source):
             given[bool(value)].add(name)
-    return Code(tuple(sorted(imports)), tuple(sorted(texts)), tuple(sorted(given[False] - given[True])))
+    variables = given[False] - given[True]
+    return Code(*(tuple(sorted(found)) for found in (imports, texts, variables, written)))
 
 
 def _tree(source: str) -> ast.Module | None:
@@ -76,6 +85,33 @@ def _variable(node: ast.AST) -> tuple[str, bool] | None:
         case ast.Compare(left=ast.Constant(value=str(name)), comparators=[of]) if _is_environ(of):
             return name, False
     return None
+
+
+def _written(call: ast.Call) -> list[str]:
+    """The texts of a call that name a file to be written: ``open(…, "w")``, ``to_csv(…)``, ``savefig(…)``."""
+    how = getattr(call.func, "attr", "") or getattr(call.func, "id", "")
+    named: list[ast.expr] = [*call.args, *(keyword.value for keyword in call.keywords)]
+    if how == "open":
+        modes = [v.value for v in named if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+        if not any(_MODE.fullmatch(mode) for mode in modes):
+            return []
+    elif not _WRITES.fullmatch(how):
+        return []
+    of = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if isinstance(of, ast.Call):  # Path("x").write_text(…)
+        named += of.args
+    return [v.value for v in named if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+
+
+def _by_name(node: ast.AST) -> str:
+    """What ``import_module("a.b")`` or ``__import__("a")`` imports; "" for all else."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+            args=[ast.Constant(value=str(name)), *_],
+        ) if all(part.isidentifier() for part in name.lstrip(".").split(".")):
+            return name
+    return ""
 
 
 def _is_environ(node: ast.AST) -> bool:

@@ -96,8 +96,13 @@ def _inside(file: Path, root: Path, relative: str) -> Path:
     try:
         real = file.resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
+        dangling = isinstance(error, FileNotFoundError) and file.is_symlink()
         why = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{shown(relative)} cannot be included", why=why, fix="check the path") from error
+        raise UsageError(
+            f"{shown(relative)} cannot be included",
+            why="it is a symbolic link that leads nowhere" if dangling else why,
+            fix="leave it out, or mend the link" if dangling else "check the path",
+        ) from error
     if not real.is_relative_to(root):
         raise UsageError(
             f"{shown(relative)} cannot be included",
@@ -108,7 +113,7 @@ def _inside(file: Path, root: Path, relative: str) -> Path:
 
 
 def _below(start: Path, top: str, root: Path, named: bool) -> Iterator[tuple[str, Path, Choice | None]]:
-    """Every file of a folder. Links to folders, devices, caches, secrets are left out, each by name."""
+    """Every file of a folder; links to folders or out of it, devices, caches, secrets left out, by name."""
 
     def unreadable(error: OSError) -> None:
         raise UsageError(f"{shown(error.filename)} cannot be included", why=error.strerror or "") from error
@@ -129,10 +134,20 @@ def _below(start: Path, top: str, root: Path, named: bool) -> Iterator[tuple[str
             file = Path(at) / name
             reason = _reason(relative, named)
             if not reason:
-                real = _inside(file, root, relative)
-                reason = _reason(real.relative_to(root).as_posix(), named) if file.is_symlink() else ""
-                reason = reason or ("" if stat.S_ISREG(real.stat().st_mode) else "no regular file")
+                reason = _of_link(file, root, named) if file.is_symlink() else ""
+                reason = reason or ("" if stat.S_ISREG(file.stat().st_mode) else "no regular file")
             yield relative, file, _left(relative, reason) if reason else None
+
+
+def _of_link(link: Path, root: Path, named: bool) -> str:
+    """Why a symbolic link below an included folder stays out, "" where it does not."""
+    try:
+        real = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a symbolic link that leads nowhere"
+    if not real.is_relative_to(root):
+        return "a symbolic link that leads out of the notebook's folder: copy what it points to there"
+    return _reason(real.relative_to(root).as_posix(), named)
 
 
 def _reason(relative: str, named: bool) -> str:

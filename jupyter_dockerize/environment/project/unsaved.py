@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ...events import Finding
 from .notebook import Notebook
 from .own import types_magics
 
+_GRAIN = 0.05  # seconds: a file's time may lag behind the clock
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))  # seconds
 
 
-def unsaved(notebook: Notebook, executed: Sequence[str], *, own: bool, age: float) -> Finding | None:
+def unsaved(
+    notebook: Notebook,
+    executed: Sequence[str],
+    *,
+    own: bool,
+    age: float,
+    ended: Mapping[int, float] = MappingProxyType({}),
+) -> Finding | None:
     """A `notebook-not-saved` finding where cells that ran since the file was saved are not in it.
 
     ``executed`` is the session's history: its index is the execution count. ``own``: the kernel was started
     for this notebook; else one of the cells has to be known from it. ``age`` of the file in seconds.
+    ``ended``: how many seconds ago cells ended, by count; where that is not known, a cell may be missing.
 
     Code that ran before the save and is gone was edited or deleted, and is not missed; neither are our own
     magics, cells of nothing but magics and comments, and parts of a cell that ran alone.
@@ -30,15 +40,22 @@ def unsaved(notebook: Notebook, executed: Sequence[str], *, own: bool, age: floa
     if not own and not known:
         return None
     saved = _saved(notebook, executed, known)
-    number = sum(count > saved for count in missing)
+    since = sum(ended[count] < age - _GRAIN for count in missing if count in ended)
+    perhaps = sum(count > saved for count in missing if count not in ended)
+    number = since or perhaps
     if not number:
         return None
-    which = "1 cell that you ran since is" if number == 1 else f"{number} cells that you ran since are"
+    cells_of = "1 cell that you ran" if number == 1 else f"{number} cells that you ran"
+    told = (
+        f"{cells_of} since {'is' if number == 1 else 'are'} not in it"
+        if since
+        else f"{cells_of} may not be in it"
+    )
     return Finding(
         "notebook-not-saved",
-        "warning",
-        f"{notebook.path.name} was saved {_ago(age)}; {which} not in it",
-        "save the notebook and build again: the image has the file",
+        "warning" if since else "info",
+        f"{notebook.path.name} was saved {_ago(age)}; {told}",
+        "save the notebook first: the image gets the file",
     )
 
 

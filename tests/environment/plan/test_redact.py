@@ -153,3 +153,12 @@ def test_environments_from_different_folders_have_one_fingerprint() -> None:
         return make_plan(snapshot(pip("mine", source=source)), Wishes()).fingerprint
 
     assert at("/home/ada") == at("/home/bob/deep")
+
+
+def test_two_folders_of_one_name_stay_two() -> None:
+    """The build counts the plan, `verify` its stored form: both left out two."""
+    folders = tuple(Index(url=f"/home/ada/{n}/wheels", kind="find-links", local=True) for n in "ab")
+    plan = make_plan(replace(snapshot(), indexes=folders), Wishes())
+    names = [c.name for c in redacted(plan).choices if c.manager == "index"]
+    assert names == ["find-links …/wheels", "find-links …/wheels (2)"]
+    assert redacted(redacted(plan)).choices == redacted(plan).choices

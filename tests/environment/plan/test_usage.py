@@ -71,7 +71,9 @@ def test_what_the_notebook_does_not_use_is_left_out_by_name() -> None:
     plan = minimal(source)
     assert names(plan) == ["comm", "ipykernel", "numpy", "pandas"]
     assert {c.reason for c in plan.choices} == {"the notebook does not use it (--minimal)"}
-    assert line(plan) == "--minimal keeps what the notebook uses"
+    assert line(plan) == (
+        "--minimal keeps what the notebook uses; of your environment it leaves out torch, tzdata"
+    )
 
 
 def test_pip_stays_so_that_the_notebook_can_install() -> None:
@@ -86,7 +88,7 @@ def test_the_environments_jupyterlab_stays_so_that_the_image_opens() -> None:
     assert plan.server == "environment"
     assert line(plan) == (
         "--minimal keeps what the notebook uses and the environment's JupyterLab (3 packages), "
-        "so that the image opens"
+        "so that the image opens; of your environment it leaves out torch"
     )
 
 
@@ -105,13 +107,20 @@ def test_what_only_jupyter_dockerize_needs_goes_though_its_magic_has_imported_it
     assert names(minimal(replace(source, packages=replace(source.packages, pip=(own, *LAB[1:]))))) == []
 
 
+def test_what_only_jupyter_dockerize_needs_is_not_told_as_of_the_notebooks_environment() -> None:
+    own = pip("jupyter-dockerize", requires=("rich",))
+    plan = minimal(snapshot(own, pip("rich"), pip("torch"), pip("pandas"), imported=("pandas",), executed=1))
+    assert line(plan).endswith("of your environment it leaves out torch")
+    assert {c.name: c.reason for c in plan.choices}["rich"] == "only jupyter-dockerize needs it"
+
+
 def test_conda_is_kept_whole() -> None:
     source = snapshot(
         pip("numpy", kind="conda"), pip("torch"), conda=(conda("numpy"),), imported=("ipykernel",), executed=1
     )
     plan = minimal(source)
     assert names(plan) == ["ipykernel", "numpy"]
-    assert line(plan).endswith("the notebook uses and all 1 conda packages, which need each other")
+    assert "the notebook uses and all 1 conda packages, which need each other;" in line(plan)
 
 
 @pytest.mark.parametrize(("imported", "executed"), [(None, 0), ((), 3), (("numpy",), 0)])

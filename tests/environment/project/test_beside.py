@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_dockerize.environment.project.beside import data_files, modules
+from jupyter_dockerize.environment.project.beside import data_files, data_outside, modules
 from jupyter_dockerize.environment.project.notebook import CodeCell, Notebook
 
 HELPERS = ["deep/beside_inner.py", "deep/inner.py", "helpers.py"]
@@ -90,3 +90,29 @@ def test_links_that_lead_outside_are_not_followed(folder: Path) -> None:
 )
 def test_files_that_it_names(folder: Path, cell: str, found: list[str]) -> None:
     assert data_files(of(folder, cell)) == found
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("pd.read_csv('../secret.csv')", ["../secret.csv"]),
+        ("pd.read_csv(Path('..') / 'secret.csv')", ["../secret.csv"]),
+        ("pd.read_csv('{outside}/secret.csv')", ["{outside}/secret.csv"]),
+        ("open('linked.csv')", ["linked.csv"]),
+        ("open('../missing.csv'); open('data/penguins.csv'); open('{outside}/project/plot.png')", []),
+        ("sys.path.append('..'); open('plot.png'); open('../secret.py')", []),
+        ("open('/dev/null'); open('/etc/hostname'); open('/proc/self/maps'); run('/usr/bin/env')", []),
+        ("df.to_csv('../secret.csv'); open('../secret.csv')", []),
+        ("open('../secret.csv', 'w'); plt.savefig(fname='../secret.csv')", []),
+        ("Path('../secret.csv').write_text('')", []),
+        ("open('../secret.csv', 'r')", ["../secret.csv"]),
+        ("'~nobody/x' + '~' + '/' + 'a\\0b' + '" + "x" * 300 + "'", []),
+    ],
+)
+def test_files_outside_that_it_reads(folder: Path, cell: str, found: list[str]) -> None:
+    (folder / "linked.csv").symlink_to("../secret.csv")
+    (folder.parent / "plot.png").write_text("")
+    outside = str(folder.parent)
+    assert data_outside(of(folder, cell.replace("{outside}", outside))) == [
+        name.replace("{outside}", outside) for name in found
+    ]

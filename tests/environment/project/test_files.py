@@ -170,10 +170,24 @@ def test_links_are_followed_inside_the_folder_only(folder: Path) -> None:
     (folder / "leak.csv").symlink_to(folder.parent / "outside.csv")
     with pytest.raises(UsageError, match=r"leads out of the notebook"):
         project(folder, "leak.csv")
+
+
+def test_links_of_a_folder_that_lead_out_or_nowhere_are_left_out_by_name(folder: Path) -> None:
+    (folder.parent / "outside.csv").write_text("1")
     (folder / "data").mkdir()
+    (folder / "data" / "x.csv").write_text("1")
     (folder / "data" / "leak.csv").symlink_to(folder.parent / "outside.csv")
-    with pytest.raises(UsageError, match=r"leads out of the notebook"):
-        project(folder, "data")
+    (folder / "data" / "gone.csv").symlink_to("renamed.csv")
+    found = project(folder, "data")
+    assert paths(found) == ["a.ipynb", "data/x.csv"]
+    assert {(c.name, c.reason.partition(":")[0]) for c in found.choices} == {
+        ("data/gone.csv", "a symbolic link that leads nowhere"),
+        ("data/leak.csv", "a symbolic link that leads out of the notebook's folder"),
+    }
+    (folder / "gone.csv").symlink_to("renamed.csv")
+    with pytest.raises(UsageError, match="cannot be included") as error:
+        project(folder, "gone.csv")
+    assert "leads nowhere" in error.value.why
 
 
 def test_a_link_to_a_folder_is_left_out_by_name_and_circles_end(folder: Path) -> None:
@@ -345,3 +359,14 @@ def test_the_same_folder_gives_the_same_project(folder: Path) -> None:
 def test_a_notebook_that_types_our_magics_is_known(cell: str, theirs: bool, tmp_path: Path) -> None:
     project = project_of(notebooks.read_notebook(write(tmp_path, "x = 1", cell)))
     assert (project.magics, project.findings) == (theirs, ())
+
+
+def test_data_outside_the_folder_is_told_and_does_not_go_in(folder: Path) -> None:
+    (folder.parent / "other.csv").write_text("1")
+    write(folder, "open('../other.csv'); open('../gone.csv')")
+    found = project(folder)
+    assert paths(found) == ["a.ipynb"]
+    [finding] = found.findings
+    assert (finding.code, finding.severity) == ("data-outside", "warning")
+    assert finding.message.startswith("the notebook names '../other.csv' outside its folder")
+    assert "--mount" in finding.fix

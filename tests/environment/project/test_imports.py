@@ -27,6 +27,12 @@ from jupyter_dockerize.environment.project.imports import read
         ("%%time\nimport a", ("a",)),
         ("x % y\nimport a", ("a",)),
         ("'import nothing'", ()),
+        ("import importlib\nimportlib.import_module('a.b')", ("a.b", "importlib")),
+        (
+            "from importlib import import_module\nimport_module('a', x)",
+            ("a", "importlib", "importlib.import_module"),
+        ),
+        ("m = __import__('a')\n__import__(name), __import__('no name')", ("a",)),
     ],
 )
 def test_imports_are_found(source: str, imports: tuple[str, ...]) -> None:

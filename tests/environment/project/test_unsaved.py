@@ -59,9 +59,30 @@ def test_what_ran_since_is_counted(
         assert finding is None
         return
     assert finding is not None
-    which = "1 cell that you ran since is" if told == 1 else f"{told} cells that you ran since are"
-    assert finding.message == f"a.ipynb was saved 12 minutes ago; {which} not in it"
-    assert (finding.code, finding.severity) == ("notebook-not-saved", "warning")
+    which = "1 cell" if told == 1 else f"{told} cells"
+    assert finding.message == f"a.ipynb was saved 12 minutes ago; {which} that you ran may not be in it"
+    assert (finding.code, finding.severity) == ("notebook-not-saved", "info")
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ({1: 900, 2: 800, 3: 600}, "1 cell that you ran since is not in it"),
+        ({1: 900, 2: 600, 3: 500}, "2 cells that you ran since are not in it"),
+        # a scratch cell that was deleted before the save, a console of the same kernel
+        ({1: 900, 2: 800, 3: 730}, None),
+        ({1: 900, 2: 600}, "1 cell that you ran since is not in it"),
+        ({3: 600}, "1 cell that you ran since is not in it"),
+    ],
+)
+def test_where_the_times_are_known_they_decide(
+    ended: dict[int, float], told: str | None, tmp_path: Path
+) -> None:
+    notebook = saved(tmp_path, ("a = 1", 1))
+    found = unsaved(notebook, ["", "a = 1", "scratch = 1", NEW], own=True, age=720, ended=ended)
+    assert (found and (found.severity, found.message)) == (
+        told and ("warning", f"a.ipynb was saved 12 minutes ago; {told}")
+    )
 
 
 def test_a_kernel_that_ran_nothing_of_it_says_nothing_about_it(tmp_path: Path) -> None:

@@ -1,0 +1,18 @@
+"""The codes that findings can have; docs/findings.md explains each. A test holds all three together."""
+
+from __future__ import annotations
+
+CODES = frozenset(
+    """
+apt-half-installed apt-invalid base-not-pinned ca-unreadable compiled-from-source conda-duplicate
+conda-invalid-record conda-record-missing conda-removed conda-unfinished contradicting-pins
+cuda-differs data-not-included data-outside edits-not-carried environ-invalid environ-withheld
+files-outside image-replaced index-credentials index-invalid index-refused index-unreachable
+libraries-unknown library-driver library-missing library-not-in-base library-unowned machine-unknown
+minimal-kept no-notebook no-wheel-for-target not-carried not-locked not-solved not-verifiable
+notebook-not-saved pip-duplicate pip-edited pip-egg-info pip-half-removed pip-invalid
+pip-invalid-name pip-invalid-requirement pip-invalid-version pip-leftover pip-missing-files
+pip-no-metadata pip-no-record pip-over-conda pip-shadowed secret-file secret-in-file
+secret-in-notebook secret-left-out unreadable untracked-files
+""".split()  # noqa: SIM905 - a page of quotes and commas says less
+)

@@ -21,6 +21,7 @@ from .errors import UsageError
 from .events import Finding, Report, Step, ignore
 
 if TYPE_CHECKING:
+    from .contents.identity import Method
     from .engines import Survey
     from .engines.base import Container, Engine, Image
     from .environment.comparison import Comparison
@@ -104,12 +105,17 @@ def build(
     ref: str | None = None,
     *,
     engine: str = "auto",
+    method: Method = "rebuild",
+    output: Path | None = None,
     verify: bool = True,
     hashes: bool = False,
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Built:
     """The environment that ``where`` names becomes the image ``ref``, verified.
+
+    ``method`` "copy" takes its own files instead of installing the packages anew; with ``output``, a folder
+    or a file that ends in .tar, they go there, and no engine is needed.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -122,18 +128,45 @@ def build(
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
-    chosen = _engine(engine)
-    prepared = prepare(where, wishes, hashes=hashes, report=report, cancel=cancel)
-    built = build_image(
-        prepared,
-        chosen,
-        target,
-        overwrite=ref is not None,
-        check=verify,
-        started=started,
-        report=report,
-        cancel=cancel,
-    )
+    if output is not None:
+        if method != "copy":
+            raise UsageError(
+                "only a copied image is written to a file",
+                fix="type --method copy, too",
+                instead=("", "--method", "copy"),
+            )
+        from .export.copy import copy_into_files
+
+        built = copy_into_files(
+            where, wishes, target, output, hashes=hashes, started=started, report=report, cancel=cancel
+        )
+    elif method == "copy":
+        from .export.copy import copy_into_engine
+
+        built = copy_into_engine(
+            where,
+            wishes,
+            _engine(engine),
+            target,
+            overwrite=ref is not None,
+            check=verify,
+            hashes=hashes,
+            started=started,
+            report=report,
+            cancel=cancel,
+        )
+    else:
+        chosen = _engine(engine)
+        built = build_image(
+            prepare(where, wishes, hashes=hashes, report=report, cancel=cancel),
+            chosen,
+            target,
+            overwrite=ref is not None,
+            check=verify,
+            started=started,
+            report=report,
+            cancel=cancel,
+        )
     if where.here and where.notebook is None:
         return replace(built, findings=(*built.findings, NO_NOTEBOOK))
     return built

@@ -178,6 +178,19 @@ def _build(verbs: Verbs) -> None:
     )
     verb.add_argument("-t", "--tag", metavar="REF", help="the image's name; replaces an image of that name")
     verb.add_argument(
+        "--method",
+        choices=("rebuild", "copy"),
+        default="rebuild",
+        help="rebuild: install the packages anew; copy: take the environment's own files (default: rebuild)",
+    )
+    verb.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="with --method copy: an archive (image.tar) or an OCI layout (a folder); needs no engine",
+    )
+    verb.add_argument(
         "--no-verify", action="store_true", help="do not compare the image with the environment"
     )
     if verbs.magic:

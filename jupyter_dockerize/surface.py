@@ -41,6 +41,7 @@ def build(value: Built) -> Json:
         "findings": findings(value.findings),
         "size": value.size,
         "seconds": value.seconds,
+        **({"output": str(value.output)} if value.output else {}),
     }
 
 

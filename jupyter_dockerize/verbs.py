@@ -69,6 +69,8 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         wishes_of(args),
         args.tag,
         engine=args.engine,
+        method=args.method,
+        output=args.output,
         verify=not args.no_verify,
         hashes=args.hashes,
         report=report,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from ..contents.identity import run_line
 from ..events import Finding
 from . import text
 from .differences import PLAN, Group, Line, Sides, legend, lines, meant, of_choices, of_planned, sides_of
@@ -107,7 +106,7 @@ def built(value: Built) -> str:
     take = "".join(
         _rows([replace(one, fix="")]) + _ways(("take it along", one.fix.strip("`"))) for one in asked
     )
-    open_it = take + _ways(("open it", f"%dockerize run {value.ref}"), ("anywhere", run_line(value.ref)))
+    open_it = take + _ways(*text.ways(value, "%dockerize"))
     parts = [
         _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",

@@ -165,9 +165,23 @@ def build(value: Built, program: str = COMMAND) -> str:
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
     parts += [
         planned(value.differences),
-        f"open it:   {program} run {plain(value.ref)}\nanywhere:  {run_line(plain(value.ref))}",
+        "\n".join(f"{label + ':':<10} {plain(line)}" for label, line in ways(value, program)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
+    """What opens the image: what it is for, and the line to type."""
+    if value.output is None:
+        return ("open it", f"{program} run {value.ref}"), ("anywhere", run_line(value.ref))
+    place = shlex.quote(str(value.output))
+    if value.output.is_dir():
+        name = value.ref if ":" in value.ref.rpartition("/")[2] else f"{value.ref}:latest"
+        tag = name.rpartition(":")[2]
+        load = f"skopeo copy oci:{place}:{tag} docker-daemon:{name}"
+    else:
+        load = f"docker load -i {place}"
+    return ("load it", load), ("open it", run_line(value.ref))
 
 
 def is_minimal(value: Built) -> bool:

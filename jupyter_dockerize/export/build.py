@@ -7,12 +7,13 @@ import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 from ..cancel import Cancel
-from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK
+from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK, Method
 from ..engines.base import Engine, Image
 from ..environment.comparison import Comparison, Difference, Verdict
+from ..environment.plan.planning import Plan
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
@@ -29,7 +30,7 @@ class Built:
     digest: str | None
     image_id: str
     engine: str
-    method: Literal["rebuild", "copy"]
+    method: Method
     verdict: Verdict
     summary: str  # the verdict in a sentence
     fingerprint: str
@@ -38,6 +39,7 @@ class Built:
     findings: tuple[Finding, ...]
     size: int
     seconds: float
+    output: Path | None = None  # a file or folder, where it was not put into an engine's store
 
     @property
     def ok(self) -> bool:
@@ -67,7 +69,7 @@ def build(
     """
     started = time.monotonic() if started is None else started
     if not overwrite:
-        _refuse_to_overwrite(engine, ref, prepared.plan.notebook)
+        refuse_to_overwrite(engine, ref, prepared.plan.notebook)
     report(Step(3, len(STEPS), BUILDING))
     prepared = _pinned(prepared, engine, report=report, cancel=cancel)
     bundle = prepared.bundle(engine.features())
@@ -79,27 +81,58 @@ def build(
         report=_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
+    made = Made(ref=ref, image=image, before=before, method="rebuild", findings=prepared.findings)
+    step = Step(4, len(STEPS), VERIFYING)
+    return verified(
+        made, prepared.plan, engine, step, check=check, started=started, report=report, cancel=cancel
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An image that nobody has looked into yet, and the one that had its name ``before``."""
+
+    ref: str
+    image: Image
+    before: Image | None
+    method: Method
+    findings: tuple[Finding, ...]
+
+
+def verified(
+    made: Made,
+    plan: Plan,
+    engine: Engine,
+    step: Step,
+    *,
+    check: bool,
+    started: float,
+    report: Report,
+    cancel: Cancel,
+) -> Built:
+    """Looks into the image, as ``step``; cancelled meanwhile, the name is as it was, or not there."""
+    image = made.image
     try:
-        report(Step(4, len(STEPS), VERIFYING))
-        verdict, comparison, extra = _verdict(prepared, engine, image, check=check, cancel=cancel)
+        report(step)
+        verdict, comparison, extra = _verdict(plan, engine, image, check=check, cancel=cancel)
     except BaseException:
-        _put_back(engine, ref, before, image)  # cancelled: the name is as it was, or not there
+        _put_back(engine, made.ref, made.before, image)
         raise
-    extra += _replaced(engine, before, image)
+    extra += _replaced(engine, made.before, image)
     for finding in extra:
         report(finding)
     return Built(
-        ref=ref,
+        ref=made.ref,
         digest=image.digest,
         image_id=image.id,
         engine=engine.name,
-        method="rebuild",
+        method=made.method,
         verdict=verdict,
         summary=comparison.summary() if comparison else extra[0].message if check else "not verified",
-        fingerprint=prepared.plan.fingerprint,
-        packages=len(prepared.plan.packages.pip) + len(prepared.plan.packages.conda),
+        fingerprint=plan.fingerprint,
+        packages=len(plan.packages.pip) + len(plan.packages.conda),
         differences=comparison.differences if comparison else (),
-        findings=(*prepared.findings, *extra),
+        findings=(*made.findings, *extra),
         size=image.size,
         seconds=round(time.monotonic() - started, 1),
     )
@@ -137,7 +170,7 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
     )
 
 
-def _refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:
+def refuse_to_overwrite(engine: Engine, ref: str, notebook: str | None) -> None:
     there = engine.inspect(ref)
     if there is None:
         return
@@ -179,13 +212,13 @@ def _within(step: str, caption: Callable[[str], str], report: Report) -> Callabl
 
 
 def _verdict(
-    prepared: Prepared, engine: Engine, image: Image, *, check: bool, cancel: Cancel
+    plan: Plan, engine: Engine, image: Image, *, check: bool, cancel: Cancel
 ) -> tuple[Verdict, Comparison | None, tuple[Finding, ...]]:
     if not check:
         return "skipped", None, ()
     try:
-        edited = any(package.edited for package in prepared.plan.packages.pip)
-        comparison = verify_against_plan(engine, image, prepared.plan, hashes=edited, cancel=cancel)
+        edited = any(package.edited for package in plan.packages.pip)
+        comparison = verify_against_plan(engine, image, plan, hashes=edited, cancel=cancel)
     except (VerificationError, EngineError) as error:
         cancel.check()
         return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)

@@ -8,13 +8,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..cancel import Cancel
 from ..contents import identity, init, jupyter, layout, project, standin
+from ..environment.choices import Choice
 from ..environment.model import Snapshot, dump
-from ..environment.plan.planning import Plan, redacted, refuse
+from ..environment.plan.planning import Plan, redacted, refuse, sorted_choices
 from ..errors import CancelledError
 from ..events import Finding, Progress, Report
 from ..image.copy.capture import Captured, capture
@@ -52,8 +53,15 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
     """Which files make the image ``FROM scratch``. Raises `FindingsError` for those that cannot be read."""
     python = snapshot.python.executable
     prefix = snapshot.conda_prefix or snapshot.python.prefix
-    stored = redacted(plan)
-    captured = capture(plan, snapshot, _ours(plan, stored, python), _project(plan))
+    final = plan
+
+    def ours(packages: frozenset[str]) -> dict[str, Member]:
+        nonlocal final
+        final = _with_packages(plan, snapshot, packages)
+        return _ours(final, python)
+
+    captured = capture(plan, snapshot, ours, _project(plan))
+    plan = final
     findings = (*captured.findings, *((NO_SERVER,) if plan.server == "own" else ()))
     refuse(findings, allow)
     variables = {
@@ -71,13 +79,30 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
-        labels=identity.labels(stored, "copy", python=python),
+        labels=identity.labels(redacted(plan), "copy", python=python),
     )
     return Copy(plan=plan, captured=captured, config=config, findings=findings)
 
 
-def _ours(plan: Plan, stored: Plan, python: str) -> dict[str, Member]:
-    files = {identity.PLAN_PATH: dump(stored), **init.files(), **jupyter.kernelspecs(plan, python)}
+def _with_packages(plan: Plan, snapshot: Snapshot, packages: frozenset[str]) -> Plan:
+    """The plan with the Debian packages that are really left out: no base brings its own here."""
+    choices = [choice for choice in plan.choices if choice.manager != "apt"]
+    choices += [
+        Choice(
+            kind="left-out",
+            manager="apt",
+            name=package.name,
+            reason="nothing in the image links to it or depends on it; --apt NAME takes it along",
+            source=package.version,
+        )
+        for package in snapshot.packages.apt
+        if package.name not in packages
+    ]
+    return replace(plan, choices=sorted_choices(choices))
+
+
+def _ours(plan: Plan, python: str) -> dict[str, Member]:
+    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files(), **jupyter.kernelspecs(plan, python)}
     files |= standin.files() if plan.magics else {}
     return {
         path.lstrip("/"): Member(path=path.lstrip("/"), data=data, size=len(data), mtime=DATE)

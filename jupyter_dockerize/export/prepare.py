@@ -36,13 +36,24 @@ STEPS = (READING, LOCKING, BUILDING, VERIFYING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What the image is meant to be, and everything that its recipe needs."""
+class Planned:
+    """What the image is meant to be."""
 
     snapshot: Snapshot
     plan: Plan
-    resolution: Resolution
     notes: tuple[Finding, ...] = ()  # of this moment: no plan has them
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of this moment, the snapshot and the plan, each once, in that order."""
+        return tuple(dict.fromkeys((*self.notes, *self.snapshot.findings, *self.plan.findings)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(Planned):
+    """What the image is meant to be, and everything that its recipe needs."""
+
+    resolution: Resolution
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -77,20 +88,21 @@ def look_with_notebook(where: Where, *, hashes: bool = False, report: Report, ca
     return replace(snapshot, findings=tuple(dict.fromkeys((*snapshot.findings, *found))))
 
 
-def prepare(
+def plan_image(
     where: Where,
     wishes: Wishes,
     *,
+    steps: int = len(STEPS),
     hashes: bool = False,
     report: Report,
     cancel: Cancel,
-) -> Prepared:
-    """Looks at the environment, plans its image and locks what goes in.
+) -> Planned:
+    """Looks at the environment and plans its image, as the first of ``steps``.
 
     Raises `FindingsError` for findings of severity error that ``wishes.allow`` does not name,
     after all findings were reported.
     """
-    report(Step(1, len(STEPS), READING))
+    report(Step(1, steps, READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
     snapshot, observed = _look(where, hashes=hashes, report=report, cancel=cancel)
     notes = _not_saved(notebook, observed) if notebook else ()
@@ -100,14 +112,22 @@ def prepare(
         report(finding)
     refuse((*snapshot.findings, *plan.findings), wishes.allow)
     cancel.check()
+    return Planned(snapshot=snapshot, plan=plan, notes=notes)
 
+
+def prepare(
+    where: Where, wishes: Wishes, *, hashes: bool = False, report: Report, cancel: Cancel
+) -> Prepared:
+    """Looks at the environment, plans its image and locks what goes in. Raises what `plan_image` raises."""
+    planned = plan_image(where, wishes, hashes=hashes, report=report, cancel=cancel)
     report(Step(2, len(STEPS), LOCKING))
-    plan, resolution = resolve(plan, snapshot, choose_base(plan), report=report, cancel=cancel)
+    base = choose_base(planned.plan)
+    plan, resolution = resolve(planned.plan, planned.snapshot, base, report=report, cancel=cancel)
     for finding in resolution.findings:
         if finding.code != UNPINNED:  # an engine may still tell the digest: the result has the last word
             report(finding)
     refuse(resolution.findings, wishes.allow)
-    return Prepared(snapshot=snapshot, plan=plan, resolution=resolution, notes=notes)
+    return Prepared(snapshot=planned.snapshot, plan=plan, resolution=resolution, notes=planned.notes)
 
 
 def _not_saved(notebook: Notebook, observed: Observed) -> tuple[Finding, ...]:
@@ -121,4 +141,4 @@ def _not_saved(notebook: Notebook, observed: Observed) -> tuple[Finding, ...]:
     return (found,) if found else ()
 
 
-__all__ = ["Prepared", "look", "prepare"]
+__all__ = ["Planned", "Prepared", "look", "plan_image", "prepare"]

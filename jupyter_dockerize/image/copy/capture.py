@@ -7,7 +7,7 @@ Debian packages that have them with a small userland, and what the image needs o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...environment.model import Snapshot
@@ -37,6 +37,7 @@ class Captured:
     """Groups, the lowest first, each of which is a layer; ``variables`` for the image's environment."""
 
     groups: tuple[Group, ...]
+    packages: frozenset[str]  # names of the Debian packages that come along
     variables: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
 
@@ -47,9 +48,14 @@ class Captured:
 
 
 def capture(
-    plan: Plan, snapshot: Snapshot, ours: Mapping[str, Member], project: Mapping[str, Member]
+    plan: Plan,
+    snapshot: Snapshot,
+    ours: Callable[[frozenset[str]], Mapping[str, Member]],
+    project: Mapping[str, Member],
 ) -> Captured:
-    """What the image ``FROM scratch`` holds. ``ours`` are files of the product, ``project`` the notebook's.
+    """What the image ``FROM scratch`` holds.
+
+    ``ours`` gives the product's files when the Debian packages are known, ``project`` are the notebook's.
 
     Raises nothing: what cannot be read is a finding.
     """
@@ -70,6 +76,7 @@ def capture(
         members[cache.path] = cache
     members = {path: member for path, member in members.items() if path not in above}
     folders = _folders(above, members)
+    packages = frozenset(package.name for package in system.packages)
     groups = [
         Group("Debian packages, and what every system has", tuple(members.values())),
         Group(
@@ -77,11 +84,12 @@ def capture(
             tuple(m for p, m in python.base.items() if p not in python.environment),
         ),
         *distributions(python.environment, python.groups),
-        Group("what jupyter-dockerize adds", tuple(ours.values())),
+        Group("what jupyter-dockerize adds", tuple(ours(packages).values())),
         Group("the notebook and what belongs to it", tuple(project.values())),
     ]
     return Captured(
         groups=tuple(_whole(group, folders) for group in groups if group.members),
+        packages=packages,
         variables=python.variables,
         findings=(*python.findings, *system.findings),
     )

@@ -1,0 +1,111 @@
+"""Copied images: the environment's own files, into an engine or into a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize import api
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.observe.ways import Where
+from jupyter_dockerize.errors import CancelledError, OutputError, UsageError
+from jupyter_dockerize.events import Event, Progress
+from jupyter_dockerize.image.validate.layout import validate
+
+from ..commandline import notebook, run
+
+
+@pytest.fixture
+def where(tiny: Path, tmp_path: Path) -> Where:
+    path = tmp_path / f"copied-{os.urandom(4).hex()}.ipynb"
+    notebook(path, "import ssl, sqlite3, ctypes.util\nprint(ctypes.util.find_library('c'))")
+    return Where(notebook=path, python=str(tiny))
+
+
+@pytest.fixture
+def ref(where: Where, engine: DockerEngine) -> Iterator[str]:
+    assert where.notebook
+    yield where.notebook.stem
+    engine.remove(where.notebook.stem)
+
+
+@pytest.mark.engine
+def test_a_copy_is_the_same_environment_and_runs_as_its_user(
+    where: Where, ref: str, engine: DockerEngine
+) -> None:
+    built = api.build(where, Wishes(), method="copy")
+    assert (built.verdict, built.method, built.ref) == ("identical", "copy", ref)
+    assert where.notebook
+    code = "import os, pwd, ssl; print(os.getuid(), pwd.getpwuid(1000).pw_name, os.path.exists('NB'))"
+    code = code.replace("NB", f"/home/jovyan/work/{where.notebook.name}")
+    assert engine.execute(ref, [str(where.python), "-c", code]).split() == [b"1000", b"jovyan", b"True"]
+    listed = engine.execute(ref, ["dpkg", "-l"]).decode()
+    assert "libc6:amd64" in listed or "libc6:arm64" in listed
+    assert engine.execute(ref, ["dpkg", "--audit"]) == b""
+    again = api.verify(ref)
+    assert again.verdict == "identical"
+
+
+@pytest.mark.engine
+def test_an_archive_needs_no_engine_and_every_engine_takes_it(
+    where: Where, ref: str, tmp_path: Path, engine: DockerEngine
+) -> None:
+    target = tmp_path / "out" / "image.tar"
+    target.parent.mkdir()
+    assert where.notebook
+    done = run(
+        "build", where.notebook, "--python", str(where.python), "--method", "copy", "-o", target, "--json",
+        env={"DOCKER_HOST": "unix:///nonexistent/docker.sock"},
+    )  # fmt: skip
+    assert done.status == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["engine"], said["verdict"], said["output"]) == ("builtin", "skipped", str(target))
+    assert validate(target) == []
+    assert [path.name for path in target.parent.iterdir()] == ["image.tar"]
+    subprocess.run(["docker", "load", "-q", "-i", target], check=True, capture_output=True)
+    found = engine.inspect(ref)
+    assert found is not None and found.id == said["image_id"]
+    assert api.verify(ref).verdict == "identical"
+
+
+def test_a_layout_is_whole_and_the_same_each_time(where: Where, tmp_path: Path) -> None:
+    first, second = (
+        api.build(where, Wishes(), method="copy", output=tmp_path / name) for name in ("first", "second")
+    )
+    assert first.digest == second.digest
+    assert validate(tmp_path / "first") == []
+    assert {path.name for path in (tmp_path / "first").iterdir()} >= {"oci-layout", "index.json", "blobs"}
+
+
+def test_a_cancelled_copy_leaves_nothing(where: Where, tmp_path: Path) -> None:
+    cancel, target = Cancel(), tmp_path / "out"
+    before = {path.name for path in tmp_path.iterdir()}
+
+    def report(event: Event) -> None:
+        if isinstance(event, Progress):
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        api.build(where, Wishes(), method="copy", output=target, report=report, cancel=cancel)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_what_cannot_be_written_or_copied_is_told_before_the_work(where: Where, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(OutputError, match="not empty"):
+        api.build(where, Wishes(), method="copy", output=tmp_path / "full")
+    with pytest.raises(OutputError, match="cannot be written"):
+        api.build(where, Wishes(), method="copy", output=tmp_path / "none" / "image.tar")
+    with pytest.raises(UsageError, match="only a copied image"):
+        api.build(where, Wishes(), output=tmp_path / "image.tar")
+    with pytest.raises(UsageError, match="--base"):
+        api.build(where, Wishes(base="python:3.11"), method="copy", output=tmp_path / "image.tar")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb") == ["full"]

@@ -8,20 +8,23 @@ import signal
 import sys
 from contextlib import suppress
 
-HANDED_ON = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH")
+HANDED_ON = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def main(argv: "list[str]") -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDED_ON)  # until there is somebody to hand them on to
     child = os.fork()
     if child == 0:
-        os.setpgid(0, 0)
-        try:
-            os.execvp(argv[0], argv)  # noqa: S606 - what the container is for
-        except OSError as error:
-            sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
-            os._exit(127 if isinstance(error, FileNotFoundError) else 126)
-    for name in HANDED_ON:
-        signal.signal(getattr(signal, name), lambda number, frame: hand_on(child, number))
+        start(argv)
+    with suppress(OSError):  # the child does the same; whoever comes first
+        os.setpgid(child, child)
+    for number in HANDED_ON:
+        signal.signal(number, lambda number, frame: hand_on(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
     while True:
         try:
             pid, status = os.wait()
@@ -31,10 +34,26 @@ def main(argv: "list[str]") -> int:
             return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def start(argv: "list[str]") -> None:
+    """Becomes the program, in a group of its own which has the terminal, if there is one."""
+    os.setpgid(0, 0)
+    with suppress(OSError):
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(0, os.getpgrp())
+    for number in (*IGNORED_BY_PYTHON, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 - what the container is for
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error.strerror}\n".encode("utf-8", "surrogateescape"))
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
 def hand_on(child: int, number: int) -> None:
     """To the program and what it started; the group may not be there yet, or be gone."""
     for send in (os.killpg, os.kill):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             send(child, number)
             return
 

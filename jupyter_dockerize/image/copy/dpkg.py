@@ -21,7 +21,10 @@ ALTERNATIVES = "var/lib/dpkg/alternatives"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # > name, an optional architecture qualifier, an optional version in parentheses
 _RELATION = re.compile(r"\s*([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9-]+)?\s*(?:\([^)]*\))?")
-_CONFFILE = re.compile(r" (/\S+) ([0-9a-f]{32})(?: obsolete)?")
+_CONFFILE = re.compile(r" (/.+) ([0-9a-f]{32})(?: obsolete| remove-on-upgrade)*$", re.MULTILINE)
+# > Status: want, flag and state. A package on hold is installed, and so is one whose triggers wait.
+_WANTED = ("install", "hold", "deinstall", "purge")
+_INSTALLED = ("installed", "triggers-awaited", "triggers-pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,16 @@ class Dpkg:
 
     @cached_property
     def packages(self) -> dict[str, Package]:
-        """What is installed, by name; of several architectures the first that the file names."""
+        """What is installed, by name; of several architectures the machine's own, which is dpkg's."""
         try:
             text = (self.root / STATUS).read_text("utf-8", "replace")
         except OSError:
             return {}
+        parsed = [package for stanza in text.split("\n\n") if (package := _parse(stanza))]
+        native = next((package.arch for package in parsed if package.name == "dpkg"), "")
         found: dict[str, Package] = {}
-        for stanza in text.split("\n\n"):
-            package = _parse(stanza)
-            if package:
-                found.setdefault(package.name, package)
+        for package in sorted(parsed, key=lambda package: package.arch not in (native, "all")):
+            found.setdefault(package.name, package)
         return found
 
     def closure(self, names: Iterable[str]) -> list[Package]:
@@ -178,7 +181,8 @@ def _parse(stanza: str) -> Package | None:
             name, _, value = line.partition(":")
             fields[name] = value.strip()
     package = fields.get("Package", "")
-    if not _NAME.fullmatch(package) or fields.get("Status") != "install ok installed":
+    want, flag, state = (*fields.get("Status", "").split(), "", "", "")[:3]
+    if not (_NAME.fullmatch(package) and want in _WANTED and flag == "ok" and state in _INSTALLED):
         return None
     relations = [fields[key] for key in ("Pre-Depends", "Depends") if key in fields]
     return Package(

@@ -7,6 +7,7 @@ asks for root.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterable
@@ -31,14 +32,15 @@ def write(libraries: Iterable[tuple[str, str]], arch: str) -> bytes:
         chosen.setdefault(soname, path)
     # > The loader searches by halves, from the greatest name to the least.
     names = sorted(chosen, key=_order, reverse=True)
-    texts = b"".join(f"{name}\0{chosen[name]}\0".encode() for name in names)
+    pairs = [(os.fsencode(name), os.fsencode(chosen[name])) for name in names]
+    texts = b"".join(name + b"\0" + path + b"\0" for name, path in pairs)
     at = _HEADER.size + _ENTRY.size * len(names)
     header = _HEADER.pack(MAGIC, len(names), len(texts), _LITTLE_ENDIAN, 0)
     entries = []
-    for name in names:
-        value = at + len(name.encode()) + 1
+    for written, path in pairs:
+        value = at + len(written) + 1
         entries.append(_ENTRY.pack(FLAGS[arch], at, value, 0, 0))
-        at = value + len(chosen[name].encode()) + 1
+        at = value + len(path) + 1
     return header + b"".join(entries) + texts
 
 

@@ -43,16 +43,18 @@ def collect(
     owner: Owner,
     keep: Callable[[str], bool] = lambda path: True,
     into: Collected | None = None,
+    follow: bool = False,
 ) -> Collected:
     """Everything below each of ``paths`` (absolute; files and links too), at its own place.
 
-    Links are taken as links, sockets and devices not at all, and no other file system is entered.
+    Links are taken as links, sockets and devices not at all, and no other file system is entered. With
+    ``follow`` a link among ``paths`` that leads to a folder is taken as that folder, at the link's place.
     ``keep`` is asked for each path; a folder that it refuses is not entered.
     """
     found = into or Collected({}, {})
     for path in paths:
         try:
-            status = os.lstat(path)
+            status = os.stat(path) if follow and os.path.isdir(path) else os.lstat(path)
         except OSError as error:
             found.unreadable[path] = error.strerror or str(error)
             continue
@@ -72,10 +74,10 @@ def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], f
         try:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
+            status = os.stat(folder)
         except OSError as error:
             found.unreadable[folder] = error.strerror or str(error)
             continue
-        status = os.lstat(folder)
         _add(folder, status, owner, found)
         for entry in entries:
             if not keep(entry.path):

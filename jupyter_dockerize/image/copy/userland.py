@@ -83,7 +83,8 @@ def loader_cache(members: Mapping[str, Member], arch: str) -> Member | None:
     if arch not in loadercache.FLAGS:
         return None
     libraries = []
-    for path in sorted(members):
+    # > /etc/ld.so.conf.d of Debian names /usr/local first: what was installed there hides the system's.
+    for path in sorted(members, key=lambda path: (not path.startswith("usr/local/"), path)):
         if _LIBRARY.fullmatch(path) and (member := _followed(members, path)) and member.source:
             libraries.append((path.rpartition("/")[2], f"/{path}"))
             soname = elf.soname(member.source)

@@ -30,6 +30,11 @@ _KEPT = 16 << 10  # bytes of stderr
 _KILLED = 137  # 128 + SIGKILL, and we did not send it
 
 
+def _writable(argv: Sequence[str]) -> str:
+    """Where the program may write; an environment that was copied from below /tmp stays to be seen."""
+    return "/var/tmp" if argv[0].startswith("/tmp/") else "/tmp"  # noqa: S108 - in the container
+
+
 def execute(
     connection: Connection,
     image: Image,
@@ -89,8 +94,7 @@ def configuration(image: Image, argv: Sequence[str], limits: Limits) -> dict[str
             "NetworkMode": "none",
             "ReadonlyRootfs": True,
             # A volume that the image declares would be a place to fill the engine's disk from.
-            "Tmpfs": {"/tmp": f"{scratch},mode=1777"}  # noqa: S108 - in the container
-            | dict.fromkeys(image.volumes, scratch),
+            "Tmpfs": {_writable(argv): f"{scratch},mode=1777"} | dict.fromkeys(image.volumes, scratch),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "IpcMode": "private",

@@ -37,10 +37,10 @@ def write(libraries: Iterable[tuple[str, str]], arch: str) -> bytes:
     at = _HEADER.size + _ENTRY.size * len(names)
     header = _HEADER.pack(MAGIC, len(names), len(texts), _LITTLE_ENDIAN, 0)
     entries = []
-    for written, path in pairs:
+    for written, place in pairs:
         value = at + len(written) + 1
         entries.append(_ENTRY.pack(FLAGS[arch], at, value, 0, 0))
-        at = value + len(path) + 1
+        at = value + len(place) + 1
     return header + b"".join(entries) + texts
 
 

@@ -115,7 +115,12 @@ def _project(plan: Plan) -> dict[str, Member]:
     for file in plan.files:
         path, data = project.place(file).lstrip("/"), project.read(file)
         found[path] = Member(
-            path=path, source=file.source, size=len(data), uid=USER.uid, gid=USER.gid, mtime=DATE
+            path=path,
+            source=os.path.realpath(str(file.source)),
+            size=len(data),
+            uid=USER.uid,
+            gid=USER.gid,
+            mtime=DATE,
         )
     return found
 

@@ -87,7 +87,7 @@ def test_signals_reach_the_program_and_what_it_started(python: str, name: str) -
 def test_a_signal_of_the_first_moment_is_not_lost(python: str, tmp_path: Path) -> None:
     """Whenever it comes: before the program there is nobody to hand it on to, so it waits."""
     fork = "import os, runpy, sys; fork = os.fork\ndef slow():\n    os.kill(os.getpid(), 15); return fork()\n"
-    run = f"os.fork = slow; sys.argv = ['', 'sleep', '60']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    run = f"os.fork = slow; sys.argv = ['', 'sleep', '60']; runpy.run_path({str(SCRIPT)!r}, {{}}, '__main__')"
     done = subprocess.run([python, "-c", fork + run], timeout=30, check=False)
     assert done.returncode == 128 + signal.SIGTERM
 

@@ -34,8 +34,12 @@ class Group:
 def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> list[Group]:
     """The environment's groups: what no distribution owns, the piles, the large ones by name."""
     by_name: dict[str, list[Member]] = {}
+    names_of = {path: _owner(path, owners) for path in members}
+    above = _above(path for path, name in names_of.items() if name)
     for path, member in members.items():
-        by_name.setdefault(_owner(path, owners), []).append(member)
+        # A layer brings the folders of its files; in the frame they would change it with every package.
+        if member.kind != "folder" or path not in above:
+            by_name.setdefault(names_of[path], []).append(member)
     rest = by_name.pop("", [])
     sizes = {name: sum(m.size for m in own if m.kind == "file") for name, own in by_name.items()}
     limit = LARGE
@@ -56,6 +60,16 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
     ]
     groups += [Group(f"package: {name}", tuple(by_name[name])) for name in large]
     return groups
+
+
+def _above(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return found
 
 
 def _owner(path: str, owners: Mapping[str, str]) -> str:

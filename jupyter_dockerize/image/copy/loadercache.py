@@ -33,14 +33,14 @@ def write(libraries: Iterable[tuple[str, str]], arch: str) -> bytes:
     # > The loader searches by halves, from the greatest name to the least.
     names = sorted(chosen, key=_order, reverse=True)
     pairs = [(os.fsencode(name), os.fsencode(chosen[name])) for name in names]
-    texts = b"".join(name + b"\0" + path + b"\0" for name, path in pairs)
+    texts = b"".join(written + b"\0" + path + b"\0" for written, path in pairs)
     at = _HEADER.size + _ENTRY.size * len(names)
     header = _HEADER.pack(MAGIC, len(names), len(texts), _LITTLE_ENDIAN, 0)
     entries = []
-    for written, path in pairs:
+    for written, place in pairs:
         value = at + len(written) + 1
         entries.append(_ENTRY.pack(FLAGS[arch], at, value, 0, 0))
-        at = value + len(path) + 1
+        at = value + len(place) + 1
     return header + b"".join(entries) + texts
 
 

@@ -12,21 +12,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...contents import layout
-from ...environment.model import PipPackage, Snapshot
+from ...environment.model import Scope, Snapshot
 from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
 from ..tar import Member
-from .trees import ROOT, Collected, Owner, collect
+from .trees import DATE, ROOT, Collected, Owner, collect
 
 USER = Owner(layout.UID, layout.UID)
 USER_BASE = "/opt/user"  # where ~/.local is in the image: a hub's home volume would hide it
 REST = ""  # the group of what no distribution owns
 
 _SITE = re.compile(r"(?:site|dist)-packages")
-_TESTS = re.compile(r"/lib/python[0-9.]+/(?:test|idlelib/idle_test|ctypes/test|unittest/test|lib2to3/tests)$")
+_TESTS = re.compile(
+    r"/lib/python[0-9.]+/(?:test|idlelib/idle_test|ctypes/test|unittest/test|lib2to3/tests|tkinter/test|distutils/tests)$"
+)
 _RECORD_LIMIT = 64 << 20  # bytes
-_GIT = ("git", "ls-files", "-z", "--cached")
+# Hooks and the file system monitor of the repository's configuration are programs of strangers: off.
+_GIT = (
+    "git", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "ls-files", "-z", "--cached",
+    "--recurse-submodules", "--", ".",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +66,22 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
     conda = snapshot.conda_prefix is not None
     whole = conda or python.prefix != python.base_prefix
     if whole:
-        collect([python.prefix], owner=USER, keep=keep, into=environment)
+        collect([python.prefix], owner=USER, keep=keep, into=environment, follow=True)
+        _other_spelling(python.prefix, environment.members)
     else:
-        sites = [str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "env"]
-        scripts = [path for path in owned.files if path not in owned.left_out and not _SITE.search(path)]
-        collect([*sorted(set(sites)), *sorted(scripts)], owner=USER, keep=keep, into=environment)
+        collect(sorted(_sites(plan, snapshot, "env")), owner=USER, keep=keep, into=environment)
+        _beside(python.prefix, owned, environment)
     outside: list[str] = []
     if not conda:
         places, outside = _base(python.base_prefix, python.version)
         visible = {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info}
         collect(places, owner=ROOT, keep=_base_keeper(visible, keep), into=base)
         outside += _links(python.executable, environment, base)
-    variables = _elsewhere(plan, snapshot, keep, environment)
+    variables = _elsewhere(plan, snapshot, owned, keep, environment)
+    findings = _added_paths(plan, snapshot, keep, (environment, base))
     for collected in (environment, base):
         _drop_empty(collected.members, owned.left_out)
-    findings = [*_unreadable(environment, base)]
+    findings += _unreadable(environment, base)
     if private:
         findings.append(
             Finding(
@@ -202,6 +209,25 @@ def _base(prefix: str, version: str) -> tuple[list[str], list[str]]:
     return found, [path for path in marks if os.path.exists(path)]
 
 
+def _other_spelling(prefix: str, members: dict[str, Member]) -> None:
+    """The place that scripts name which were installed by way of no link: a link in the image."""
+    real = os.path.realpath(prefix)
+    place = real.lstrip("/")
+    if real != prefix and place not in members:
+        members[place] = Member(path=place, kind="symlink", mode=0o777, target=prefix, mtime=DATE)
+
+
+def _beside(prefix: str, owned: Owned, into: Collected) -> None:
+    """Scripts and data that distributions of ``prefix`` recorded outside site-packages; nothing above it,
+    whatever a record says."""
+    paths = [
+        path
+        for path in owned.files
+        if path.startswith(f"{prefix}/") and not _SITE.search(path) and path not in owned.left_out
+    ]
+    collect([path for path in sorted(paths) if os.path.lexists(path)], owner=USER, into=into)
+
+
 def _base_keeper(visible: Iterable[str], keep: Callable[[str], bool]) -> Callable[[str], bool]:
     """The standard library without its tests, and without packages that the environment does not see."""
     seen = set(visible)
@@ -211,7 +237,8 @@ def _base_keeper(visible: Iterable[str], keep: Callable[[str], bool]) -> Callabl
             return False
         if _SITE.fullmatch(os.path.basename(path)):
             return path in seen
-        return keep(path)
+        # The standard library has names that stay out elsewhere: venv.
+        return keep(path) if _SITE.search(path) else True
 
     return base
 
@@ -232,48 +259,112 @@ def _links(executable: str, environment: Collected, base: Collected) -> list[str
 
 
 def _elsewhere(
-    plan: Plan, snapshot: Snapshot, keep: Callable[[str], bool], into: Collected
+    plan: Plan, snapshot: Snapshot, owned: Owned, keep: Callable[[str], bool], into: Collected
 ) -> tuple[tuple[str, str], ...]:
     """Packages of the user, of PYTHONPATH, and projects that are edited in place."""
-    user = {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "user"}
+    user = _sites(plan, snapshot, "user")
     variables: list[tuple[str, str]] = []
     for site in sorted(user):
         home = str(Path(site).parents[2])
         moved = collect([site], owner=USER, keep=keep)
+        _beside(home, owned, moved)
         into.unreadable.update(moved.unreadable)
         for member in moved.members.values():
             place = (USER_BASE + "/" + os.path.relpath("/" + member.path, home)).lstrip("/")
             into.members[place] = replace(member, path=place)
+            if "/" + member.path in owned.files:
+                owned.files["/" + place] = owned.files["/" + member.path]
         variables.append(("PYTHONUSERBASE", USER_BASE))
-    paths = sorted(
-        {str(Path(p.dist_info).parent) for p in plan.packages.pip if p.dist_info and p.scope == "path"}
-    )
+    paths = sorted(_sites(plan, snapshot, "path"))
     if paths:
         collect(paths, owner=USER, keep=keep, into=into)
         variables.append(("PYTHONPATH", os.pathsep.join(paths)))
     for package in plan.packages.pip:
         if package.location and package.source.kind == "editable":
-            collect(_tracked(package), owner=USER, keep=keep, into=into)
+            folder = str(package.location)
+            collect(_tracked(folder) or _unprivate(folder), owner=USER, keep=keep, into=into)
     return tuple(variables)
 
 
-def _tracked(package: PipPackage) -> list[str]:
-    """What git tracks of the project; without git everything that does not look private or like a cache."""
-    folder = str(package.location)
+def _sites(plan: Plan, snapshot: Snapshot, scope: Scope) -> set[str]:
+    """Folders of the planned packages that are of this scope here; the plan has them all in one place."""
+    planned = {package.dist_info for package in plan.packages.pip}
+    return {
+        os.path.dirname(package.dist_info)
+        for package in snapshot.packages.pip
+        if package.dist_info and package.dist_info in planned and package.scope == scope
+    }
+
+
+def _added_paths(
+    plan: Plan, snapshot: Snapshot, keep: Callable[[str], bool], collected: tuple[Collected, Collected]
+) -> list[Finding]:
+    """Folders that `.pth` files add to the path: what git tracks comes along, others stay here and are named.
+
+    Documentation of Python, `site`: each line is a path, but for comments and those that begin with import.
+    """
+    environment = collected[0]
+    sites = {os.path.dirname(p.dist_info) for p in plan.packages.pip if p.dist_info}
+    inside = [snapshot.python.prefix, *(str(p.location) for p in plan.packages.pip if p.location)]
+    stay = []
+    for site in sorted(sites):
+        for folder in _pth(site):
+            place = folder.lstrip("/")
+            if any(f"{folder}/".startswith(f"{parent}/") for parent in inside):
+                continue
+            if any(place in each.members for each in collected):
+                continue
+            tracked = _tracked(folder)
+            collect(tracked, owner=USER, keep=keep, into=environment)
+            if not tracked:
+                stay.append(folder)
+    if not stay:
+        return []
+    return [
+        Finding(
+            "path-outside",
+            "warning",
+            f"folders that a .pth file adds to Python's path stay here: {_some(stay)}",
+            "install what they hold (pip install), or put them under git",
+        )
+    ]
+
+
+def _pth(site: str) -> list[str]:
+    found = []
+    for path in sorted(Path(site).glob("*.pth")):
+        try:
+            lines = path.read_text("utf-8", "surrogateescape").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                folder = os.path.normpath(os.path.join(site, line.rstrip()))
+                if "\0" not in folder and os.path.isdir(folder):
+                    found.append(folder)
+    return found
+
+
+def _tracked(folder: str) -> list[str]:
+    """What git tracks below the folder: absolute paths; nothing where it does not track any."""
     try:
         done = subprocess.run(
-            [*_GIT, "--", "."],
+            _GIT,
             cwd=folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
             timeout=30,
-            env={**os.environ, "LC_ALL": "C"},
+            env={**{k: v for k, v in os.environ.items() if not k.startswith("GIT_")}, "LC_ALL": "C"},
         )
-        listed = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-        if listed:
-            return [os.path.join(folder, name) for name in listed]
+        listed = [os.path.join(folder, os.fsdecode(name)) for name in done.stdout.split(b"\0") if name]
     except (OSError, subprocess.SubprocessError):
-        pass
+        return []
+    return [path for path in listed if os.path.lexists(path)]  # what was deleted since stays deleted
+
+
+def _unprivate(folder: str) -> list[str]:
+    """Everything that does not look private or like a cache."""
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not stays_out(name))

@@ -1,0 +1,147 @@
+"""A copy of a real environment: the same bytes each time, whole or not there, and it works in an engine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.errors import CancelledError, FindingsError
+from jupyter_dockerize.events import Event
+from jupyter_dockerize.export.copying import plan_copy, write
+from jupyter_dockerize.export.verify import verify_against_plan
+from jupyter_dockerize.image import archive
+from jupyter_dockerize.image.layout import Layout
+from jupyter_dockerize.image.manifest import ImageValue
+from jupyter_dockerize.image.reference import Reference
+
+from ..image.copy.environments import install, planned, venv
+
+
+def silent(event: Event) -> None:
+    """Nobody listens."""
+
+
+def copied(python: Path, to: Path) -> ImageValue:
+    layout = Layout.create(to)
+    return write(
+        plan_copy(*planned(python), ("no-server",)),
+        layout,
+        compression="none",
+        report=silent,
+        cancel=Cancel(),
+    )
+
+
+def layers(image: ImageValue) -> list[str]:
+    return [layer.diff_id for layer in image.layers]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    return venv(tmp_path / "env", "humanize")
+
+
+@pytest.fixture
+def lasting() -> Iterator[Path]:
+    """A folder that is not below /tmp: where the image is looked into, nothing of /tmp is to be seen."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_the_same_environment_gives_the_same_image_in_any_process(python: Path, tmp_path: Path) -> None:
+    first = copied(python, tmp_path / "first")
+    code = (
+        "import os, sys; del os.environ['PYTHONHASHSEED']; from pathlib import Path\n"
+        "from tests.export.test_copying import copied\n"
+        "print(copied(Path(sys.argv[1]), Path(sys.argv[2])).descriptor.digest)"
+    )
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, python, tmp_path / seed],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.stdout.strip() == first.descriptor.digest, done.stderr
+
+
+def test_one_package_more_changes_what_it_must_and_without_it_all_is_as_before(
+    python: Path, tmp_path: Path
+) -> None:
+    before = copied(python, tmp_path / "before")
+    install(python, "toolz")
+    more = copied(python, tmp_path / "more")
+    install(python, "toolz", verb="uninstall")
+    after = copied(python, tmp_path / "after")
+    changed = [layer.created_by for layer in more.layers if layer.diff_id not in layers(before)]
+    assert len(changed) == 2, changed  # its own pile, and ours, which holds the plan
+    assert any("toolz" in title for title in changed)
+    assert after.descriptor == before.descriptor
+
+
+def test_a_copy_that_is_cancelled_leaves_no_blob(python: Path, tmp_path: Path) -> None:
+    copy = plan_copy(*planned(python), ("no-server",))
+    layout = Layout.create(tmp_path / "layout")
+    cancel = Cancel()
+    with pytest.raises(CancelledError):
+        write(copy, layout, compression="none", report=lambda event: cancel.cancel(), cancel=cancel)
+    assert not layout.manifests()
+    assert not list((tmp_path / "layout").rglob(".unfinished-*"))
+
+
+def test_a_file_that_cannot_be_copied_is_named_before_anything_is_written(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root reads everything, so that the file is on a disk that says no."""
+    plan, snapshot = planned(python)
+    real, refused = os.lstat, python.parents[1] / "refused"
+    refused.mkdir()
+    scandir = os.scandir
+
+    def scan(path: str) -> object:
+        if path == str(refused):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(FindingsError) as caught:
+        plan_copy(plan, snapshot, ("no-server",))
+    assert real(refused)
+    [finding] = caught.value.findings
+    assert finding.code == "unreadable-files"
+    assert str(refused) in finding.message
+
+
+def test_a_copy_works_in_an_engine_and_is_identical(
+    engine: DockerEngine, lasting: Path, tmp_path: Path
+) -> None:
+    python = venv(lasting / "env", "ipykernel")
+    plan, snapshot = planned(python, Wishes())
+    layout = Layout.create(tmp_path / "layout")
+    image = write(
+        plan_copy(plan, snapshot, ("no-server",)), layout, compression="none", report=silent, cancel=Cancel()
+    )
+    ref = f"jdr-copy-{secrets.token_hex(4)}"
+    try:
+        loaded = engine.load(
+            lambda name: archive.stream(layout, image, Reference.parse(name)),
+            ref,
+            report=silent,
+            cancel=Cancel(),
+        )
+        assert verify_against_plan(engine, loaded, plan, cancel=Cancel()).verdict == "identical"
+        code = "import os, pwd, ssl; assert ssl.create_default_context().get_ca_certs(); "
+        code += "print(pwd.getpwuid(os.getuid()))"
+        assert b"pw_uid=1000" in engine.execute(ref, [str(python), "-c", code])
+        assert b"libc6" in engine.execute(ref, ["dpkg", "-l"])
+    finally:
+        engine.remove(ref)

@@ -5,6 +5,7 @@ Made through ioctls: the `ip` command is not on every machine.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
 import socket
@@ -69,7 +70,8 @@ def mtu() -> int:
 
 
 def _free_network() -> ipaddress.IPv4Network:
-    used = []
+    # Addresses too: the route of a bridge that nobody is on may be missing.
+    used = [ipaddress.IPv4Network(f"{found}/24", strict=False) for found in _addresses()]
     for _, destination, mask in _routes():
         if destination != "00000000":
             used.append(ipaddress.IPv4Network((_from_hex(destination), _from_hex(mask)), strict=False))
@@ -77,6 +79,15 @@ def _free_network() -> ipaddress.IPv4Network:
         if not any(candidate.overlaps(network) for network in used):
             return candidate
     raise RigError("no network for a bridge: every part of 10.219.0.0/18 is routed elsewhere; remove a route")
+
+
+def _addresses() -> list[str]:
+    """Give the IPv4 address of each interface that has one."""
+    found = []
+    for interface in Path("/sys/class/net").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(address(interface.name))
+    return found
 
 
 def _routes() -> list[tuple[str, str, str]]:

@@ -315,7 +315,7 @@ def _added_paths(
     inside = [snapshot.python.prefix, *(str(p.location) for p in plan.packages.pip if p.location)]
     stay = []
     for site in sorted(sites):
-        for folder in _pth(site):
+        for folder in _pth(site, keep):
             place = folder.lstrip("/")
             if any(f"{folder}/".startswith(f"{parent}/") for parent in inside):
                 continue
@@ -337,9 +337,12 @@ def _added_paths(
     ]
 
 
-def _pth(site: str) -> list[str]:
+def _pth(site: str, keep: Callable[[str], bool]) -> list[str]:
+    """Folders that the site's own `.pth` files name; those that stay here lead nowhere in the image."""
     found = []
     for path in sorted(Path(site).glob("*.pth")):
+        if not keep(str(path)):
+            continue
         try:
             lines = path.read_text("utf-8", "surrogateescape").splitlines()
         except OSError:

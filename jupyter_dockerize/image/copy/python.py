@@ -17,10 +17,12 @@ from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
 from ..tar import Member
+from . import private as secrets
 from .trees import DATE, ROOT, Collected, Owner, collect
 
 USER = Owner(layout.UID, layout.UID)
 USER_BASE = "/opt/user"  # where ~/.local is in the image: a hub's home volume would hide it
+_VOUCHED = frozenset({"index", "conda", "apt"})  # the same files for everybody
 REST = ""  # the group of what no distribution owns
 
 _SITE = re.compile(r"(?:site|dist)-packages")
@@ -82,6 +84,11 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
     for collected in (environment, base):
         _drop_empty(collected.members, owned.left_out)
     findings += _unreadable(environment, base)
+    groups = {path.lstrip("/"): name for path, name in owned.files.items()}
+    secrets.cut(environment.members)
+    vouched = {p.name for p in plan.packages.pip if p.source.kind in _VOUCHED}
+    vouched |= {package.name for package in plan.packages.conda}
+    findings += secrets.search(environment.members, vouched, groups)
     if private:
         findings.append(
             Finding(
@@ -93,7 +100,7 @@ def python_files(plan: Plan, snapshot: Snapshot) -> PythonFiles:
     return PythonFiles(
         base=base.members,
         environment=environment.members,
-        groups={path.lstrip("/"): name for path, name in owned.files.items()},
+        groups=groups,
         variables=variables,
         outside=tuple(outside),
         findings=tuple(findings),
@@ -162,8 +169,8 @@ def _keeper(owned: Owned, prefix: str, private: list[str]) -> Callable[[str], bo
         if name.endswith(".pyc"):
             source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
             return source not in owned.left_out
-        if stays_out(name) and not _holds_owned(path, owned):
-            if holds_secrets(name):
+        if (stays_out(name) or name in secrets.CONFIGURATION) and not _holds_owned(path, owned):
+            if holds_secrets(name) or name in secrets.CONFIGURATION:
                 private.append(path)
             return False
         return True
@@ -308,7 +315,7 @@ def _added_paths(
     inside = [snapshot.python.prefix, *(str(p.location) for p in plan.packages.pip if p.location)]
     stay = []
     for site in sorted(sites):
-        for folder in _pth(site):
+        for folder in _pth(site, keep):
             place = folder.lstrip("/")
             if any(f"{folder}/".startswith(f"{parent}/") for parent in inside):
                 continue
@@ -330,9 +337,12 @@ def _added_paths(
     ]
 
 
-def _pth(site: str) -> list[str]:
+def _pth(site: str, keep: Callable[[str], bool]) -> list[str]:
+    """Folders that the site's own `.pth` files name; those that stay here lead nowhere in the image."""
     found = []
     for path in sorted(Path(site).glob("*.pth")):
+        if not keep(str(path)):
+            continue
         try:
             lines = path.read_text("utf-8", "surrogateescape").splitlines()
         except OSError:

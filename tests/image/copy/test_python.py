@@ -122,6 +122,31 @@ def test_a_folder_that_a_pth_file_adds_comes_by_what_git_tracks_or_is_named(
     assert str(tmp_path / "loose") in finding.message
 
 
+def test_a_project_that_is_left_out_leaves_its_folder_out(python: Path, tmp_path: Path) -> None:
+    where = project(tmp_path / "project")
+    install(python, "-e", str(where))
+    plan, snapshot = planned(python)
+    files = python_files(without(plan, "mine"), snapshot)
+    assert not any(path.startswith(str(where).lstrip("/")) for path in files.environment)
+    assert not any(path.endswith(".pth") and "mine" in path for path in files.environment)
+
+
+def test_no_configuration_of_an_index_and_no_token_of_a_project_is_copied(
+    python: Path, tmp_path: Path
+) -> None:
+    (python.parents[1] / "pip.conf").write_text("[global]\nindex-url = https://u:canary@example.org/simple\n")
+    where = project(tmp_path / "project")
+    token = "ghp_" + "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5"
+    (where / "src/mine/__init__.py").write_text(f"TOKEN = '{token}'")
+    install(python, "-e", str(where))
+    files = copied(python)
+    assert not any(path.endswith("pip.conf") for path in files.environment)
+    assert {(f.code, f.severity) for f in files.findings} == {
+        ("private-files-left-out", "warning"),
+        ("secret-in-file", "error"),
+    }
+
+
 def test_packages_of_pythonpath_stay_in_their_place(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

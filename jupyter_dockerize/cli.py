@@ -74,8 +74,7 @@ def _run(args: argparse.Namespace) -> Outcome:
     from .foreground import wait_for
     from .verbs import perform
 
-    # Quick verbs have no progress to show.
-    with reporter(getattr(args, "progress", "none"), logs=args.verb != "run") as printer:
+    with reporter(args.progress, logs=args.verb != "run") as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         too_late()
         if isinstance(printer, JsonPrinter):

@@ -82,12 +82,10 @@ class Verbs:
         """How the result and the way to it are shown."""
         what = "a dict, the value of the cell" if self.magic else "one JSON object, alone on stdout"
         to.add_argument("--json", action="store_true", help=f"the result as {what}")
-        if progress and not self.magic:
+        if not self.magic:  # scripts give it to every verb; shown where there is some
+            said = "on stderr: rich (in a terminal), plain (elsewhere), jsonl or none"
             to.add_argument(
-                "--progress",
-                choices=PROGRESS,
-                metavar="HOW",
-                help="on stderr: rich (in a terminal), plain (elsewhere), jsonl or none",
+                "--progress", choices=PROGRESS, metavar="HOW", help=said if progress else argparse.SUPPRESS
             )
 
     def environment(self, to: Parser) -> None:

@@ -133,4 +133,6 @@ def test_an_image_whose_plan_somebody_changed_is_noticed(
     built: Any, environment_a: Environment, derived: Callable[[str], str]
 ) -> None:
     forged = derived("USER 0\nRUN sed -i 's/no package here/nothing/' /opt/jupyter-dockerize/plan.json")
-    assert "not the one that its labels name" in environment_a.cli("verify", forged, status=1)
+    found = environment_a.cli("verify", forged, status=1)
+    assert found["verdict"] == "impossible"
+    assert "not the one that its labels name" in found["summary"]

@@ -24,11 +24,14 @@ IFF_UP = 0x1
 POOL = ipaddress.IPv4Network("10.219.0.0/16")
 
 
-def up(name: str) -> None:
-    """Make a bridge with an address in a /24 that no route uses; a bridge that exists is kept."""
+def up(name: str, lasting: bool = False) -> None:
+    """Make a bridge with an address in a /24 that no route uses; a bridge that exists is kept.
+
+    One that is to have a lasting address gets the last of the free networks, which nobody else takes.
+    """
     if Path("/sys/class/net", name).exists():
         return
-    network = _free_network()
+    network = _free_network(last=lasting)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         fcntl.ioctl(channel, SIOCBRADDBR, name.encode() + b"\0")
         fcntl.ioctl(channel, SIOCSIFADDR, _address_request(name, str(network[1])))
@@ -69,13 +72,14 @@ def mtu() -> int:
     return 1500
 
 
-def _free_network() -> ipaddress.IPv4Network:
+def _free_network(last: bool) -> ipaddress.IPv4Network:
     # Addresses too: the route of a bridge that nobody is on may be missing.
     used = [ipaddress.IPv4Network(f"{found}/24", strict=False) for found in _addresses()]
     for _, destination, mask in _routes():
         if destination != "00000000":
             used.append(ipaddress.IPv4Network((_from_hex(destination), _from_hex(mask)), strict=False))
-    for candidate in next(POOL.subnets(new_prefix=18)).subnets(new_prefix=24):
+    candidates = list(next(POOL.subnets(new_prefix=18)).subnets(new_prefix=24))
+    for candidate in reversed(candidates) if last else candidates:
         if not any(candidate.overlaps(network) for network in used):
             return candidate
     raise RigError("no network for a bridge: every part of 10.219.0.0/18 is routed elsewhere; remove a route")

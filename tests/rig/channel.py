@@ -17,10 +17,11 @@ def up() -> str:
     """Serve the channel unless it is served; give the URL that stands for conda-forge's.
 
     No container reaches the host's loopback, and each engine has another bridge: the address
-    is that of a bridge of its own, to which every container is routed by its engine's.
+    is that of a bridge of its own, to which every container is routed by its engine's. It lasts,
+    because it is part of the base image for conda.
     """
     folder = conda_env.prepare_channel()
-    bridge.up(place.bridge(NAME))
+    bridge.up(place.bridge(NAME), lasting=True)
     host = bridge.address(place.bridge(NAME))
     script = Path(__file__).with_name("channel_server.py")
     argv = [sys.executable, os.fspath(script), os.fspath(folder), host, str(PORT)]

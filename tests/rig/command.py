@@ -74,6 +74,8 @@ def start(names: list[str]) -> dict[str, str]:
             bases.debian(release)
         bases.python()
         bases.micromamba(channel.up())
+        for engine in engines:
+            images.forget_stale(_cli(engine) / "docker", engine.socket, address)
         exports |= _engine_exports(engines)
     if "judges" in names:
         exports["JUPYTER_DOCKERIZE_TEST_JUDGES"] = os.fspath(judges.up(address))

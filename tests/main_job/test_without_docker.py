@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,8 +60,8 @@ class Ordinary:
 
 
 @pytest.fixture(scope="module")
-def ordinary(environment_a: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ordinary]:
-    place = tmp_path_factory.mktemp("ordinary")
+def ordinary(environment_a: Environment) -> Iterator[Ordinary]:
+    place = Path(tempfile.mkdtemp(prefix="jupyter-dockerize-test-", dir="/var/tmp"))
     python = environment_a.python.parents[2] / "python" / "bin" / "python{}.{}".format(*sys.version_info[:2])
     uv = [sys.executable, "-m", "uv"]
     run(*uv, "venv", "--quiet", "--python", python, place / "tool")
@@ -75,9 +76,6 @@ def ordinary(environment_a: Environment, tmp_path_factory: pytest.TempPathFactor
         place / "tool/bin/python",
         REPOSITORY,
     )
-    for folder in (*place.parents, *environment_a.notebook.parents):
-        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            folder.chmod(folder.stat().st_mode | 0o011)
     home = Path(environment_a.environ["HOME"])
     bwrap = shutil.which("bwrap")
     assert bwrap, "bubblewrap is not there (tests/rig/up bubblewrap)"

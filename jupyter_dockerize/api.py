@@ -138,7 +138,15 @@ def build(
         from .export.copy import copy_into_files
 
         built = copy_into_files(
-            where, wishes, target, output, hashes=hashes, started=started, report=report, cancel=cancel
+            where,
+            wishes,
+            target,
+            output,
+            check=verify,
+            hashes=hashes,
+            started=started,
+            report=report,
+            cancel=cancel,
         )
     elif method == "copy":
         from .export.copy import copy_into_engine

@@ -136,7 +136,15 @@ def build(
         from .export.copy import copy_into_files
 
         built = copy_into_files(
-            where, wishes, target, output, hashes=hashes, started=started, report=report, cancel=cancel
+            where,
+            wishes,
+            target,
+            output,
+            check=verify,
+            hashes=hashes,
+            started=started,
+            report=report,
+            cancel=cancel,
         )
         return _noted(built, where)
     chosen, notes = _builder(engine, method, wishes, report)

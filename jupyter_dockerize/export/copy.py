@@ -14,12 +14,11 @@ from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..errors import OutputError, UsageError
 from ..events import Report, Step
-from ..image import archive, disk
+from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
-from ..image.readback import read_back
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, Counter, plan_copy, write
@@ -52,15 +51,34 @@ def copy_into_engine(
     report(Step(2, STEPS, COPYING))
     before = engine.inspect(ref)
 
+    kept: tuple[ImageValue, Path] | None = None
+
     def into(layout: Layout, compression: Compression) -> ImageValue:
+        nonlocal kept
         known = LayerCache(layout.folder) if layout.lasting else None
-        return write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
+        value = write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
+        kept = (value, layout.folder) if layout.lasting else None
+        return value
+
+    def read_back() -> Comparison:
+        assert kept is not None
+        return compared(copy, *kept, report=report, cancel=cancel)
 
     image = engine.take(into, ref, size=copy.captured.size, report=report, cancel=cancel)
     findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
     made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
     step = Step(3, STEPS, VERIFYING)
-    return verified(made, copy.plan, engine, step, check=check, started=started, report=report, cancel=cancel)
+    return verified(
+        made,
+        copy.plan,
+        engine,
+        step,
+        check=check,
+        read_back=read_back if kept else None,
+        started=started,
+        report=report,
+        cancel=cancel,
+    )
 
 
 def copy_into_files(
@@ -135,7 +153,7 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
     read = Counter("compared", copy.captured.size, report)
     members = (member for group in copy.captured.groups for member in group.members)
-    differences = read_back(path, value, members, progress=read.add, cancel=cancel)
+    differences = readback.read_back(path, value, members, progress=read.add, cancel=cancel)
     return compare_files(copy.plan, differences)
 
 

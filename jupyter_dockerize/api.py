@@ -23,7 +23,8 @@ from .events import Finding, Report, Step, ignore
 if TYPE_CHECKING:
     from .contents.identity import Method
     from .engines import Survey
-    from .engines.base import Container, Engine, Image
+    from .engines.base import Container, Engine, Image, Pushed
+    from .engines.registry.login import LoggedIn
     from .environment.comparison import Comparison
     from .export.build import Built
     from .recipe.steps import SecretId
@@ -108,6 +109,7 @@ def build(
     method: Method = "rebuild",
     output: Path | None = None,
     verify: bool = True,
+    push: bool = False,
     hashes: bool = False,
     report: Report = ignore,
     cancel: Cancel | None = None,
@@ -115,7 +117,8 @@ def build(
     """The environment that ``where`` names becomes the image ``ref``, verified.
 
     ``method`` "copy" takes its own files instead of installing the packages anew; with ``output``, a folder
-    or a file that ends in .tar, they go there, and no engine is needed.
+    or a file that ends in .tar, they go there, and no engine is needed. ``push`` puts the image into its
+    registry, unless it is found not to be the same environment.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -128,6 +131,11 @@ def build(
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
+    if push:
+        from .export.pushing import Longer, check_push
+
+        check_push(target, output)
+        report = longer = Longer(report)
     if output is not None:
         if method != "copy":
             raise UsageError(
@@ -167,6 +175,10 @@ def build(
             report=report,
             cancel=cancel,
         )
+    if push:
+        from .export.pushing import push_built
+
+        built = push_built(built, _engine(built.engine), report=longer, cancel=cancel)
     if where.here and where.notebook is None:
         return replace(built, findings=(*built.findings, NO_NOTEBOOK))
     return built
@@ -244,6 +256,33 @@ def logs(name: str, *, tail: int = 200, engine: str = "auto") -> list[str]:
     return _engine(engine).logs(name, tail=tail)
 
 
+def push(ref: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None) -> Pushed:
+    """Puts the image into the registry that its name names.
+
+    Raises `UsageError` where there is no such image or its name is none of a registry, and `EngineError`
+    where the registry does not take it; then the name there is what it was.
+    """
+    from .export.pushing import PUSHING, check_push
+
+    check_push(ref)
+    chosen = _engine(engine)
+    chosen.find(ref)
+    report(Step(1, 1, PUSHING))
+    return chosen.push(ref, report=report, cancel=cancel or Cancel())
+
+
+def login(registry: str, user: str, password: str, *, cancel: Cancel | None = None) -> LoggedIn:
+    """Keeps the login for ``registry`` where Docker keeps them, when the registry has taken it.
+
+    Raises `UsageError` for what is no registry or no login, `RegistryError` where it is not taken, and
+    `OutputError` where it cannot be kept.
+    """
+    from .engines.registry.credentials import Login
+    from .engines.registry.login import login as log_in
+
+    return log_in(registry, Login(user, password), cancel=cancel)
+
+
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first."""
     return _engine(engine).images()
@@ -264,5 +303,6 @@ def _engine(name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "images", "logs", "ps", "recipe", "run", "snapshot", "stop", "verify",
+    "build", "diff", "engines", "images", "login", "logs", "ps", "push", "recipe", "run", "snapshot", "stop",
+    "verify",
 ]  # fmt: skip

@@ -74,6 +74,10 @@ def _run(args: argparse.Namespace) -> Outcome:
     from .foreground import wait_for
     from .verbs import perform
 
+    if args.verb == "login":
+        from .password import asked
+
+        args.typed = asked(args)
     with reporter(args.progress, logs=args.verb != "run") as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         too_late()

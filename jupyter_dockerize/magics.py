@@ -42,6 +42,7 @@ class DockerizeMagics(Magics):
             %dockerize verify penguins live     does it still hold this environment?
             %dockerize snapshot                 what is running
             %dockerize recipe -o image/         only the Dockerfile and its files
+            %dockerize push ghcr.io/me/penguins puts an image into a registry; `%dockerize login` before
             %dockerize engines                  who could build here, and why not where not
 
         ``%dockerize -h`` lists every verb, ``%dockerize VERB -h`` its options. An interrupt of the kernel
@@ -98,6 +99,10 @@ def _show(args: argparse.Namespace) -> Any:
     from .foreground import wait_for
     from .verbs import perform
 
+    if args.verb == "login":
+        from .password import asked
+
+        args.typed = asked(args)
     outcome = wait_for(lambda cancel: perform(args, ignore, cancel))
     if args.json:
         return outcome.json

@@ -72,6 +72,7 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         method=args.method,
         output=args.output,
         verify=not args.no_verify,
+        push=args.push,
         hashes=args.hashes,
         report=report,
         cancel=cancel,
@@ -164,6 +165,16 @@ def _logs(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     return Outcome("\n".join(map(plain, lines)), surface.logs(lines))
 
 
+def _push(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    done = api.push(args.ref, engine=args.engine, report=report, cancel=cancel)
+    return Outcome(text.pushed(done), surface.push(done), DONE, done)
+
+
+def _login(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    kept = api.login(args.registry, args.typed.user, args.typed.password, cancel=cancel)
+    return Outcome(text.logged_in(kept), surface.login(kept))
+
+
 def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.images(engine=args.engine)
     return Outcome(as_typed(text.images(found), args.program), surface.images(found))
@@ -184,6 +195,8 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "ps": _ps,
     "stop": _stop,
     "logs": _logs,
+    "push": _push,
+    "login": _login,
     "images": _images,
     "engines": _engines,
 }

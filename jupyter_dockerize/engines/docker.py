@@ -20,7 +20,7 @@ from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 from . import diagnosis, ownership, running, sandbox
-from .base import Container, Image, Limits, Status
+from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
@@ -227,6 +227,14 @@ class DockerEngine:
                             "pull", part, int(detail.get("current", 0)), detail["total"], f"pull {ref}"
                         )
         return self._present(ref)
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from .pushing import push
+
+        cancel.check()
+        image = self.find(ref)
+        return push(self._connected(), self._environ, image, ref, report=report, cancel=cancel)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

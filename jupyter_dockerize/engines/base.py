@@ -49,7 +49,7 @@ class Pushed:
     """An image that a registry has now. ``size`` in bytes, as its engine counts them.
 
     ``uploaded``, ``mounted`` and ``skipped`` are numbers of layers: those that were sent, that the registry
-    took from another repository of its own, that were there already.
+    took from another repository of its own, that were there already. Podman does not say.
     """
 
     ref: str

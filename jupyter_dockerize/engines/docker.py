@@ -231,10 +231,11 @@ class DockerEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from .pushing import push
+        from .registry.push import check_pushable
 
         cancel.check()
-        image = self.find(ref)
-        return push(self._connected(), self._environ, image, ref, report=report, cancel=cancel)
+        name, image = check_pushable(ref), self.find(ref)
+        return push(self._connected(), self._environ, image, name, report=report, cancel=cancel)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 
 from ..cancel import Cancel
 from ..errors import EngineError, RegistryError
 from ..events import Report
-from ..image.reference import DIGEST
+from ..image.reference import DIGEST, Reference
 from .base import Image, Pushed
 from .connection import Connection
 from .explain import meaning
@@ -16,8 +17,8 @@ from .faults import explanation, mapped
 from .progress import Narrator
 from .registry.credentials import StoredLogins
 from .registry.names import server_of
-from .registry.push import check_pushable
 
+_DIGEST = re.compile(rf"\S+: digest: ({DIGEST.pattern}) size: [0-9]+")
 _SKIPPED, _MOUNTED, _PUSHED = "Layer already exists", "Mounted from", "Pushed"
 
 
@@ -25,7 +26,7 @@ def push(
     connection: Connection,
     environ: Mapping[str, str],
     image: Image,
-    ref: str,
+    name: Reference,
     *,
     report: Report,
     cancel: Cancel,
@@ -33,7 +34,7 @@ def push(
     """See `Engine.push`. The engine says of each layer how it came there, and then the digest."""
     import docker.errors
 
-    name = check_pushable(ref)
+    ref = str(name)
     login = StoredLogins(environ, cancel=cancel)(name.domain, name.path)
     auth: dict[str, str] = {}
     if login:
@@ -54,18 +55,18 @@ def push(
             if isinstance(said := line.get("error"), str):
                 raise _refused(ref, name.domain, said)
             part, status = str(line.get("id")), str(line.get("status"))
-            detail, aux = line.get("progressDetail") or {}, line.get("aux") or {}
+            detail = line.get("progressDetail") or {}
             if status.startswith((_SKIPPED, _MOUNTED, _PUSHED)):
                 ends[part] = status
             elif isinstance(detail.get("total"), int):
                 narrator.transfer("push", part, int(detail.get("current", 0)), detail["total"], f"push {ref}")
-            if DIGEST.fullmatch(str(aux.get("Digest"))):
-                digest = aux["Digest"]
+            if found := _DIGEST.fullmatch(status):  # what all of them say; "aux" is not
+                digest = found[1]
     if not digest:
         raise EngineError(f"the engine did not say that {ref} is in its registry")
     counts = {how: sum(end.startswith(how) for end in ends.values()) for how in (_SKIPPED, _MOUNTED, _PUSHED)}
     return Pushed(
-        ref=str(name),
+        ref=ref,
         digest=digest,
         size=image.size,
         uploaded=counts[_PUSHED],

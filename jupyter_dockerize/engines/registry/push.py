@@ -100,7 +100,8 @@ def check_pushable(ref: str) -> Reference:
         raise UsageError(
             f"{ref} names no registry",
             why="Docker Hub is meant where none is named, and there a user's name stands before an image's",
-            fix=f"name it like registry.example.org/team/{ref} or docker.io/USER/{ref}",
+            fix=f"give it a name like registry.example.org/team/{ref} or docker.io/USER/{ref}, "
+            "with -t of build or by `docker tag`",
         )
     return reference
 

@@ -95,3 +95,14 @@ def real(rig: Rig, tmp_path: Path) -> Iterator[Callable[[str], RealRegistry]]:
     for registry in made:
         registry.kill()
         shutil.rmtree(registry._folder)
+
+
+BCRYPT = "$2b$04$Qyc4Bf4exPs2c4imdVxQuucCkKhheyf/8AkPyUoD1HmQJ.G32Ri6u"  # of "secret"
+
+
+@pytest.fixture
+def basic(real: Callable[[str], RealRegistry], tmp_path: Path) -> RealRegistry:
+    """A registry that knows the user ada, whose password is "secret"."""
+    file = tmp_path / "htpasswd"
+    file.write_text(f"ada:{BCRYPT}\n")
+    return real(f"auth: {{htpasswd: {{realm: test, path: {file}}}}}\n")

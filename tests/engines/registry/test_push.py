@@ -179,17 +179,6 @@ def test_what_is_pushed_comes_back_by_skopeo_with_the_same_digest(
     assert [each["digest"] for each in index["manifests"]] == [image.descriptor.digest]
 
 
-BCRYPT = "$2b$04$Qyc4Bf4exPs2c4imdVxQuucCkKhheyf/8AkPyUoD1HmQJ.G32Ri6u"  # of "secret"
-
-
-@pytest.fixture
-def basic(real: Real, tmp_path: Path) -> RealRegistry:
-    """A registry that knows the user ada, whose password is "secret"."""
-    file = tmp_path / "htpasswd"
-    file.write_text(f"ada:{BCRYPT}\n")
-    return real(f"auth: {{htpasswd: {{realm: test, path: {file}}}}}\n")
-
-
 @pytest.mark.rig
 def test_a_registry_that_wants_a_password(basic: RealRegistry, tmp_path: Path) -> None:
     layout, image = an_image(tmp_path / "layout", 1000)

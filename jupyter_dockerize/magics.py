@@ -97,12 +97,9 @@ class DockerizeMagics(Magics):
 def _show(args: argparse.Namespace) -> Any:
     from .events import ignore
     from .foreground import wait_for
-    from .verbs import perform
+    from .verbs import ask, perform
 
-    if args.verb == "login":
-        from .password import asked
-
-        args.typed = asked(args)
+    ask(args)
     outcome = wait_for(lambda cancel: perform(args, ignore, cancel))
     if args.json:
         return outcome.json

@@ -16,6 +16,7 @@ from .display.untrusted import plain
 from .environment.comparison import Comparison
 from .errors import DockerizeError, OutputError, UsageError, VerificationError
 from .events import Finding, Report
+from .password import asked
 from .typed import as_typed, told, whole
 
 DONE, DIFFERENT = 0, 1
@@ -30,6 +31,19 @@ class Outcome:
     json: dict[str, Any]
     status: int = DONE
     value: Any = None
+
+
+def ask(args: argparse.Namespace) -> None:
+    """Asks for what no line may hold: a password. In the main thread, before `perform`.
+
+    Raises `UsageError`, made ready to be shown.
+    """
+    if args.verb == "login":
+        try:
+            args.typed = asked(args)
+        except DockerizeError as error:
+            told(error, args.program, args.words)
+            raise
 
 
 def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:

@@ -75,7 +75,7 @@ def failed(live: Live) -> str:
 def of(value: object) -> str:
     """The card of what a verb returned."""
     from ..api import Recipe
-    from ..engines.base import Container
+    from ..engines.base import Container, Pushed
     from ..environment.comparison import Comparison
     from ..environment.model import Snapshot
     from ..export.build import Built

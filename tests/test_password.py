@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from .commandline import argv, environment
 from .engines.registry.servers import Answer, Fake
+from .kernels import Session
 
 SECRET = "canary-7c1e"
 BASIC = "Basic " + base64.b64encode(f"ada:{SECRET}".encode()).decode()
@@ -140,3 +142,36 @@ def test_an_end_at_the_prompt_is_told(registry: Fake, env: dict[str, str]) -> No
     status, seen = typed(env, registry.host, "-u", "ada", answers=(b"\x04",))
     assert status == 2, seen
     assert "nobody answered" in seen
+
+
+@pytest.mark.parametrize("interpreter", ["newer", "older"])
+def test_in_a_notebook_the_front_end_asks(
+    registry: Fake, env: dict[str, str], tmp_path: Path, interpreter: str, request: pytest.FixtureRequest
+) -> None:
+    python = Path(sys.executable) if interpreter == "newer" else request.getfixturevalue("older")
+    with Session(python, tmp_path, DOCKER_CONFIG=env["DOCKER_CONFIG"]) as session:
+        cell = session.begin(f"%dockerize login {registry.host}")
+        asked = []
+        for answer in ("ada", SECRET):
+            asked.append(session.client.get_stdin_msg(timeout=60)["content"])
+            session.client.input(answer)
+        session.until(lambda: cell in session.idle)
+        assert [(one["prompt"].split()[0], one["password"]) for one in asked] == [
+            ("user", False),
+            ("password", True),
+        ]
+        found = session.cells[cell]
+        assert "knows you as ada" in found.stdout
+        assert SECRET not in f"{found}"
+        assert kept(env) == {registry.host: {"auth": BASIC[6:]}}
+
+
+def test_a_front_end_that_cannot_ask_is_told_where_else(
+    registry: Fake, env: dict[str, str], tmp_path: Path
+) -> None:
+    with Session(Path(sys.executable), tmp_path) as session:
+        session.client.allow_stdin = False
+        found = session.run(f"%dockerize login {registry.host} -u ada")
+        assert found.error
+        assert found.error["ename"] == "UsageError"
+        assert "nobody answered" in found.error["evalue"]

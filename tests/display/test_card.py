@@ -183,6 +183,13 @@ def test_no_data_becomes_markup(hostile: str) -> None:
         assert_harmless(html)
 
 
+def test_what_was_pushed_shows_its_name_and_its_digest() -> None:
+    html = card.of(PUSHED)
+    for word in (PUSHED.ref, PUSHED.digest, "2 layers sent"):
+        assert word in html
+    assert "2 layers sent" in card.of(replace(BUILT, pushed=PUSHED))
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil", None, ""])
 def test_only_an_address_of_the_web_becomes_a_link(url: str | None) -> None:
     assert tags_of(card.opened(replace(CONTAINER, url=url))).links == []

@@ -17,6 +17,7 @@ from typing import Any
 from ...cancel import Cancel
 from ..endpoint import config_folder
 from . import credential_helper
+from .credential_helper import CredentialsError
 from .names import key_of, server_of
 
 LIMIT = 4 << 20  # bytes of a file of logins
@@ -44,11 +45,18 @@ class StoredLogins:
     """The logins of this user, looked up when a registry asks for one, and not before.
 
     ``REGISTRY_AUTH_FILE`` was named on purpose and goes first; then Docker's file, then Podman's.
+    ``forgiving``: a credential helper that does not work has none; for reading, which most may do without.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None, *, cancel: Cancel | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        forgiving: bool = False,
+        cancel: Cancel | None = None,
+    ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._cancel = cancel
+        self._forgiving, self._cancel = forgiving, cancel
 
     def __call__(self, domain: str, repository: str = "") -> Login | None:
         """Raises `CredentialsError` where a credential helper is configured and does not work."""
@@ -61,7 +69,12 @@ class StoredLogins:
     def _in(self, plain: Mapping[str, Any], domain: str, repository: str) -> Login | None:
         if name := helper_of(plain, domain):
             server = server_of(domain)
-            found = credential_helper.get(name, server, environ=self._environ, cancel=self._cancel)
+            try:
+                found = credential_helper.get(name, server, environ=self._environ, cancel=self._cancel)
+            except CredentialsError:
+                if not self._forgiving:
+                    raise
+                found = None
             if found:
                 user, secret = found
                 return Login(user, secret, is_token=user == TOKEN_USER)

@@ -39,7 +39,7 @@ def pull_manifest(
     elsewhere, or is of Docker's schema 1; `RegistryError` where the registry does not answer, refuses, or
     breaks the specification.
     """
-    logins = logins or StoredLogins(cancel=cancel)
+    logins = logins or StoredLogins(forgiving=True, cancel=cancel)
     with Session(
         ref.domain, logins=logins, repository=ref.path, ca=ca, seconds=seconds, cancel=cancel
     ) as session:

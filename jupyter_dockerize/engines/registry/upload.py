@@ -113,12 +113,10 @@ class Upload:
             raise self._refused(answer)
         self._go_on(answer)
         there = _end_of(answer)
-        # Without the header the digest at the end has the word. It may have taken less, but not more.
-        self._at = end if there is None else there
-        if not start < self._at <= end:
-            raise self._session.faults.broken(
-                f"it says that it has {self._at:,} bytes of a blob of which it was sent {end:,}"
-            )
+        # Without the header the digest at the end has the word.
+        self._at = end if there is None else self._not_more(there, end)
+        if self._at < end:
+            raise self._session.faults.silent("it takes less than it is sent")
 
     def _pieces(self, start: int, end: int) -> Iterator[bytes]:
         self._total.begin(start)
@@ -145,11 +143,7 @@ class Upload:
         if there is None or there <= 1:  # "0-0" may mean one byte, or none
             self._begin_anew()
             return
-        if there > self._sent:
-            raise self._session.faults.broken(
-                f"it says that it has {there:,} bytes of a blob of which it was sent {self._sent:,}"
-            )
-        if there > self._at:
+        if self._not_more(there, self._sent) > self._at:
             self._patience.moved()
         self._go_on(answer)
         self._at, self._pieced = there, True
@@ -172,6 +166,14 @@ class Upload:
             raise self._refused(answer)
         _same_digest(self._session, answer, digest)
         return True
+
+    def _not_more(self, there: int, sent: int) -> int:
+        """How much the registry says that it has. Raises `RegistryError` where that cannot be."""
+        if there > sent:
+            raise self._session.faults.broken(
+                f"it says that it has {there:,} bytes of a blob of which it was sent {sent:,}"
+            )
+        return there
 
     def _go_on(self, answer: Answer) -> None:
         """An upload may go on elsewhere: there it gets no credentials (`Session.ask`)."""

@@ -117,6 +117,7 @@ def test_a_helper_that_is_configured_and_not_there_is_named(environ: dict[str, s
     docker(environ, credsStore="desktop")
     with pytest.raises(CredentialsError, match="docker-credential-desktop is not there"):
         StoredLogins(environ)("r.example.org")
+    assert StoredLogins(environ, forgiving=True)("r.example.org") is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import requests
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.registry import login as room
-from jupyter_dockerize.engines.registry.credentials import Login
+from jupyter_dockerize.engines.registry.credentials import Login, StoredLogins
 from jupyter_dockerize.engines.registry.digest import digest_of
 from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, ignore
@@ -27,6 +28,7 @@ from .images import an_image
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig]
 
+ADA = Login("ada", "secret")
 Take = Callable[[DockerEngine, str], str]
 
 
@@ -95,10 +97,31 @@ def test_a_password_comes_from_where_login_keeps_it(
     with pytest.raises(EngineError, match="cannot be pushed") as error:
         own.push(ref, report=ignore, cancel=Cancel())
     assert f"`jupyter dockerize login {basic.host}`" in error.value.fix
-    room.login(basic.host, Login("ada", "secret"), environ=environ)
+    room.login(basic.host, ADA, environ=environ)
     done = own.push(ref, report=ignore, cancel=Cancel())
-    assert done.digest == digest_of(ref, "linux/amd64", logins=lambda *_: Login("ada", "secret"))
+    assert done.digest == digest_of(ref, "linux/amd64", logins=lambda *_: ADA)
     own.close()
+
+
+def test_docker_and_we_find_each_others_logins(
+    engine: DockerEngine, basic: RealRegistry, tmp_path: Path
+) -> None:
+    ours, theirs = ({**os.environ, "DOCKER_CONFIG": str(tmp_path / name)} for name in ("ours", "theirs"))
+    words = ["docker", "login", basic.host, "-u", "ada", "--password-stdin"]
+    subprocess.run(words, input=b"secret", env=theirs, check=True, capture_output=True)
+    assert StoredLogins(theirs)(basic.host) == ADA
+    room.login(basic.host, ADA, environ=ours)
+    known = subprocess.run(["docker", "login", basic.host], env=ours, check=True, capture_output=True)
+    assert b"existing credentials" in known.stdout
+    subprocess.run(["docker", "logout", basic.host], env=ours, check=True, capture_output=True)
+    assert StoredLogins(ours)(basic.host) is None
+
+
+def test_a_login_of_skopeo_is_found(basic: RealRegistry, judges: Path, tmp_path: Path) -> None:
+    file = tmp_path / "auth.json"
+    words = ["login", "--tls-verify=false", "--authfile", file, "-u", "ada", "-p", "secret", basic.host]
+    subprocess.run([judges / "skopeo", *words], check=True, capture_output=True)
+    assert StoredLogins({"REGISTRY_AUTH_FILE": str(file)})(basic.host) == ADA
 
 
 def test_a_push_is_cancelled(engine: DockerEngine, real: Callable[[str], RealRegistry], take: Take) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_dockerize.engines.registry.credentials import Login
 from jupyter_dockerize.engines.registry.session import Session
@@ -36,6 +38,12 @@ REALM = 'realm="https://auth.example.org/token"'
 )
 def test_a_challenge(header: str, challenge: Challenge | None) -> None:
     assert Challenge.parse(header) == challenge
+
+
+@given(st.text() | st.lists(st.sampled_from(["Bearer ", "realm", "=", '"', ",", "x", "Basic "])).map("".join))
+def test_whatever_is_sent_as_a_challenge_is_read_or_passed_over(header: str) -> None:
+    found = Challenge.parse(header)
+    assert found is None or found.scheme in ("basic", "bearer")
 
 
 @pytest.mark.parametrize(

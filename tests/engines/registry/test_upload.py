@@ -164,6 +164,23 @@ def test_a_registry_that_took_less_than_it_was_sent_is_sent_the_rest(conforming:
     assert there(conforming) == DATA
 
 
+def test_a_registry_that_takes_a_byte_at_a_time_is_given_up(
+    conforming: Conforming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience.Patience.__init__, "__defaults__", (0.5,))
+
+    def one(method: str, path: str, status: int, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
+        if method == "PATCH":
+            (held,) = conforming.uploads.values()
+            del held[len(conforming.paths("PATCH")) + 1 :]
+            headers["Range"] = f"0-{len(held) - 1}"
+        return status, headers
+
+    conforming.twist = one
+    assert "less than it is sent" in refused(conforming.host).why
+    assert len(conforming.paths("PATCH")) < 20
+
+
 def test_a_registry_that_says_after_a_cut_that_it_has_what_never_came_is_refused(
     conforming: Conforming,
 ) -> None:

@@ -26,7 +26,7 @@ from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 from . import diagnosis, ownership, running, sandbox
-from .base import Container, Image, Limits, Status
+from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
@@ -281,6 +281,15 @@ class DockerEngine:
                             "pull", part, int(detail.get("current", 0)), detail["total"], f"pull {ref}"
                         )
         return self._present(ref)
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from .pushing import push
+        from .registry.push import check_pushable
+
+        cancel.check()
+        name, image = check_pushable(ref), self.find(ref)
+        return push(self._connected(), self._environ, image, name, report=report, cancel=cancel)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

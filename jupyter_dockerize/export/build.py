@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK, Method
-from ..engines.base import Engine, Image
+from ..engines.base import Engine, Image, Pushed
 from ..environment.comparison import Comparison, Difference, Verdict
 from ..environment.plan.planning import Plan
 from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, VerificationError
@@ -40,6 +40,7 @@ class Built:
     size: int
     seconds: float
     output: Path | None = None  # a file or folder, where it was not put into an engine's store
+    pushed: Pushed | None = None
 
     @property
     def ok(self) -> bool:

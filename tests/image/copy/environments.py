@@ -12,6 +12,7 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.model import Snapshot
 from jupyter_dockerize.environment.observe.ways import Where
+from jupyter_dockerize.environment.plan.copied import as_copied
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.export.prepare import look
 
@@ -35,4 +36,4 @@ def install(python: Path, *packages: str, verb: str = "install") -> None:
 def planned(python: Path, wishes: Wishes = Wishes()) -> tuple[Plan, Snapshot]:  # noqa: B008 - frozen
     """What is there, and what an image of it is meant to hold."""
     snapshot = look(Where(python=str(python)), report=lambda event: None, cancel=Cancel())
-    return make_plan(snapshot, wishes), snapshot
+    return as_copied(make_plan(snapshot, wishes), snapshot), snapshot

@@ -80,14 +80,13 @@ def test_a_debian_package_that_is_asked_for_has_to_be_here() -> None:
 
 
 def test_a_tool_of_debians_own_is_planned_where_its_package_came_along() -> None:
-    tool = pip(
-        "python-apt", kind="apt", scope="debian", dist_info="/usr/lib/python3/dist-packages/a.egg-info"
-    )
+    place = "/usr/lib/python3/dist-packages/python_apt.egg-info"
+    tool = pip("python-apt", kind="apt", scope="debian", dist_info=place)
     source = snapshot(tool)
     plan = copied(source)
     assert "python-apt" not in {package.name for package in plan.packages.pip}
     assert plan == settled(plan, source, (), lambda path: False)
-    came = settled(plan, source, (), lambda path: path == tool.dist_info)
+    came = settled(plan, source, (), lambda path: path == place)
     assert "python-apt" in {package.name for package in came.packages.pip}
     assert came.choices == ()
 

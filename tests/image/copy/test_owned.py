@@ -18,7 +18,8 @@ def conda(prefix: Path) -> Path:
     """A base prefix with what conda leaves beside its environment."""
     files = {
         "bin/python": "", "conda-meta/python-3.11-0.json": json.dumps({"name": "python", "files": []}),
-        "conda-meta/history": "", "conda-meta/state": '{"env_vars": {"TOKEN": "canary"}}', ".condarc": "canary",
+        "conda-meta/history": "", "conda-meta/state": '{"env_vars": {"TOKEN": "canary"}}',
+        ".condarc": "canary",
         "pkgs/python-3.11-0/bin/python": "", "envs/other/bin/python": "", "lib/pkgs/__init__.py": "",
     }  # fmt: skip
     for path, text in files.items():

@@ -59,7 +59,7 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
     def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
         final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
-        return _ours(final, python)
+        return _ours(final, python, places)
 
     captured = capture(plan, snapshot, ours, _project(plan))
     findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
@@ -100,9 +100,12 @@ def _server(captured: Captured, programs: list[str]) -> str:
     return next((each for each in folders if f"{each}/bin/jupyter".lstrip("/") in paths), folders[0])
 
 
-def _ours(plan: Plan, python: str) -> dict[str, Member]:
-    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files(), **jupyter.kernelspecs(plan, python)}
+def _ours(plan: Plan, python: str, places: Collection[str]) -> dict[str, Member]:
+    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files()}
     files |= standin.files() if plan.magics else {}
+    for path, data in jupyter.kernelspecs(plan, python).items():
+        if path.lstrip("/") not in places:  # a kernel that pip installed into /usr/local is the environment's
+            files[path] = data
     return {
         path.lstrip("/"): Member(path=path.lstrip("/"), data=data, size=len(data), mtime=DATE)
         for path, data in files.items()

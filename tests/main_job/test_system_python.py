@@ -1,0 +1,101 @@
+"""Debian's own Python, with packages of Debian's and of pip's, copied from a Debian 13; also without dpkg."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_dockerize.image.validate.layout import validate
+from tests.rig import debian as releases
+
+from ..conftest import missing
+from ..elsewhere import Elsewhere, elsewhere
+from .conftest import CLI, run
+
+pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
+
+REF = "jd-test/system-python:copy"
+BARE = "jd-test/no-dpkg:copy"
+PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Elsewhere]:
+    """Debian 13 with yaml of its own and humanize by pip."""
+    roots = os.environ.get("JUPYTER_DOCKERIZE_TEST_ROOTS")
+    if not roots:
+        missing("the rig has no roots (tests/rig/up roots)")
+    place = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="debian-"))
+    root = place / "trixie"
+    run("cp", "--archive", "--reflink=auto", Path(roots) / "trixie", root)
+    releases.install(root, ["python3-yaml", "ca-certificates"])
+    found = elsewhere(Path("/opt/product"), root=root)
+    network = f"mount --bind /etc/resolv.conf {root}/etc/resolv.conf; mount --bind /etc/ssl {root}/etc/ssl"
+    uv = replace(found, mounts=network)
+    uv.uv("pip", "install", "--break-system-packages", "--python", PYTHON, "humanize", "ipykernel")
+    (root / "out").mkdir()
+    yield found
+    shutil.rmtree(place)
+
+
+def built(machine: Elsewhere, ref: str) -> Any:
+    done = machine.cli(
+        "build", "-t", ref, "--python", PYTHON, "--method", "copy", "-o", "/out/image.tar", "--json"
+    )
+    assert done.status == 0, done.stderr
+    return done.json
+
+
+@pytest.fixture(scope="module")
+def copied(machine: Elsewhere) -> Iterator[Any]:
+    said = built(machine, REF)
+    archive = machine.root / "out/image.tar"
+    assert validate(archive) == []
+    run("docker", "load", "--quiet", "--input", archive)
+    archive.unlink()
+    yield said
+    run("docker", "rmi", "--force", REF)
+
+
+def verified(ref: str) -> tuple[str, list[str]]:
+    """The verdict, and the differences that nobody planned."""
+    done = subprocess.run([*CLI, "verify", ref, "--json"], capture_output=True, check=False)
+    said = json.loads(done.stdout)
+    odd = [each for each in said["differences"] if each["class"] != "planned"]
+    return said["verdict"], [f"{d['name']} {d['field']}: {d['expected']} → {d['found']}" for d in odd]
+
+
+def inside(ref: str, *argv: str) -> str:
+    return run("docker", "run", "--rm", "--network", "none", ref, *argv)
+
+
+def test_it_is_the_same_environment(copied: Any) -> None:
+    assert verified(REF) == ("identical", [])
+
+
+def test_each_package_is_where_it_was(copied: Any) -> None:
+    code = "import humanize, yaml, sys; print(humanize.__file__, yaml.__file__, sys.executable, sep='\\n')"
+    assert inside(REF, "python3", "-c", code).split() == [
+        "/usr/local/lib/python3.13/dist-packages/humanize/__init__.py",
+        "/usr/lib/python3/dist-packages/yaml/__init__.py",
+        PYTHON,
+    ]
+
+
+def test_dpkg_knows_its_packages_and_finds_nothing_wrong(copied: Any) -> None:
+    names = {
+        line.partition(":")[0] for line in inside(REF, "dpkg-query", "-W", "-f", "${Package}\\n").split()
+    }
+    assert {"python3", "python3.13-minimal", "python3-yaml", "libc6", "ca-certificates"} <= names
+    assert inside(REF, "dpkg", "--audit") == ""
+    changed = inside(REF, "sh", "-c", "dpkg --verify python3-yaml libc6 libpython3.13-stdlib || true")
+    assert [line for line in changed.splitlines() if "/usr/share/" not in line] == []

@@ -99,3 +99,32 @@ def test_dpkg_knows_its_packages_and_finds_nothing_wrong(copied: Any) -> None:
     assert inside(REF, "dpkg", "--audit") == ""
     changed = inside(REF, "sh", "-c", "dpkg --verify python3-yaml libc6 libpython3.13-stdlib || true")
     assert [line for line in changed.splitlines() if "/usr/share/" not in line] == []
+
+
+@pytest.fixture(scope="module")
+def bare(machine: Elsewhere, copied: Any) -> Iterator[Any]:
+    """The same machine, after its dpkg database is gone."""
+    shutil.rmtree(machine.root / "var/lib/dpkg")
+    said = built(machine, BARE)
+    run("docker", "load", "--quiet", "--input", machine.root / "out/image.tar")
+    yield said
+    run("docker", "rmi", "--force", BARE)
+
+
+def test_without_dpkg_the_libraries_themselves_come_along_and_that_is_said(bare: Any) -> None:
+    [finding] = [each for each in bare["findings"] if each["code"] == "system-without-dpkg"]
+    assert finding["severity"] == "warning"
+    assert verified(BARE) == ("identical", [])
+
+
+def test_without_dpkg_the_image_starts_and_has_what_programs_expect(bare: Any) -> None:
+    code = (
+        "import ctypes, humanize, os, pwd, socket, sqlite3, ssl, yaml, zoneinfo; "
+        "assert os.listdir(ssl.get_default_verify_paths().capath); zoneinfo.ZoneInfo('Europe/Berlin'); "
+        "socket.getaddrinfo('localhost', 80); print(pwd.getpwuid(os.getuid()).pw_name)"
+    )
+    assert inside(BARE, "python3", "-c", code) == "jovyan\n"
+    words = inside(
+        BARE, "sh", "-c", "echo one two | awk '{print $2}'; bash -c 'ls -d /opt'; LC_ALL=C.UTF-8 date +%Z"
+    )
+    assert words.split() == ["two", "/opt", "UTC"]

@@ -27,8 +27,8 @@ _OPENED = (
 )  # fmt: skip
 # Data that is the same on every system: authorities as Mozilla has them, not the ones of this machine.
 _DATA = (
-    "usr/share/ca-certificates/mozilla", "usr/share/zoneinfo", "usr/lib/locale/C.utf8", "lib/terminfo",
-    "usr/share/terminfo",
+    "usr/share/ca-certificates/mozilla", "usr/lib/ssl", "usr/share/zoneinfo", "usr/lib/locale/C.utf8",
+    "lib/terminfo", "usr/share/terminfo",
 )  # fmt: skip
 
 

@@ -71,12 +71,13 @@ class Elsewhere:
         base = Path(sys.base_prefix)
         for name, here in {"python": base, "venv": Path(sys.prefix), "project": PROJECT}.items():
             yield _bind(here, self.outside(self.folder / name))
-        if self.root != Path("/"):
-            yield _bind(base, self.outside(base))
         # A home that nobody else may enter: as if the interpreter lay alone in it.
-        elif closed := [parent for parent in base.parents if not parent.stat().st_mode & stat.S_IXOTH]:
+        parents = [self.outside(parent) for parent in base.parents]
+        closed = [each for each in parents if each.exists() and not each.stat().st_mode & stat.S_IXOTH]
+        if closed:
             yield f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(closed[-1]))}"
-            yield _bind(self.folder / "python", base)
+        if closed or self.root != Path("/"):
+            yield _bind(self.outside(self.folder / "python"), self.outside(base))
 
     def cli(self, *words: str | Path) -> Run:
         """``jupyter dockerize WORDS``."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import threading
 import time
@@ -18,6 +16,7 @@ import pytest
 
 from jupyter_dockerize.image.validate.layout import validate
 
+from ..archives import files
 from ..commandline import Run
 from ..elsewhere import Elsewhere, elsewhere
 
@@ -61,18 +60,6 @@ def test_an_ordinary_user_gets_an_image_without_an_engine(user: Elsewhere, pytho
     assert validate(out / "image.tar") == []
     codes = {finding["code"] for finding in done.json["findings"]}
     assert "unreadable-files" not in codes
-
-
-def files(image: Path) -> set[str]:
-    """Paths of everything in the layers of an archive."""
-    found: set[str] = set()
-    with tarfile.open(image) as archive:
-        listed = archive.extractfile("manifest.json")
-        assert listed
-        for name in json.load(listed)[0]["Layers"]:
-            with tarfile.open(fileobj=archive.extractfile(name)) as layer:
-                found.update(layer.getnames())
-    return found
 
 
 def refused(done: Run, status: int, *said: str) -> None:

@@ -1,10 +1,9 @@
-"""A genuine conda prefix, pip over it, is copied at its own path: the environment, not what conda has beside it."""
+"""A genuine conda prefix with pip over it, copied: the environment, not what conda has beside it."""
 
 from __future__ import annotations
 
 import json
 import sys
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from jupyter_dockerize.image.validate.layout import validate
 from tests.rig import conda_env
 
+from ..archives import files
 from .conftest import CLI, in_image, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
@@ -100,17 +100,3 @@ def test_caches_other_environments_and_secrets_stay_here(copied: Copied) -> None
     assert [path for path, data in held.items() if CANARY.encode() in data] == []
     codes = {finding["code"] for finding in copied.said["findings"]}
     assert {"private-files-left-out", "conda-extras-left-out"} <= codes
-
-
-def files(image: Path) -> dict[str, bytes]:
-    """Every file of an archive's layers."""
-    found: dict[str, bytes] = {}
-    with tarfile.open(image) as archive:
-        listed = archive.extractfile("manifest.json")
-        assert listed
-        for name in json.load(listed)[0]["Layers"]:
-            with tarfile.open(fileobj=archive.extractfile(name)) as layer:
-                for member in layer:
-                    file = layer.extractfile(member) if member.isfile() else None
-                    found[member.name] = file.read() if file else b""
-    return found

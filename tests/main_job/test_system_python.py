@@ -1,4 +1,7 @@
-"""Debian's own Python, with packages of Debian's and of pip's, copied from a Debian 13; also without dpkg."""
+"""Debian 13's own Python, with packages of Debian's, of pip's and of ~/.local, copied by an ordinary user.
+
+And once more after its dpkg database is gone.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ import pytest
 from jupyter_dockerize.image.validate.layout import validate
 from tests.rig import debian as releases
 
+from ..archives import files
 from ..conftest import missing
 from ..elsewhere import Elsewhere, elsewhere
 from .conftest import CLI, run
@@ -26,11 +30,12 @@ pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
 REF = "jd-test/system-python:copy"
 BARE = "jd-test/no-dpkg:copy"
 PYTHON = "/usr/bin/python3"
+HOME = "/home/ada"
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Elsewhere]:
-    """Debian 13 with yaml of its own and humanize by pip."""
+    """Debian 13 with yaml of its own, humanize in /usr/local, pillow and pyfiglet in Ada's home."""
     roots = os.environ.get("JUPYTER_DOCKERIZE_TEST_ROOTS")
     if not roots:
         missing("the rig has no roots (tests/rig/up roots)")
@@ -38,11 +43,13 @@ def machine() -> Iterator[Elsewhere]:
     root = place / "trixie"
     run("cp", "--archive", "--reflink=auto", Path(roots) / "trixie", root)
     releases.install(root, ["python3-yaml", "ca-certificates"])
-    found = elsewhere(Path("/opt/product"), root=root)
+    found = elsewhere(Path("/opt/product"), root=root, uid=1000, environ={"HOME": HOME})
     network = f"mount --bind /etc/resolv.conf {root}/etc/resolv.conf; mount --bind /etc/ssl {root}/etc/ssl"
     uv = replace(found, mounts=network)
     uv.uv("pip", "install", "--break-system-packages", "--python", PYTHON, "humanize", "ipykernel")
+    uv.uv("pip", "install", "--prefix", f"{HOME}/.local", "--python", PYTHON, "pillow", "pyfiglet")
     (root / "out").mkdir()
+    (root / "out").chmod(0o777)
     yield found
     shutil.rmtree(place)
 
@@ -61,8 +68,7 @@ def copied(machine: Elsewhere) -> Iterator[Any]:
     archive = machine.root / "out/image.tar"
     assert validate(archive) == []
     run("docker", "load", "--quiet", "--input", archive)
-    archive.unlink()
-    yield said
+    yield {**said, "paths": set(files(archive))}
     run("docker", "rmi", "--force", REF)
 
 
@@ -89,6 +95,15 @@ def test_each_package_is_where_it_was(copied: Any) -> None:
         "/usr/lib/python3/dist-packages/yaml/__init__.py",
         PYTHON,
     ]
+
+
+def test_packages_of_a_home_move_where_no_volume_hides_them(copied: Any) -> None:
+    """With the libraries that their wheels bring, and their scripts on PATH."""
+    code = "import PIL._imaging as found; print(found.__file__)"
+    place = "/opt/user/lib/python3.13/site-packages/PIL/"
+    assert inside(REF, "python3", "-c", code).startswith(place)
+    assert inside(REF, "pyfiglet", "--version")
+    assert not [path for path in copied["paths"] if path.startswith(HOME[1:])]
 
 
 def test_dpkg_knows_its_packages_and_finds_nothing_wrong(copied: Any) -> None:

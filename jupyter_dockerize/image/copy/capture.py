@@ -101,7 +101,10 @@ def _system(
     places = {root.place(path) for path in {*links.wanted(above.values()), *python.outside}}
     if not dpkg.packages:
         places |= bare.places(root)
-    places -= set(above)
+    # Libraries of ~/.local are found where they are here, and are somewhere else in the image.
+    moved = {m.source.lstrip("/") for path, m in above.items() if m.source and m.source != f"/{path}"}
+    taken = {*above, *moved}
+    places -= taken
     owners = dpkg.owners(places, root.place)
     system = collect_system(dpkg, names | set(owners.values()), mounts)
     loose: dict[str, Member] = {}
@@ -109,7 +112,7 @@ def _system(
         _chain(root, place, loose)
     # What a library of no package links to may again be in a package, or in none.
     more = {root.place(path) for path in links.wanted([*loose.values(), *system.members.values()])}
-    for place in sorted(more - set(system.members) - set(above)):
+    for place in sorted(more - set(system.members) - taken):
         _chain(root, place, loose)
     findings = left_here([*links.left, *system.lent])
     if not dpkg.packages:

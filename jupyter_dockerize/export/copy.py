@@ -12,6 +12,7 @@ from ..environment.choices import Wishes
 from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
+from ..environment.plan.copied import as_copied
 from ..errors import OutputError, UsageError
 from ..events import Report, Step
 from ..image import archive, disk, readback
@@ -170,17 +171,12 @@ def _summary(copy: Copy, comparison: Comparison | None) -> str:
 def _planned(
     where: Where, wishes: Wishes, steps: int, *, hashes: bool, report: Report, cancel: Cancel
 ) -> tuple[Planned, Copy]:
-    planned = plan_image(where, wishes, steps=steps, hashes=hashes, report=report, cancel=cancel)
-    plan = planned.plan
-    if plan.foreign:
-        raise UsageError(
-            f"files of {planned.snapshot.system.arch} cannot be copied to {plan.platform}",
-            why="what is compiled runs on its own platform only",
-            fix="leave --method copy out: rebuilt, each package is taken for the other platform",
-        )
     if wishes.base is not None:
         raise UsageError("--base does not go with --method copy", fix="leave one of them out")
-    copy = plan_copy(plan, planned.snapshot, wishes.allow)
+    planned = plan_image(
+        where, wishes, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+    )
+    copy = plan_copy(planned.plan, planned.snapshot, wishes.allow)
     for finding in copy.findings:
         report(finding)
     return planned, copy

@@ -21,6 +21,7 @@ from ..events import Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.copy.base_image import contents
+from ..image.copy.onto import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
@@ -158,7 +159,8 @@ def deliver(
 def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cancel: Cancel) -> Comparison:
     """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
     read = Counter("compared", copy.captured.size, report)
-    members = (member for group in copy.captured.groups for member in group.members)
+    every = (member for group in copy.captured.groups for member in group.members)
+    members = (member for member in every if not takes_away(member))
     below = len(copy.base.layers) if copy.base else 0
     differences = readback.read_back(path, value, members, below=below, progress=read.add, cancel=cancel)
     return compare_files(copy.plan, differences)

@@ -48,8 +48,7 @@ def read_back(
     bytes that were unpacked with each piece. Raises `UsageError` where nothing can be opened, and
     `CancelledError`.
     """
-    every = {os.fsencode(member.path): member for member in members}
-    expected = {at: member for at, member in every.items() if not _whiteout(at)}
+    expected = {os.fsencode(member.path): member for member in members}
     ours = image.layers[below:]
     found = Found(Limits())
     try:
@@ -129,7 +128,7 @@ def _layer(
         cancel.check()
         before = source.at
         path = normal(entry.path)
-        if path and not _whiteout(path):
+        if path and not path.rpartition(b"/")[2].startswith(WHITEOUT):
             members[path] = tuple(_compared(path, entry, expected.get(path), source, cancel))
             if entry.kind == FOLDER:
                 folders.add(path)
@@ -231,10 +230,6 @@ def _difference(name: str, field: str, expected: str, found: str, note: str = ""
     return Difference(
         manager="file", name=name, field=field, expected=expected, found=found, class_="unexpected", note=note
     )
-
-
-def _whiteout(path: bytes) -> bool:
-    return path.rpartition(b"/")[2].startswith(WHITEOUT)
 
 
 def _name(path: bytes) -> str:

@@ -36,6 +36,7 @@ from .trees import DATE, ROOT, member_of
 
 _LIBC = "libc.so.6"
 _MODE = 0o644
+_GONE = ".wh."
 
 
 def capture_onto(
@@ -81,7 +82,8 @@ def capture_onto(
         Group("what jupyter-dockerize adds", tuple(ours(own, placed.keys()).values())),
         Group("the notebook and what belongs to it", tuple(project.values())),
     ]
-    leading = folders(above, {path: replace(m, mtime=DATE) for path, m in base.members.items()})
+    below = {path: replace(m, mtime=DATE) for path, m in base.members.items() if m.kind == "folder"}
+    leading = folders(above, {**below, **lowest})
     made = tuple(whole(group, leading) for group in groups if group.members)
     _check_ways(made, base, ref)
     at = [path for path, member in python.environment.items() if member.kind == "symlink"]
@@ -183,7 +185,7 @@ def _check_symbols(
         has = max((symbols.glibc(each) for each in there), default=())
         raise UsageError(
             f"the C library of {ref} is older than the environment needs",
-            why=f"{printable(path, 200)} needs GLIBC_{_dotted(number)}, and the base goes up to GLIBC_{_dotted(has)}",
+            why=f"{printable(path, 200)} needs GLIBC_{_dotted(number)}, the base goes up to {_dotted(has)}",
             fix=f"name a base with glibc {_dotted(number)} or newer, {_like(snapshot)}or leave --base out",
         )
     if not lacking:
@@ -254,7 +256,12 @@ def _taken_away(python: PythonFiles, snapshot: Snapshot, base: Contents) -> Iter
     for path in sorted(base.members):
         folder, _, name = path.rpartition("/")
         if path.startswith(roots) and path not in kept and folder in kept:
-            yield Member(path=f"{folder}/.wh.{name}", data=b"", size=0, mtime=DATE)
+            yield Member(path=f"{folder}/{_GONE}{name}", data=b"", mtime=DATE)
+
+
+def takes_away(member: Member) -> bool:
+    """Whether it stands for what the base had; the environment's own files have a source."""
+    return member.source is None and not member.size and member.path.rpartition("/")[2].startswith(_GONE)
 
 
 def _check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
@@ -270,4 +277,4 @@ def _check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
                 )
 
 
-__all__ = ["capture_onto", "shell"]
+__all__ = ["capture_onto", "shell", "takes_away"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import CancelledError, DockerizeError, RegistryError, UsageError
 from jupyter_dockerize.events import Event, Progress, ignore
 from jupyter_dockerize.export.onto import base_of
+from jupyter_dockerize.image import archive
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
 from jupyter_dockerize.image.reference import Reference
@@ -31,6 +33,7 @@ from jupyter_dockerize.image.validate.layout import validate
 from ..commandline import notebook
 from ..conftest import Rig
 from ..engines.registry.servers import Conforming
+from ..image.copy.environments import install, venv
 from ..image.layouts import good
 
 PLATFORM = "linux/amd64"
@@ -100,6 +103,51 @@ def test_the_builtin_engine_takes_a_base_out_of_its_own_store(
     images = {str(ref): i for i in BuiltinEngine().store.images() for ref in i.refs}
     below = images["first:latest"].layers
     assert images["second:latest"].layers[: len(below)] == below
+
+
+@pytest.mark.rig
+def test_what_the_base_has_in_the_environments_place_is_not_seen_any_more(
+    rig: Rig, tmp_path: Path, store: Path
+) -> None:
+    """An earlier image of the same environment as the base: what was uninstalled since is gone."""
+    python = venv(tmp_path / "env", "humanize")
+    where, base = Where(python=str(python)), f"{rig.registry}/library/debian:bookworm-slim"
+    api.build(where, Wishes(base=base), "earlier", engine="builtin", verify=False)
+    install(python, "humanize", verb="uninstall")
+    install(python, "toolz")
+    built = api.build(where, Wishes(base="earlier"), "later", engine="builtin")
+    assert built.verdict == "identical"
+    engine, code = (
+        BuiltinEngine(),
+        "import importlib.util as i; print(*map(i.find_spec, ['humanize', 'toolz']))",
+    )
+    said = engine.execute("later", [str(python), "-c", code]).decode()
+    assert said.startswith("None ModuleSpec(name='toolz'")
+
+
+@pytest.mark.rig
+@pytest.mark.engine
+def test_layers_of_a_base_that_the_engine_has_are_not_sent(
+    where: Where, rig: Rig, engine: DockerEngine, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert where.notebook
+    base, ref = f"{rig.registry}/library/debian:trixie-slim", where.notebook.stem
+    known: list[int] = []
+    real = archive.stream
+
+    def stream(*words: Any, without: Sequence[str] = ()) -> Iterator[bytes]:
+        known.append(len(without))
+        return real(*words, without=without)
+
+    monkeypatch.setattr(archive, "stream", stream)
+    engine.pull(base, report=ignore, cancel=Cancel())
+    try:
+        api.build(where, Wishes(base=base), method="copy", engine="docker", verify=False)
+    finally:
+        engine.remove(ref)
+        engine.remove(base)
+    assert known[0] >= 1
+    assert len(known) == 1
 
 
 @pytest.mark.rig

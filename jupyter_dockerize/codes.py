@@ -10,7 +10,7 @@ cuda-differs data-not-included data-outside edited-configuration edits-not-carri
 environ-withheld files-outside image-replaced index-credentials index-invalid index-refused
 index-unreachable libraries-unknown library-driver library-missing library-not-in-base
 library-unowned login-in-plain-text login-not-checked
-machine-unknown minimal-kept no-notebook no-server no-wheel-for-target not-carried
+machine-unknown minimal-kept no-notebook no-server no-wheel-for-target no-docker not-carried
 not-locked not-pushed not-solved not-verifiable notebook-not-saved path-outside pip-duplicate
 pip-edited pip-egg-info
 pip-half-removed pip-invalid pip-invalid-name pip-invalid-requirement pip-invalid-version

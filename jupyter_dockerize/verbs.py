@@ -194,6 +194,11 @@ def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
     return Outcome(as_typed(text.images(found), args.program), surface.images(found))
 
 
+def _prune(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    gone = api.prune(args.refs, dry_run=args.dry_run)
+    return Outcome(text.pruned(gone, dry_run=args.dry_run), surface.pruned(gone))
+
+
 def _engines(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.engines()
     return Outcome(as_typed(text.engines(found), args.program), surface.engines(found))
@@ -212,5 +217,6 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "push": _push,
     "login": _login,
     "images": _images,
+    "prune": _prune,
     "engines": _engines,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,26 @@ def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, ref: str)
     steps = [(event.number, event.total, event.name) for event in events if isinstance(event, Step)]
     assert steps[-1] == (4, 4, PUSHING)
     assert {total for _, total, _ in steps} == {4}
+
+
+@pytest.mark.rig
+def test_without_docker_it_goes_on_from_our_own_store(
+    rig: Rig, tiny: Path, tmp_path: Path, judges: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    path = notebook(tmp_path / "own.ipynb", "1 + 3")
+    where, ref = Where(notebook=path, python=str(tiny)), f"{rig.registry}/built/{os.urandom(6).hex()}:1"
+    built = api.build(where, Wishes(), ref, engine="builtin", verify=False, push=True)
+    assert built.pushed
+    assert built.pushed.uploaded > 1
+    assert built.pushed.digest == built.digest == digest_of(ref, "linux/amd64")
+    again = api.push(ref, engine="builtin")
+    assert (again.digest, again.uploaded, again.skipped) == (built.digest, 0, built.pushed.uploaded)
+    assert again.size == built.size
+    argv = [judges / "skopeo", "inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{ref}"]
+    seen = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert seen.stdout.strip() == built.digest
 
 
 @pytest.mark.engine

@@ -19,12 +19,11 @@ from jupyter_dockerize.engines.registry.credentials import Login, StoredLogins
 from jupyter_dockerize.engines.registry.digest import digest_of
 from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, ignore
-from jupyter_dockerize.image import archive
 from jupyter_dockerize.image.reference import Reference
 
 from ...conftest import Rig
-from .conftest import RealRegistry
-from .images import an_image
+from .images import into
+from .real import RealRegistry
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig]
 
@@ -33,20 +32,19 @@ Take = Callable[[DockerEngine, str], str]
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Iterator[Take]:
+def take() -> Iterator[Take]:
     """Puts an image of three layers into an engine under that name, which is then gone at the end."""
     taken: list[tuple[DockerEngine, str]] = []
 
-    def into(engine: DockerEngine, ref: str) -> str:
+    def put(engine: DockerEngine, ref: str) -> str:
         # Engines remember which repository has a layer, and would take it from there.
         seed = uuid.uuid4().int
-        layout, image = an_image(tmp_path / f"layout{len(taken)}", 200_000, 3_000_000, 10, seed=seed)
-        stream = lambda name: archive.stream(layout, image, Reference.parse(name))  # noqa: E731
-        engine.load(stream, ref, report=ignore, cancel=Cancel())
+        write = lambda layout, compression: into(layout, 50_000, 100_000, 10, seed=seed)  # noqa: E731
+        engine.take(write, ref, size=150_000, report=ignore, cancel=Cancel())
         taken.append((engine, ref))
         return ref
 
-    yield into
+    yield put
     for engine, ref in taken:
         engine.remove(ref)
 
@@ -124,8 +122,10 @@ def test_a_login_of_skopeo_is_found(basic: RealRegistry, judges: Path, tmp_path:
     assert StoredLogins({"REGISTRY_AUTH_FILE": str(file)})(basic.host) == ADA
 
 
-def test_a_push_is_cancelled(engine: DockerEngine, real: Callable[[str], RealRegistry], take: Take) -> None:
-    registry = real("")
+def test_a_push_is_cancelled(
+    engine: DockerEngine, real_registry: Callable[[str], RealRegistry], take: Take
+) -> None:
+    registry = real_registry("")
     ref, cancel = take(engine, fresh(registry.host)), Cancel()
 
     def cut(event: Event) -> None:

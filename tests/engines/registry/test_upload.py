@@ -186,13 +186,13 @@ def test_a_registry_that_says_after_a_cut_that_it_has_what_never_came_is_refused
 ) -> None:
     def more(method: str, path: str, status: int, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
         if method == "GET":
-            headers["Range"] = f"0-{len(DATA) - 1}"
+            headers["Range"] = f"0-{len(DATA)}"
         return status, headers
 
     conforming.twist = more
     with closing(Line(conforming.host, 300_000)) as line:
         error = refused(line.host)
-    assert f"has {len(DATA):,} bytes" in error.why
+    assert f"has {len(DATA) + 1:,} bytes" in error.why
     assert there(conforming) is None
 
 

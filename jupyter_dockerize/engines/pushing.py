@@ -83,8 +83,8 @@ def _refused(ref: str, domain: str, said: str) -> RegistryError:
     elif any(word in lower for word in ("denied", "forbidden", "403")):
         why, fix = said, f"name a repository that you may write to, or log in as somebody who may: {login}"
     else:
-        known = meaning(said, "try again; `docker push` shows more")
-        why, fix = known.why, known.fix
+        known = meaning(said, f"try again; `docker push {ref}` shows more")
+        why, fix = known.why, known.fix.replace("docker pull NAME", f"docker push {ref}")
     return RegistryError(f"{ref} cannot be pushed", why=why[:500], fix=fix)
 
 

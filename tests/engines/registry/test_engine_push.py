@@ -79,6 +79,17 @@ def test_what_is_not_here_or_has_no_registrys_name_is_refused(engine_matrix: Doc
         engine_matrix.push("penguins", report=ignore, cancel=Cancel())
 
 
+def test_by_its_digest_alone_an_image_is_not_pushed(
+    engine_matrix: DockerEngine, rig: Rig, take: Take
+) -> None:
+    ref = take(engine_matrix, fresh(rig.registry))
+    done = engine_matrix.push(ref, report=ignore, cancel=Cancel())
+    bare = f"{ref.removesuffix(':1')}@{done.digest}"
+    with pytest.raises(UsageError):
+        engine_matrix.push(bare, report=ignore, cancel=Cancel())
+    remove(rig.registry, ref, done.digest)
+
+
 def test_a_registry_that_is_not_there_is_told(engine: DockerEngine, take: Take) -> None:
     ref = take(engine, fresh("127.0.0.1:9"))
     with pytest.raises(EngineError, match="cannot be pushed") as error:

@@ -17,15 +17,8 @@ VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
-QUICK = (
-    "ps",
-    "stop",
-    "logs",
-    "login",
-    "images",
-    "prune",
-    "engines",
-)  # over before any progress could be seen
+# Over before any progress could be seen.
+QUICK = ("ps", "stop", "logs", "login", "images", "prune", "engines")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."

@@ -166,9 +166,10 @@ class DockerEngine:
         """See `Engine.take`. Layers that the engine has already are not sent."""
         name = _taggable(ref)
         self._connected()  # before the work
-        with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-") as folder:
-            disk.check_room(Path(folder), size)
-            layout = Layout.create(Path(folder) / "layout")
+        temporary = Path(tempfile.gettempdir())
+        disk.check_room(temporary, size)
+        with disk.unfinished_folder(temporary) as folder:
+            layout = Layout.create(folder.path, lasting=False)
             value = write(layout, "none")
             there = self._layers_there([layer.diff_id for layer in value.layers])
             try:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from ..cancel import Cancel
 from ..contents import identity, init, jupyter, layout, project, standin
-from ..environment.choices import Choice
 from ..environment.model import Snapshot, dump
-from ..environment.plan.planning import Plan, redacted, refuse, sorted_choices
-from ..errors import CancelledError
+from ..environment.plan.copied import settled
+from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Finding, Progress, Report
+from ..image.cache import LayerCache, stamp
 from ..image.copy.capture import Captured, capture
 from ..image.copy.grouping import Group
-from ..image.copy.python import USER
-from ..image.copy.trees import DATE
+from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
+from ..image.side_by_side import side_by_side
 from ..image.tar import Member
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-WORKERS = 4  # layers that are written side by side: more only seek
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 REPORTED = 8 << 20  # bytes between two reports of progress
 
 NO_SERVER = Finding(
@@ -46,60 +45,63 @@ class Copy:
 
 
 def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
-    """Which files make the image ``FROM scratch``. Raises `FindingsError` for those that cannot be read."""
+    """Which files make the image ``FROM scratch`` of a plan `as_copied`.
+
+    Raises `FindingsError` for those that cannot be read.
+    """
     python = snapshot.python.executable
-    prefix = snapshot.conda_prefix or snapshot.python.prefix
     final = plan
 
-    def ours(packages: frozenset[str]) -> dict[str, Member]:
+    def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
-        final = _with_packages(plan, snapshot, packages)
-        return _ours(final, python)
+        final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
+        return _ours(final, python, places)
 
     captured = capture(plan, snapshot, ours, _project(plan))
-    plan = final
-    findings = (*captured.findings, *((NO_SERVER,) if plan.server == "own" else ()))
+    findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
     refuse(findings, allow)
+    programs = _programs(snapshot, captured)
     variables = {
-        **dict(plan.environ),
+        **dict(final.environ),
         **dict(captured.variables),
-        "PATH": f"{prefix}/bin:{SYSTEM_PATH}",
+        "PATH": ":".join(dict.fromkeys((*programs, *SYSTEM_PATH))),
         "HOME": layout.HOME,
         "SHELL": "/bin/bash",
     }
     config = Config(
-        platform=plan.platform,
+        platform=final.platform,
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
-        cmd=jupyter.command(plan, prefix) if plan.server == "environment" else (python,),
+        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs)),
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
-        labels=identity.labels(redacted(plan), "copy", python=python),
+        labels=identity.labels(redacted(final), "copy", python=python),
     )
-    return Copy(plan=plan, captured=captured, config=config, findings=findings)
+    return Copy(plan=final, captured=captured, config=config, findings=findings)
 
 
-def _with_packages(plan: Plan, snapshot: Snapshot, packages: frozenset[str]) -> Plan:
-    """The plan with the Debian packages that are really left out: no base brings its own here."""
-    choices = [choice for choice in plan.choices if choice.manager != "apt"]
-    choices += [
-        Choice(
-            kind="left-out",
-            manager="apt",
-            name=package.name,
-            reason="nothing in the image links to it or depends on it; --apt NAME takes it along",
-            source=package.version,
-        )
-        for package in snapshot.packages.apt
-        if package.name not in packages
-    ]
-    return replace(plan, choices=sorted_choices(choices))
+def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:
+    """Folders of the environment's own programs: what the system has not on its path anyway."""
+    prefix = snapshot.conda_prefix or snapshot.python.prefix
+    user = dict(captured.variables).get("PYTHONUSERBASE")
+    own = [f"{folder}/bin" for folder in (prefix, user) if folder]
+    return [folder for folder in own if folder not in SYSTEM_PATH]
 
 
-def _ours(plan: Plan, python: str) -> dict[str, Member]:
-    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files(), **jupyter.kernelspecs(plan, python)}
+def _server(captured: Captured, programs: list[str]) -> str:
+    """The prefix whose `bin/jupyter` opens the image."""
+    folders = [folder.removesuffix("/bin") for folder in (*programs, *SYSTEM_PATH)]
+    paths = {member.path for group in captured.groups for member in group.members}
+    return next((each for each in folders if f"{each}/bin/jupyter".lstrip("/") in paths), folders[0])
+
+
+def _ours(plan: Plan, python: str, places: Collection[str]) -> dict[str, Member]:
+    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files()}
     files |= standin.files() if plan.magics else {}
+    for path, data in jupyter.kernelspecs(plan, python).items():
+        if path.lstrip("/") not in places:  # a kernel that pip installed into /usr/local is the environment's
+            files[path] = data
     return {
         path.lstrip("/"): Member(path=path.lstrip("/"), data=data, size=len(data), mtime=DATE)
         for path, data in files.items()
@@ -121,53 +123,61 @@ def _project(plan: Plan) -> dict[str, Member]:
     return found
 
 
-def write(copy: Copy, to: Layout, *, compression: Compression, report: Report, cancel: Cancel) -> ImageValue:
+def write(
+    copy: Copy,
+    to: Layout,
+    *,
+    compression: Compression,
+    report: Report,
+    cancel: Cancel,
+    known: LayerCache | None = None,
+) -> ImageValue:
     """Writes the layers into ``to``, several at once, and returns the image, which has no name yet.
 
-    Raises `ChangedError` for files that are written meanwhile, `OutputError`, `CancelledError`.
+    Layers that ``known`` has, and ``to`` still holds, are not written again. Raises `ChangedError` for files
+    that are written meanwhile, `OutputError`, `CancelledError`.
     """
-    total = copy.captured.size
-    read = _Counter(total, report)
+    read = Counter("copied", copy.captured.size, report)
 
-    stop = Cancel()
-    forget = cancel.on_cancel(stop.cancel)
+    def one(group: Group, cancel: Cancel) -> Layer:
+        if known is None:
+            return written(group, cancel)
+        before = stamp(group.members, compression)
+        layer = known.find(before, to, group.title) if before else None
+        if layer is None:
+            layer = written(group, cancel)
+            if before:
+                known.keep(before, stamp(group.members, compression), layer)
+        else:
+            read.add(group.size)
+        return layer
 
-    def one(group: Group) -> Layer:
-        try:
-            with to.writing() as file:
-                layer = write_layer(
-                    group.members,
-                    file.write,
-                    group.title,
-                    compression=compression,
-                    progress=read.add,
-                    cancel=stop,
-                )
-                to.keep(file, layer.descriptor.digest)
-            return layer
-        except BaseException:
-            stop.cancel()  # what the others do is of no use any more
-            raise
+    def written(group: Group, cancel: Cancel) -> Layer:
+        with to.writing(hashed=False) as file:
+            layer = write_layer(
+                group.members,
+                file.write,
+                group.title,
+                compression=compression,
+                progress=read.add,
+                cancel=cancel,
+            )
+            to.keep(file, layer.descriptor.digest)
+        return layer
 
-    groups = copy.captured.groups
-    # The largest first: the last one to end should be a small one.
-    order = sorted(range(len(groups)), key=lambda number: -groups[number].size)
     try:
-        with ThreadPoolExecutor(max(1, min(WORKERS, os.cpu_count() or 1))) as pool:
-            running = {number: pool.submit(one, groups[number]) for number in order}
-        failed = [error for each in running.values() if (error := each.exception())]
-        if failed:
-            raise next((e for e in failed if not isinstance(e, CancelledError)), failed[0])
+        layers = side_by_side(one, copy.captured.groups, size=lambda group: group.size, cancel=cancel)
     finally:
-        forget()
-    return ImageValue(config=copy.config).append(*(running[n].result() for n in range(len(groups))))
+        if known:
+            known.save()
+    return ImageValue(config=copy.config).append(*layers)
 
 
-class _Counter:
-    """Adds up what several threads read, and tells of it now and then."""
+class Counter:
+    """Adds up the bytes that several threads have ``what``, and tells of it now and then."""
 
-    def __init__(self, total: int, report: Report) -> None:
-        self._total, self._report = total, report
+    def __init__(self, what: str, total: int, report: Report) -> None:
+        self._what, self._total, self._report = what, total, report
         self._done = self._told = 0
         self._lock = threading.Lock()
 
@@ -177,7 +187,7 @@ class _Counter:
             if self._done - self._told < REPORTED:
                 return
             self._told = self._done
-        self._report(Progress("copied", min(self._done, self._total), self._total))
+        self._report(Progress(self._what, min(self._done, self._total), self._total))
 
 
-__all__ = ["Copy", "plan_copy", "write"]
+__all__ = ["Copy", "Counter", "plan_copy", "write"]

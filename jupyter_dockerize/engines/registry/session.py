@@ -33,6 +33,7 @@ REDIRECTS = 3
 PIECE = 256 << 10  # bytes that are read or sent at once
 AGAIN = (408, 429, 500, 502, 503, 504)  # what the same question may be answered otherwise than with later
 
+_DIRECT = {"http": "", "https": ""}
 _HEADERS = {
     "User-Agent": CLIENT,
     # Digests are of the bytes themselves, so nothing may be compressed on the way.
@@ -212,6 +213,8 @@ class Session:
                 auth=lambda request: request,
                 allow_redirects=False,
                 stream=True,
+                # A registry on this machine is no affair of a proxy, which would see its passwords.
+                proxies=_DIRECT if is_loopback(urlsplit(url).netloc) else None,
                 timeout=(min(CONNECT, left), min(idle, left)),
                 verify=self._ca or True,
             )

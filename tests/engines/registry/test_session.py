@@ -54,6 +54,19 @@ def test_nothing_is_asked_for_compressed(fake: Fake) -> None:
     assert seen == ["identity"]
 
 
+def test_a_proxy_hears_nothing_of_a_registry_on_this_machine(
+    fake: Fake, other: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://{other.host}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    fake.give("/v2/", 200, b"{}")
+    with Session(fake.host) as session:
+        assert session.ask("GET", "/v2/").status == 200
+    assert not other.seen
+
+
 @pytest.mark.parametrize("where", ["before the answer", "in its middle"])
 def test_a_cancel_ends_what_is_under_way(fake: Fake, where: str) -> None:
     over, begun, cancel = threading.Event(), threading.Event(), Cancel()

@@ -153,6 +153,10 @@ class Session:
                 raise self.faults.busy(response.status_code, response.headers, b"")
             yield Answer(response.status_code, response.headers, b"", response.url), self._pieces(response)
 
+    def owns(self, url: str) -> bool:
+        """Whether an address is the registry's own, so that it is shown who we are."""
+        return place_of(url) == place_of(self._base)
+
     def address(self, url: str, at: str = "") -> str:
         """``url`` as the registry gave it, in full. Raises `RegistryError` for a place that is not safe."""
         try:
@@ -169,7 +173,7 @@ class Session:
         """An answer that is no redirect; one round of authentication, few redirects."""
         url, asked = self.address(url), False
         for _ in range(REDIRECTS + 2):
-            mine = place_of(url) == place_of(self._base)
+            mine = self.owns(url)
             shown = self._authorization.header if mine else None
             response = self._send(method, url, headers, body, shown, idle)
             if response.status_code == 401 and mine and not asked:

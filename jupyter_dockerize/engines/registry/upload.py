@@ -28,6 +28,8 @@ def has(session: Session, repository: str, blob: Blob) -> bool:
     answer = session.ask("HEAD", f"/v2/{repository}/blobs/{wanted.digest}")
     if answer.status == 404:
         return False
+    if answer.status != 200 and not session.owns(answer.url):
+        return True  # it is in a store elsewhere, which lets it be fetched, and not be asked for
     if answer.status != 200:
         raise session.faults.refused(answer.status, answer.body, pushing=repository)
     _same_digest(session, answer, wanted.digest)

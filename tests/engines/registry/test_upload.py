@@ -303,6 +303,15 @@ def test_what_is_written_is_not_redirected(fake: Fake, other: Fake) -> None:
     assert not other.seen
 
 
+@pytest.mark.parametrize(("status", "there"), [(200, True), (403, True), (404, False)])
+def test_a_blob_may_be_in_a_store_elsewhere(fake: Fake, other: Fake, status: int, there: bool) -> None:
+    fake.give(f"/v2/a/b/blobs/{digest(DATA)}", 307, Location=f"http://{other.host}/store")
+    other.routes["/store"] = lambda request: (status, {"Content-Length": str(len(DATA))}, b"")
+    with Session(fake.host, logins=lambda *_: CANARY) as session:
+        assert upload.has(session, "a/b", BLOB) is there
+    assert other.authorized() == [None]
+
+
 def test_an_upload_without_a_place_is_refused(fake: Fake) -> None:
     fake.give("/v2/a/b/blobs/uploads/", 202)
     assert "where the upload goes" in refused(fake.host).why

@@ -285,7 +285,7 @@ class DockerEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from .pushing import push
-        from .registry.push import check_pushable
+        from .registry.names import check_pushable
 
         cancel.check()
         name, image = check_pushable(ref), self.find(ref)

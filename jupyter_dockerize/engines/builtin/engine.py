@@ -157,7 +157,8 @@ class BuiltinEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from ..registry.credentials import StoredLogins
-        from ..registry.push import check_pushable, push_image
+        from ..registry.names import check_pushable
+        from ..registry.push import push_image
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)

@@ -18,8 +18,9 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Pushed
 from jupyter_dockerize.engines.registry.blobs import RemoteBlob
 from jupyter_dockerize.engines.registry.credentials import Login, Logins, nobody
+from jupyter_dockerize.engines.registry.names import check_pushable
 from jupyter_dockerize.engines.registry.pull import pull_manifest
-from jupyter_dockerize.engines.registry.push import check_pushable, push_image
+from jupyter_dockerize.engines.registry.push import push_image
 from jupyter_dockerize.errors import CancelledError, RegistryError, UsageError
 from jupyter_dockerize.events import Event, Progress
 from jupyter_dockerize.image.layout import Layout

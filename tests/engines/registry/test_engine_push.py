@@ -19,7 +19,8 @@ from jupyter_dockerize.engines.registry.credentials import Login, StoredLogins
 from jupyter_dockerize.engines.registry.digest import digest_of
 from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, ignore
-from jupyter_dockerize.image import archive
+from jupyter_dockerize.image.layout import Layout
+from jupyter_dockerize.image.manifest import ImageValue
 from jupyter_dockerize.image.reference import Reference
 
 from ...conftest import Rig
@@ -33,16 +34,18 @@ Take = Callable[[DockerEngine, str], str]
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Iterator[Take]:
+def take() -> Iterator[Take]:
     """Puts an image of three layers into an engine under that name, which is then gone at the end."""
     taken: list[tuple[DockerEngine, str]] = []
 
     def into(engine: DockerEngine, ref: str) -> str:
         # Engines remember which repository has a layer, and would take it from there.
         seed = uuid.uuid4().int
-        layout, image = an_image(tmp_path / f"layout{len(taken)}", 200_000, 3_000_000, 10, seed=seed)
-        stream = lambda name: archive.stream(layout, image, Reference.parse(name))  # noqa: E731
-        engine.load(stream, ref, report=ignore, cancel=Cancel())
+
+        def write(layout: Layout, compression: str) -> ImageValue:
+            return an_image(layout.folder, 200_000, 3_000_000, 10, seed=seed)[1]
+
+        engine.take(write, ref, size=1, report=ignore, cancel=Cancel())
         taken.append((engine, ref))
         return ref
 

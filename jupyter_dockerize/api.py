@@ -7,7 +7,7 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .engines.base import Container, Engine, Image
     from .environment.comparison import Comparison
     from .export.build import Built
+    from .image.store import Pruned
     from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
@@ -105,7 +106,7 @@ def build(
     ref: str | None = None,
     *,
     engine: str = "auto",
-    method: Method = "rebuild",
+    method: Method | None = None,
     output: Path | None = None,
     verify: bool = True,
     hashes: bool = False,
@@ -114,8 +115,9 @@ def build(
 ) -> Built:
     """The environment that ``where`` names becomes the image ``ref``, verified.
 
-    ``method`` "copy" takes its own files instead of installing the packages anew; with ``output``, a folder
-    or a file that ends in .tar, they go there, and no engine is needed.
+    ``method`` "rebuild" installs the packages anew, "copy" takes the environment's own files; without it
+    the engine decides: the builtin one copies. With ``output``, a folder or a file that ends in .tar, the
+    copy goes there, and no engine is needed.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -129,24 +131,22 @@ def build(
     check(where, wishes)
     target = image_of(where, ref)
     if output is not None:
-        if method != "copy":
-            raise UsageError(
-                "only a copied image is written to a file",
-                fix="type --method copy, too",
-                instead=("", "--method", "copy"),
-            )
+        if method == "rebuild":
+            raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
         built = copy_into_files(
             where, wishes, target, output, hashes=hashes, started=started, report=report, cancel=cancel
         )
-    elif method == "copy":
+        return _noted(built, where)
+    chosen, notes = _builder(engine, method, wishes, report)
+    if chosen.name == "builtin" or method == "copy":
         from .export.copy import copy_into_engine
 
         built = copy_into_engine(
             where,
             wishes,
-            _engine(engine),
+            chosen,
             target,
             overwrite=ref is not None,
             check=verify,
@@ -156,7 +156,6 @@ def build(
             cancel=cancel,
         )
     else:
-        chosen = _engine(engine)
         built = build_image(
             prepare(where, wishes, hashes=hashes, report=report, cancel=cancel),
             chosen,
@@ -167,6 +166,27 @@ def build(
             report=report,
             cancel=cancel,
         )
+    return _noted(replace(built, findings=(*notes, *built.findings)), where)
+
+
+def _builder(
+    name: str, method: Method | None, wishes: Wishes, report: Report
+) -> tuple[Engine, tuple[Finding, ...]]:
+    """Who makes the image, and what is to be said where it is not who people expect."""
+    from .engines import choose
+
+    # What another base or platform needs is installed anew: nobody's files are theirs.
+    rebuild = method == "rebuild" or (method is None and (wishes.base or wishes.platform))
+    chosen = choose(name, rebuild=bool(rebuild))
+    if chosen.instead is None:
+        return chosen, ()
+    why, fix = chosen.instead.reason, chosen.instead.fix
+    note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
+    report(note)
+    return chosen, (note,)
+
+
+def _noted(built: Built, where: Where) -> Built:
     if where.here and where.notebook is None:
         return replace(built, findings=(*built.findings, NO_NOTEBOOK))
     return built
@@ -249,6 +269,16 @@ def images(*, engine: str = "auto") -> list[Image]:
     return _engine(engine).images()
 
 
+def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:
+    """Removes the images ``refs`` from the builtin engine's store, and those that have no name any more.
+
+    With ``dry_run`` nothing is removed. Raises `UsageError` where there is no such image; then nothing goes.
+    """
+    from .engines.builtin import BuiltinEngine
+
+    return BuiltinEngine().prune(refs, dry_run=dry_run)
+
+
 def engines() -> Survey:
     """Who could build here, and why not where not; within 2 s."""
     from .engines import survey
@@ -264,5 +294,6 @@ def _engine(name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "images", "logs", "ps", "recipe", "run", "snapshot", "stop", "verify",
+    "build", "diff", "engines", "images", "logs", "prune", "ps",
+    "recipe", "run", "snapshot", "stop", "verify",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ contradicting-pins cuda-differs data-not-included data-outside edited-configurat
 environ-invalid environ-withheld files-outside hidden-by-home image-replaced index-credentials
 index-invalid index-refused index-unreachable libraries-unknown library-driver library-missing
 library-not-in-base library-unowned links-lead-nowhere machine-unknown minimal-kept mounted-files
-no-notebook no-server no-wheel-for-target not-carried not-locked not-solved not-verifiable
+no-docker no-notebook no-server no-wheel-for-target not-carried not-locked not-solved not-verifiable
 notebook-not-saved path-outside pip-duplicate pip-edited pip-egg-info pip-half-removed pip-invalid
 pip-invalid-name pip-invalid-requirement pip-invalid-version pip-leftover pip-missing-files
 pip-no-metadata pip-no-record pip-over-conda pip-shadowed private-files-left-out secret-file

@@ -15,9 +15,9 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
-    "run", "ps", "stop", "logs", "images", "engines",
+    "run", "ps", "stop", "logs", "images", "prune", "engines",
 )  # fmt: skip
-QUICK = ("ps", "stop", "logs", "images", "engines")  # over before any progress could be seen
+QUICK = ("ps", "stop", "logs", "images", "prune", "engines")  # over before any progress could be seen
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -123,7 +123,7 @@ class Verbs:
             "--engine",
             default="auto",
             metavar="NAME",
-            help="who does it: auto or docker (default: %(default)s)",
+            help="who does it: docker, builtin (no Docker needed) or auto, which takes what is there",
         )
         action.completer = completers.engines  # type: ignore[attr-defined]
 
@@ -178,15 +178,15 @@ def _build(verbs: Verbs) -> None:
     verb.add_argument(
         "--method",
         choices=("rebuild", "copy"),
-        default="rebuild",
-        help="rebuild: install the packages anew; copy: take the environment's own files (default: rebuild)",
+        help="rebuild: install the packages anew; copy: take the environment's own files "
+        "(default: rebuild, without Docker copy)",
     )
     verb.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="with --method copy: an archive (image.tar) or an OCI layout (a folder); needs no engine",
+        help="copy into an archive (image.tar) or an OCI layout (a folder); needs no engine",
     )
     verb.add_argument(
         "--no-verify", action="store_true", help="do not compare the image with the environment"
@@ -310,6 +310,18 @@ def _images(verbs: Verbs) -> None:
     verbs.engine(verbs.add("images", "", "the images that were made here", examples=[("", "")]))
 
 
+def _prune(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "prune",
+        "[REF …] [--dry-run]",
+        "removes images that lost their name from the builtin engine's store",
+        "Images of Docker are Docker's own: `docker image prune` removes those.",
+        [("--dry-run", "what would go"), ("penguins:old", "this one, too")],
+    )
+    verbs.named(verb, "refs", "REF", "an image that is to go, too", completers.images, nargs="*")
+    verb.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
 def _engines(verbs: Verbs) -> None:
     verbs.add("engines", "", "which engines can build here, and what the others lack", examples=[("", "")])
 
@@ -325,5 +337,6 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "stop": _stop,
     "logs": _logs,
     "images": _images,
+    "prune": _prune,
     "engines": _engines,
 }

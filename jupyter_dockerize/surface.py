@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .engines.base import Container, Image
     from .environment.comparison import Comparison, Difference
     from .export.build import Built
+    from .image.store import Pruned
 
 Json = dict[str, Any]
 
@@ -92,6 +93,11 @@ def images(values: Sequence[Image]) -> Json:
     keys = ("refs", "id", "digest", "size", "created", "platform", "labels")
     plain = [{key: getattr(i, key) for key in keys} | {"refs": list(i.refs)} for i in values]
     return {"schema": SCHEMA, "images": plain}
+
+
+def pruned(value: Pruned) -> Json:
+    """``{images: [name or id], freed}``; bytes."""
+    return {"schema": SCHEMA, "images": list(value.images), "freed": value.freed}
 
 
 def containers(values: Sequence[Container]) -> Json:

@@ -169,6 +169,11 @@ def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
     return Outcome(as_typed(text.images(found), args.program), surface.images(found))
 
 
+def _prune(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    gone = api.prune(args.refs, dry_run=args.dry_run)
+    return Outcome(text.pruned(gone, dry_run=args.dry_run), surface.pruned(gone))
+
+
 def _engines(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.engines()
     return Outcome(as_typed(text.engines(found), args.program), surface.engines(found))
@@ -185,5 +190,6 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "stop": _stop,
     "logs": _logs,
     "images": _images,
+    "prune": _prune,
     "engines": _engines,
 }

@@ -34,6 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody's own images are listed, or removed."""
+    os.environ.setdefault("JUPYTER_DOCKERIZE_STORE", str(tmp_path_factory.mktemp("store") / "images"))
+
+
 def missing(what: str) -> NoReturn:
     """Skips, or fails where engines are required."""
     if REQUIRED:

@@ -14,7 +14,7 @@ from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK, Method
 from ..engines.base import Engine, Image
 from ..environment.comparison import Comparison, Difference, Verdict
 from ..environment.plan.planning import Plan
-from ..errors import EngineError, UsageError, VerificationError
+from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
 from ..resolve.credentials import secrets_for
@@ -165,7 +165,9 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
             "image-replaced",
             "info",
             f"the image that had this name is still there, {left.size / 1e6:.0f} MB",
-            f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
+            "`jupyter dockerize prune` removes it"
+            if engine.name == "builtin"
+            else f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
         ),
     )
 
@@ -219,7 +221,12 @@ def _verdict(
     try:
         edited = any(package.edited for package in plan.packages.pip)
         comparison = verify_against_plan(engine, image, plan, hashes=edited, cancel=cancel)
-    except (VerificationError, EngineError) as error:
+    except (VerificationError, EngineError, NoEngineError) as error:
         cancel.check()
-        return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)
+        return "impossible", None, (Finding("not-verifiable", "warning", _said(error), error.fix),)
     return comparison.verdict, comparison, ()
+
+
+def _said(error: DockerizeError) -> str:
+    last = error.why.strip().rpartition("\n")[2]
+    return f"{error.what}: {last[:300]}" if last else error.what

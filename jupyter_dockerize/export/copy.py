@@ -20,7 +20,7 @@ from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, plan_copy, temporary_layout, write
+from .copying import Copy, plan_copy, write
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -49,14 +49,15 @@ def copy_into_engine(
         refuse_to_overwrite(engine, ref, planned.plan.notebook)
     report(Step(2, STEPS, COPYING))
     before = engine.inspect(ref)
-    with temporary_layout() as layout:
-        value = write(copy, layout, compression="none", report=report, cancel=cancel)
-        image = engine.load(
-            lambda name: archive.stream(layout, value, Reference.parse(name)),
-            ref,
-            report=report,
-            cancel=cancel,
-        )
+    image = engine.take(
+        lambda layout, compression: write(
+            copy, layout, compression=compression, report=report, cancel=cancel
+        ),
+        ref,
+        size=copy.captured.size,
+        report=report,
+        cancel=cancel,
+    )
     findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
     made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
     step = Step(3, STEPS, VERIFYING)

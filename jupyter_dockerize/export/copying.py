@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..cancel import Cancel
 from ..contents import identity, init, jupyter, layout, project, standin
@@ -186,11 +183,4 @@ class _Counter:
         self._report(Progress("copied", min(self._done, self._total), self._total))
 
 
-@contextlib.contextmanager
-def temporary_layout() -> Iterator[Layout]:
-    """A layout that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-") as folder:
-        yield Layout.create(Path(folder) / "layout")
-
-
-__all__ = ["Copy", "plan_copy", "temporary_layout", "write"]
+__all__ = ["Copy", "plan_copy", "write"]

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,23 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for made in missing:
             sync_folder(made.parent)
+
+
+def free(folder: Path) -> int:
+    """Bytes that may still be written where ``folder`` is, or will be."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raises `OutputError` where fewer than ``needed`` bytes can be written in ``folder``."""
+    left = free(folder)
+    if left < needed:
+        raise OutputError(
+            f"{folder} has no room for the image",
+            why=f"about {needed / 1e6:,.0f} MB are needed, and {left / 1e6:,.0f} MB are free",
+            fix="make room, or name another place; TMPDIR says where temporary files go",
+        )
 
 
 class Unfinished:
@@ -165,6 +183,6 @@ def put(target: Path, data: bytes) -> None:
 
 
 __all__ = [
-    "TEMPORARY", "Unfinished", "locked", "make_folder", "put", "rename", "sweep", "sync", "sync_folder",
-    "unfinished", "write",
+    "TEMPORARY", "Unfinished", "check_room", "free", "locked", "make_folder", "put", "rename", "sweep",
+    "sync", "sync_folder", "unfinished", "write",
 ]  # fmt: skip

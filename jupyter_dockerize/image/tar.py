@@ -263,9 +263,13 @@ class _File:
         os.close(self._descriptor)
 
     def stamp(self) -> tuple[int, int, int]:
-        """What changes with its bytes: size and times, the second of which nobody can set back."""
+        """What changes with its bytes: size and times, the second of which nobody can set back.
+
+        That one changes with links, too: of a file that uv shares with its cache it says nothing.
+        """
         status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        shared = status.st_nlink > 1
+        return status.st_size, status.st_mtime_ns, 0 if shared else status.st_ctime_ns
 
     def pieces(self, most: int) -> Iterator[bytes]:
         """At most so many bytes. Raises `SourceError` where the disk fails."""

@@ -21,10 +21,9 @@ from jupyter_dockerize.errors import CancelledError, FindingsError
 from jupyter_dockerize.events import Event
 from jupyter_dockerize.export.copying import plan_copy, write
 from jupyter_dockerize.export.verify import verify_against_plan
-from jupyter_dockerize.image import archive
+from jupyter_dockerize.image.layer import Compression
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
-from jupyter_dockerize.image.reference import Reference
 
 from ..image.copy.environments import install, planned, venv
 
@@ -166,18 +165,14 @@ def test_a_copy_works_in_an_engine_and_is_identical(
 ) -> None:
     python = venv(lasting / "env", "ipykernel")
     plan, snapshot = planned(python, Wishes())
-    layout = Layout.create(tmp_path / "layout")
-    image = write(
-        plan_copy(plan, snapshot, ("no-server",)), layout, compression="none", report=silent, cancel=Cancel()
-    )
+    copy = plan_copy(plan, snapshot, ("no-server",))
+
+    def into(layout: Layout, compression: Compression) -> ImageValue:
+        return write(copy, layout, compression=compression, report=silent, cancel=Cancel())
+
     ref = f"jdr-copy-{secrets.token_hex(4)}"
     try:
-        loaded = engine.load(
-            lambda name: archive.stream(layout, image, Reference.parse(name)),
-            ref,
-            report=silent,
-            cancel=Cancel(),
-        )
+        loaded = engine.take(into, ref, size=copy.captured.size, report=silent, cancel=Cancel())
         assert verify_against_plan(engine, loaded, plan, cancel=Cancel()).verdict == "identical"
         code = "import os, pwd, ssl; assert ssl.create_default_context().get_ca_certs(); "
         code += "print(pwd.getpwuid(os.getuid()))"

@@ -41,7 +41,7 @@ def look(blob: Iterable[bytes], compression: str, algorithm: str, say: Say, limi
     """
     total = hashlib.new(algorithm)
     pieces = iter(blob)
-    source = _Pulled(unpacked(pieces, compression, total.update, limits.unpacked))
+    source = Pulled(unpacked(pieces, compression, total.update, limits.unpacked))
     members = _Members(say)
     try:
         for number, entry in enumerate(entries(source, say, limits)):
@@ -189,8 +189,8 @@ def _hidden(path: bytes, gone: frozenset[bytes]) -> bool:
     )
 
 
-class _Pulled:
-    """A stream for the reader of entries."""
+class Pulled:
+    """Pieces as the stream that the reader of entries takes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest, self.at, self.broken = pieces, b"", 0, False
@@ -226,4 +226,4 @@ class _Pulled:
             raise
 
 
-__all__ = ["Shape", "look", "stacked"]
+__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "look", "stacked"]

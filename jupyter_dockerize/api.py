@@ -23,7 +23,8 @@ from .events import Finding, Report, Step, ignore
 if TYPE_CHECKING:
     from .contents.identity import Method
     from .engines import Survey
-    from .engines.base import Container, Engine, Image
+    from .engines.base import Container, Engine, Image, Pushed
+    from .engines.registry.login import LoggedIn
     from .environment.comparison import Comparison
     from .export.build import Built
     from .image.store import Pruned
@@ -109,6 +110,7 @@ def build(
     method: Method | None = None,
     output: Path | None = None,
     verify: bool = True,
+    push: bool = False,
     hashes: bool = False,
     report: Report = ignore,
     cancel: Cancel | None = None,
@@ -117,7 +119,8 @@ def build(
 
     ``method`` "rebuild" installs the packages anew, "copy" takes the environment's own files; without it
     the engine decides: the builtin one copies. With ``output``, a folder or a file that ends in .tar, the
-    copy goes there, and no engine is needed.
+    copy goes there, and no engine is needed. ``push`` puts the image into its registry, unless it is found
+    not to be the same environment.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -130,13 +133,26 @@ def build(
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
+    if push:
+        from .export.pushing import Longer, check_push
+
+        check_push(target, output)
+        report = longer = Longer(report)
     if output is not None:
         if method == "rebuild":
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
         built = copy_into_files(
-            where, wishes, target, output, hashes=hashes, started=started, report=report, cancel=cancel
+            where,
+            wishes,
+            target,
+            output,
+            check=verify,
+            hashes=hashes,
+            started=started,
+            report=report,
+            cancel=cancel,
         )
         return _noted(built, where)
     chosen, notes = _builder(engine, method, wishes, report)
@@ -166,7 +182,12 @@ def build(
             report=report,
             cancel=cancel,
         )
-    return _noted(replace(built, findings=(*notes, *built.findings)), where)
+    built = replace(built, findings=(*notes, *built.findings))
+    if push:
+        from .export.pushing import push_built
+
+        built = push_built(built, chosen, report=longer, cancel=cancel)
+    return _noted(built, where)
 
 
 def _builder(
@@ -264,6 +285,33 @@ def logs(name: str, *, tail: int = 200, engine: str = "auto") -> list[str]:
     return _engine(engine).logs(name, tail=tail)
 
 
+def push(ref: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None) -> Pushed:
+    """Puts the image into the registry that its name names.
+
+    Raises `UsageError` where there is no such image or its name is none of a registry, and `EngineError`
+    where the registry does not take it; then the name there is what it was.
+    """
+    from .export.pushing import PUSHING, check_push
+
+    check_push(ref)
+    chosen = _engine(engine)
+    chosen.find(ref)
+    report(Step(1, 1, PUSHING))
+    return chosen.push(ref, report=report, cancel=cancel or Cancel())
+
+
+def login(registry: str, user: str, password: str, *, cancel: Cancel | None = None) -> LoggedIn:
+    """Keeps the login for ``registry`` where Docker keeps them, when the registry has taken it.
+
+    Raises `UsageError` for what is no registry or no login, `RegistryError` where it is not taken, and
+    `OutputError` where it cannot be kept.
+    """
+    from .engines.registry.credentials import Login
+    from .engines.registry.login import login as log_in
+
+    return log_in(registry, Login(user, password), cancel=cancel)
+
+
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first."""
     return _engine(engine).images()
@@ -294,6 +342,6 @@ def _engine(name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "images", "logs", "prune", "ps",
+    "build", "diff", "engines", "images", "login", "logs", "prune", "ps", "push",
     "recipe", "run", "snapshot", "stop", "verify",
 ]  # fmt: skip

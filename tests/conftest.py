@@ -84,6 +84,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with the package and ipykernel 6, which finds a message's cell in another way."""
+    folder = tmp_path_factory.mktemp("older") / "env"
+    root = Path(__file__).parent.parent
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", python, "-e", root, "ipykernel<7"], check=True
+    )
+    return python
+
+
 @pytest.fixture
 def engine() -> Iterator[DockerEngine]:
     """The engine of this environment."""

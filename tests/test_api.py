@@ -35,7 +35,7 @@ def test_every_public_name_is_there_and_says_what_it_gives() -> None:
 
 
 def test_long_verbs_report_and_can_be_cancelled() -> None:
-    for verb in (api.snapshot, api.recipe, api.build, api.verify, api.diff, api.run):
+    for verb in (api.snapshot, api.recipe, api.build, api.verify, api.diff, api.run, api.push):
         assert {"report", "cancel"} <= inspect.signature(verb).parameters.keys()
 
 

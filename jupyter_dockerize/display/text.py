@@ -19,7 +19,8 @@ from .untrusted import plain
 if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines import Survey
-    from ..engines.base import Container, Image
+    from ..engines.base import Container, Image, Pushed
+    from ..engines.registry.login import LoggedIn
     from ..environment.comparison import Comparison, Difference
     from ..export.build import Built
     from ..image.store import Pruned
@@ -163,6 +164,7 @@ def build(value: Built, program: str = COMMAND) -> str:
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
         f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
+        *([f"  {in_registry(value.pushed)}"] if value.pushed else []),
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
     parts += [
@@ -188,6 +190,31 @@ def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     else:
         load = f"docker load -i {place}"
     return ("load it", load), ("open it", run_line(value.ref))
+
+
+def pushed(value: Pushed) -> str:
+    """What the registry has now."""
+    return f"{plain(value.ref)}: {in_registry(value)}\n  {value.digest}"
+
+
+def in_registry(value: Pushed) -> str:
+    """How the layers came there: "pushed: 2 layers sent, 5 there already"."""
+    counts = (
+        (value.uploaded, "sent"),
+        (value.mounted, "taken from another repository there"),
+        (value.skipped, "there already"),
+    )
+    told = [(count, how) for count, how in counts if count]
+    layers = [f"{count}{' layers' if count > 1 else ' layer'} {how}" if number == 0 else f"{count} {how}"
+              for number, (count, how) in enumerate(told)]  # fmt: skip
+    return f"pushed: {', '.join(layers)}" if layers else "pushed"
+
+
+def logged_in(value: LoggedIn) -> str:
+    """Who is known where, and who keeps it."""
+    keeper = f"docker-credential-{value.helper}" if value.helper else str(value.file)
+    said = f"{plain(value.registry)} knows you as {plain(value.user)}; kept by {plain(keeper)}"
+    return "\n\n".join(part for part in (said, findings(value.findings)) if part)
 
 
 def is_minimal(value: Built) -> bool:

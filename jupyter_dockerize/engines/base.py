@@ -48,6 +48,22 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """An image that a registry has now. ``size`` in bytes, as its engine counts them.
+
+    ``uploaded``, ``mounted`` and ``skipped`` are numbers of layers: those that were sent, that the registry
+    took from another repository of its own, that were there already. Podman does not say.
+    """
+
+    ref: str
+    digest: str
+    size: int
+    uploaded: int = 0
+    mounted: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container that `Engine.start` began. ``url`` is where its JupyterLab answers."""
 
@@ -127,6 +143,13 @@ class Engine(Protocol):
 
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """Fetches ``ref`` into this store."""
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """Puts the image into the registry that its name names, with the logins that are kept here.
+
+        Raises `UsageError` where it is not here, or its name is none of a registry, and `EngineError` with
+        what the registry said; then the name there is what it was.
+        """
 
     def tag(self, image_id: str, ref: str) -> None:
         """Gives the image another name."""

@@ -26,7 +26,7 @@ from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 from . import diagnosis, ownership, running, sandbox
-from .base import Container, Image, Limits, Status
+from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
@@ -166,9 +166,10 @@ class DockerEngine:
         """See `Engine.take`. Layers that the engine has already are not sent."""
         name = _taggable(ref)
         self._connected()  # before the work
-        with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-") as folder:
-            disk.check_room(Path(folder), size)
-            layout = Layout.create(Path(folder) / "layout")
+        temporary = Path(tempfile.gettempdir())
+        disk.check_room(temporary, size)
+        with disk.unfinished_folder(temporary) as folder:
+            layout = Layout.create(folder.path, lasting=False)
             value = write(layout, "none")
             there = self._layers_there([layer.diff_id for layer in value.layers])
             try:
@@ -280,6 +281,15 @@ class DockerEngine:
                             "pull", part, int(detail.get("current", 0)), detail["total"], f"pull {ref}"
                         )
         return self._present(ref)
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from .pushing import push
+        from .registry.push import check_pushable
+
+        cancel.check()
+        name, image = check_pushable(ref), self.find(ref)
+        return push(self._connected(), self._environ, image, name, report=report, cancel=cancel)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

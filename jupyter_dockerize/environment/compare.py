@@ -7,7 +7,7 @@ everything else. No tolerated or unexpected difference: identical. Only tolerate
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from .choices import Choice
@@ -39,7 +39,8 @@ def compare(plan: Plan, found: Snapshot) -> Comparison:
     """
     lost = list(_edits(plan, found))
     other = {d.name for d in lost}
-    differences = lost + list(_chosen((c for c in plan.choices if not _of_edits(c, other)), found))
+    versions = {p.name: p.version for p in as_imported(found.packages.pip)[0]}
+    differences = lost + list(_chosen((c for c in plan.choices if not _of_edits(c, other)), versions))
     chosen = {(c.kind, c.name) for c in plan.choices if c.manager == "pip"}
     as_is = {c.name for c in plan.choices if (c.manager, c.source, c.planned) == ("pip", EDITED, AS_IT_IS)}
     differences += _python(plan.python, found.python)
@@ -47,7 +48,12 @@ def compare(plan: Plan, found: Snapshot) -> Comparison:
     differences += _conda(plan.packages.conda, found.packages.conda)
     differences += _roots(plan.packages.apt, found.packages.apt)
     differences += _libraries(plan.missing, found)
-    return _judged(differences, len(plan.packages.pip) + _only_conda(plan.packages.conda, plan.packages.pip))
+    return _judged(differences, _packages(plan))
+
+
+def compare_files(plan: Plan, differences: Iterable[Difference]) -> Comparison:
+    """An image whose files were compared with those that ``plan`` is of: ``differences`` are theirs."""
+    return _judged([*_chosen(plan.choices, {}), *differences], _packages(plan))
 
 
 def compare_snapshots(a: Snapshot, b: Snapshot) -> Comparison:
@@ -96,9 +102,8 @@ def _different(
     )
 
 
-def _chosen(choices: Iterable[Choice], found: Snapshot) -> Iterator[Difference]:
+def _chosen(choices: Iterable[Choice], versions: Mapping[str, str]) -> Iterator[Difference]:
     """What the plan chose, each as a planned difference: what the source has, what is there instead."""
-    versions = {p.name: p.version for p in as_imported(found.packages.pip)[0]}
     for choice in choices:
         there = choice.planned
         if choice.manager == "pip" and choice.kind == "added":
@@ -106,6 +111,10 @@ def _chosen(choices: Iterable[Choice], found: Snapshot) -> Iterator[Difference]:
         yield _different(
             choice.manager, choice.name, choice.kind, choice.source, there, "planned", choice.reason
         )
+
+
+def _packages(plan: Plan) -> int:
+    return len(plan.packages.pip) + _only_conda(plan.packages.conda, plan.packages.pip)
 
 
 def _edits(plan: Plan, found: Snapshot) -> Iterator[Difference]:

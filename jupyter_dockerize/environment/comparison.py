@@ -15,8 +15,9 @@ class Difference:
     """``expected`` and ``found`` are texts, "" where there is nothing; ``class_`` is ``class`` in JSON.
 
     ``field`` says what differs: "package" (it is missing, or one too many), "version", "source",
-    "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", or for what
-    the plan chose "left-out", "offered", "added", "changed".
+    "build", "channel", "subdir", "md5", "sha256", "soname", "records", "files", of a file also "content",
+    "kind", "mode", "owner", "date", "target", "attributes", or for what the plan chose "left-out", "offered",
+    "added", "changed".
     """
 
     manager: DifferenceManager

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import time
 from pathlib import Path
 
 from ..cancel import Cancel
 from ..engines.base import Engine
 from ..environment.choices import Wishes
+from ..environment.compare import compare_files
+from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
 from ..errors import OutputError, UsageError
 from ..events import Report, Step
-from ..image import archive, disk
+from ..image import archive, disk, readback
+from ..image.cache import LayerCache
+from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, plan_copy, write
+from .copying import Copy, Counter, plan_copy, write
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -49,19 +51,35 @@ def copy_into_engine(
         refuse_to_overwrite(engine, ref, planned.plan.notebook)
     report(Step(2, STEPS, COPYING))
     before = engine.inspect(ref)
-    image = engine.take(
-        lambda layout, compression: write(
-            copy, layout, compression=compression, report=report, cancel=cancel
-        ),
-        ref,
-        size=copy.captured.size,
-        report=report,
-        cancel=cancel,
-    )
+
+    kept: tuple[ImageValue, Path] | None = None
+
+    def into(layout: Layout, compression: Compression) -> ImageValue:
+        nonlocal kept
+        known = LayerCache(layout.folder) if layout.lasting else None
+        value = write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
+        kept = (value, layout.folder) if layout.lasting else None
+        return value
+
+    def read_back() -> Comparison:
+        assert kept is not None
+        return compared(copy, *kept, report=report, cancel=cancel)
+
+    image = engine.take(into, ref, size=copy.captured.size, report=report, cancel=cancel)
     findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
     made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
     step = Step(3, STEPS, VERIFYING)
-    return verified(made, copy.plan, engine, step, check=check, started=started, report=report, cancel=cancel)
+    return verified(
+        made,
+        copy.plan,
+        engine,
+        step,
+        check=check,
+        read_back=read_back if kept else None,
+        started=started,
+        report=report,
+        cancel=cancel,
+    )
 
 
 def copy_into_files(
@@ -70,36 +88,84 @@ def copy_into_files(
     ref: str,
     output: Path,
     *,
+    check: bool,
     hashes: bool,
     started: float,
     report: Report,
     cancel: Cancel,
 ) -> Built:
-    """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes.
+    """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes, read
+    back and compared with them.
 
     No engine is asked and no network. Raises `OutputError` where ``output`` cannot be written; it is there
     whole, or as it was.
     """
-    folder = _is_folder(output)
-    _check_output(output, folder)
-    planned, copy = _planned(where, wishes, STEPS - 1, hashes=hashes, report=report, cancel=cancel)
-    report(Step(2, STEPS - 1, COPYING))
-    reference = Reference.parse(ref)
-    temporary = output.parent / f"{disk.TEMPORARY}{secrets.token_hex(8)}"
-    try:
-        layout = Layout.create(temporary)
+    _check_output(output)
+    planned, copy = _planned(where, wishes, STEPS, hashes=hashes, report=report, cancel=cancel)
+    report(Step(2, STEPS, COPYING))
+    value, comparison = deliver(copy, ref, output, check=check, report=report, cancel=cancel)
+    return Built(
+        ref=ref,
+        digest=value.descriptor.digest,
+        image_id=value.config_descriptor.digest,
+        engine="builtin",
+        output=output,
+        method="copy",
+        verdict=comparison.verdict if comparison else "skipped",
+        summary=_summary(copy, comparison),
+        fingerprint=planned.plan.fingerprint,
+        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
+        differences=comparison.differences if comparison else (),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings))),
+        size=copy.captured.size,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def deliver(
+    copy: Copy, ref: str, output: Path, *, check: bool, report: Report, cancel: Cancel
+) -> tuple[ImageValue, Comparison | None]:
+    """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
+
+    Raises what `write` raises; then ``output`` is as it was, and nothing else is left beside it.
+    """
+    comparison = None
+
+    def look(path: Path) -> None:
+        nonlocal comparison
+        if check:
+            report(Step(3, STEPS, VERIFYING))
+            comparison = compared(copy, value, path, report=report, cancel=cancel)
+
+    folder, reference = _is_folder(output), Reference.parse(ref)
+    with disk.unfinished_folder(output.parent) as unfinished:
+        layout = Layout.create(unfinished.path, lasting=folder)
         value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
         if folder:
             layout.name(value, reference)
-            disk.rename(temporary, output)
-            disk.sync_folder(output.parent)
+            look(unfinished.path)
+            unfinished.name(output)
         else:
-            archive.write(output, layout, value, reference, cancel=cancel)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written", why=error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return _written(planned, copy, value, ref, output, started)
+            archive.write(output, layout, value, reference, look=look, cancel=cancel)
+    return value, comparison
+
+
+def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cancel: Cancel) -> Comparison:
+    """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
+    read = Counter("compared", copy.captured.size, report)
+    members = (member for group in copy.captured.groups for member in group.members)
+    differences = readback.read_back(path, value, members, progress=read.add, cancel=cancel)
+    return compare_files(copy.plan, differences)
+
+
+def _summary(copy: Copy, comparison: Comparison | None) -> str:
+    """The verdict, and how it was come by: nothing was run."""
+    if comparison is None:
+        return "not verified"
+    if comparison.verdict != "identical":
+        return comparison.summary()
+    files = sum(member.kind == "file" for group in copy.captured.groups for member in group.members)
+    return f"{comparison.summary()}, {files:,} files read back"
 
 
 def _planned(
@@ -116,34 +182,13 @@ def _planned(
     return planned, copy
 
 
-def _written(
-    planned: Planned, copy: Copy, value: ImageValue, ref: str, output: Path, started: float
-) -> Built:
-    return Built(
-        ref=ref,
-        digest=value.descriptor.digest,
-        image_id=value.config_descriptor.digest,
-        engine="builtin",
-        output=output,
-        method="copy",
-        verdict="skipped",
-        summary="written, and no engine has looked into it",
-        fingerprint=planned.plan.fingerprint,
-        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
-        differences=(),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings))),
-        size=copy.captured.size,
-        seconds=round(time.monotonic() - started, 1),
-    )
-
-
 def _is_folder(output: Path) -> bool:
     return output.is_dir() or output.suffix not in (".tar", ".oci")
 
 
-def _check_output(output: Path, folder: bool) -> None:
+def _check_output(output: Path) -> None:
     """Before any work is done for it."""
-    if folder and output.exists() and any(output.iterdir()):
+    if _is_folder(output) and output.exists() and any(output.iterdir()):
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
         )
@@ -155,4 +200,4 @@ def _check_output(output: Path, folder: bool) -> None:
         )
 
 
-__all__ = ["copy_into_engine", "copy_into_files"]
+__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver"]

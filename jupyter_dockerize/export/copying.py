@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..cancel import Cancel
@@ -13,18 +12,18 @@ from ..contents import identity, init, jupyter, layout, project, standin
 from ..environment.model import Snapshot, dump
 from ..environment.plan.copied import settled
 from ..environment.plan.planning import Plan, redacted, refuse
-from ..errors import CancelledError
 from ..events import Finding, Progress, Report
+from ..image.cache import LayerCache, stamp
 from ..image.copy.capture import Captured, capture
 from ..image.copy.grouping import Group
 from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
+from ..image.side_by_side import side_by_side
 from ..image.tar import Member
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-WORKERS = 4  # layers that are written side by side: more only seek
 REPORTED = 8 << 20  # bytes between two reports of progress
 
 NO_SERVER = Finding(
@@ -124,53 +123,61 @@ def _project(plan: Plan) -> dict[str, Member]:
     return found
 
 
-def write(copy: Copy, to: Layout, *, compression: Compression, report: Report, cancel: Cancel) -> ImageValue:
+def write(
+    copy: Copy,
+    to: Layout,
+    *,
+    compression: Compression,
+    report: Report,
+    cancel: Cancel,
+    known: LayerCache | None = None,
+) -> ImageValue:
     """Writes the layers into ``to``, several at once, and returns the image, which has no name yet.
 
-    Raises `ChangedError` for files that are written meanwhile, `OutputError`, `CancelledError`.
+    Layers that ``known`` has, and ``to`` still holds, are not written again. Raises `ChangedError` for files
+    that are written meanwhile, `OutputError`, `CancelledError`.
     """
-    total = copy.captured.size
-    read = _Counter(total, report)
+    read = Counter("copied", copy.captured.size, report)
 
-    stop = Cancel()
-    forget = cancel.on_cancel(stop.cancel)
+    def one(group: Group, cancel: Cancel) -> Layer:
+        if known is None:
+            return written(group, cancel)
+        before = stamp(group.members, compression)
+        layer = known.find(before, to, group.title) if before else None
+        if layer is None:
+            layer = written(group, cancel)
+            if before:
+                known.keep(before, stamp(group.members, compression), layer)
+        else:
+            read.add(group.size)
+        return layer
 
-    def one(group: Group) -> Layer:
-        try:
-            with to.writing() as file:
-                layer = write_layer(
-                    group.members,
-                    file.write,
-                    group.title,
-                    compression=compression,
-                    progress=read.add,
-                    cancel=stop,
-                )
-                to.keep(file, layer.descriptor.digest)
-            return layer
-        except BaseException:
-            stop.cancel()  # what the others do is of no use any more
-            raise
+    def written(group: Group, cancel: Cancel) -> Layer:
+        with to.writing(hashed=False) as file:
+            layer = write_layer(
+                group.members,
+                file.write,
+                group.title,
+                compression=compression,
+                progress=read.add,
+                cancel=cancel,
+            )
+            to.keep(file, layer.descriptor.digest)
+        return layer
 
-    groups = copy.captured.groups
-    # The largest first: the last one to end should be a small one.
-    order = sorted(range(len(groups)), key=lambda number: -groups[number].size)
     try:
-        with ThreadPoolExecutor(max(1, min(WORKERS, os.cpu_count() or 1))) as pool:
-            running = {number: pool.submit(one, groups[number]) for number in order}
-        failed = [error for each in running.values() if (error := each.exception())]
-        if failed:
-            raise next((e for e in failed if not isinstance(e, CancelledError)), failed[0])
+        layers = side_by_side(one, copy.captured.groups, size=lambda group: group.size, cancel=cancel)
     finally:
-        forget()
-    return ImageValue(config=copy.config).append(*(running[n].result() for n in range(len(groups))))
+        if known:
+            known.save()
+    return ImageValue(config=copy.config).append(*layers)
 
 
-class _Counter:
-    """Adds up what several threads read, and tells of it now and then."""
+class Counter:
+    """Adds up the bytes that several threads have ``what``, and tells of it now and then."""
 
-    def __init__(self, total: int, report: Report) -> None:
-        self._total, self._report = total, report
+    def __init__(self, what: str, total: int, report: Report) -> None:
+        self._what, self._total, self._report = what, total, report
         self._done = self._told = 0
         self._lock = threading.Lock()
 
@@ -180,7 +187,7 @@ class _Counter:
             if self._done - self._told < REPORTED:
                 return
             self._told = self._done
-        self._report(Progress("copied", min(self._done, self._total), self._total))
+        self._report(Progress(self._what, min(self._done, self._total), self._total))
 
 
-__all__ = ["Copy", "plan_copy", "write"]
+__all__ = ["Copy", "Counter", "plan_copy", "write"]

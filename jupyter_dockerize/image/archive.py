@@ -58,20 +58,24 @@ def write(
     ref: Reference,
     *,
     progress: Callable[[int], None] = lambda size: None,
+    look: Callable[[Path], None] = lambda path: None,
     cancel: Cancel | None = None,
 ) -> int:
     """Writes the archive to ``target``, which is the old one or the new; returns its size in bytes.
+
+    ``look`` is given the whole file before it has its name, which it will not have if that raises.
 
     Raises `OutputError` where it cannot be written, and `SourceError` where a blob is not whole.
     """
     if target.exists() and not target.is_file():  # /dev/null, say, which a rename would replace
         raise OutputError(f"{target} is no file", fix="name a file that is to be written, or none")
-    with disk.unfinished(target.parent) as file:
+    with disk.unfinished(target.parent, hashed=False) as file:
         for piece in stream(layout, image, ref):
             if cancel:
                 cancel.check()
             file.write(piece)
             progress(len(piece))
+        look(file.path)
         file.name(target)
         return file.size
 

@@ -10,8 +10,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from pathlib import Path
 from ..errors import OutputError
 
 TEMPORARY = ".unfinished-"
+_OURS = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
 YOUNG = 3600.0  # seconds: elsewhere on a shared disk its writer may hold a lock that we do not see
 
 
@@ -76,12 +79,17 @@ def check_room(folder: Path, needed: int) -> None:
 
 class Unfinished:
     """A file that is being written, and has no name yet. It is locked, so that others know it from the
-    remains of a process that was killed. All of it raises `OutputError`."""
+    remains of a process that was killed. All of it raises `OutputError`.
 
-    def __init__(self, folder: Path, mode: int = 0o644) -> None:
-        self.path = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+    ``hashed`` False where its writer knows the digest anyway: then there is none here. ``lasting`` False
+    for what is removed with its folder in a moment: no power cut is to be survived.
+    """
+
+    def __init__(self, folder: Path, mode: int = 0o644, *, hashed: bool = True, lasting: bool = True) -> None:
+        self.path = folder / _new_name()
         self.size = 0
-        self._total = hashlib.sha256()
+        self._total = hashlib.sha256() if hashed else None
+        self._lasting = lasting
         with _failing(folder):
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             with contextlib.suppress(OSError):  # a network's file system without locks
@@ -89,21 +97,25 @@ class Unfinished:
 
     @property
     def digest(self) -> str:
-        return "sha256:" + self._total.hexdigest()
+        """Of what was written so far, "" where it is not hashed."""
+        return "sha256:" + self._total.hexdigest() if self._total else ""
 
     def write(self, data: bytes) -> None:
         with _failing(self.path.parent):
             write(self._descriptor, data)
-        self._total.update(data)
+        if self._total:
+            self._total.update(data)
         self.size += len(data)
 
     def name(self, target: Path) -> None:
         """Takes the name ``target``, when everything is on the disk."""
         with _failing(self.path.parent):
-            sync(self._descriptor)
+            if self._lasting:
+                sync(self._descriptor)
             rename(self.path, target)
             self._close()
-            sync_folder(target.parent)
+            if self._lasting:
+                sync_folder(target.parent)
 
     def discard(self) -> None:
         with _failing(self.path.parent):
@@ -119,32 +131,97 @@ class Unfinished:
             os.close(descriptor)
 
 
+class UnfinishedFolder:
+    """A folder that is being filled, ``path``, in one that is locked as a file is that is being written.
+
+    All of it raises `OutputError`.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self._outer = parent / _new_name()
+        self.path = self._outer / "whole"
+        with _failing(parent):
+            self._outer.mkdir(0o700)
+            try:
+                self.path.mkdir()
+                self._descriptor = os.open(self._outer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                shutil.rmtree(self._outer, ignore_errors=True)
+                raise
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def name(self, target: Path) -> None:
+        """Takes the name ``target``, which is not there, or an empty folder; what is in it is on the disk."""
+        with _failing(target.parent):
+            sync_folder(self.path)
+            rename(self.path, target)
+            sync_folder(target.parent)
+
+    def discard(self) -> None:
+        shutil.rmtree(self._outer, ignore_errors=True)
+        os.close(self._descriptor)
+
+
 @contextlib.contextmanager
-def unfinished(folder: Path, mode: int = 0o644) -> Iterator[Unfinished]:
+def unfinished(
+    folder: Path, mode: int = 0o644, *, hashed: bool = True, lasting: bool = True
+) -> Iterator[Unfinished]:
     """A file to be written in ``folder``; what has no name at the end of the block is removed.
 
     Raises `OutputError` for what the disk refuses: full, read-only, failing.
     """
-    file = Unfinished(folder, mode)
+    file = Unfinished(folder, mode, hashed=hashed, lasting=lasting)
     try:
         yield file
     finally:
         file.discard()
 
 
+@contextlib.contextmanager
+def unfinished_folder(parent: Path) -> Iterator[UnfinishedFolder]:
+    """A folder to be filled, for nobody else to look into, in ``parent``; without a name at the end of the
+    block it is removed.
+
+    What processes left there that were killed meanwhile goes, too. Raises `OutputError`.
+    """
+    sweep(parent)
+    folder = UnfinishedFolder(parent)
+    try:
+        yield folder
+    finally:
+        folder.discard()
+
+
 def sweep(folder: Path) -> None:
-    """Removes the files in ``folder`` that processes left which were killed while they wrote."""
+    """Removes what processes left in ``folder`` that were killed while they wrote."""
     now = time.time()
     for path in folder.glob(f"{TEMPORARY}*"):
+        if not _OURS.fullmatch(path.name):
+            continue
         with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            is_folder = stat.S_ISDIR(path.lstat().st_mode)
+            # Written to: a file on a network's disk can be locked in no other way.
+            how = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_WRONLY
+            descriptor = os.open(path, how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 # A lock that is refused is a living writer's; a young file may not have its lock yet.
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if now - os.fstat(descriptor).st_mtime > YOUNG:
-                    path.unlink()
+                status = os.fstat(descriptor)
+                if now - _touched(path, status) > YOUNG and status.st_uid == os.geteuid():
+                    shutil.rmtree(path) if is_folder else path.unlink()
             finally:
                 os.close(descriptor)
+
+
+def _touched(path: Path, status: os.stat_result) -> float:
+    """When it, or anything in it, was written to; seconds since 1970."""
+    inside = path.rglob("*") if stat.S_ISDIR(status.st_mode) else ()
+    return max([status.st_mtime, *(each.lstat().st_mtime for each in inside)])
+
+
+def _new_name() -> str:
+    return f"{TEMPORARY}{secrets.token_hex(8)}"
 
 
 @contextlib.contextmanager
@@ -175,14 +252,14 @@ def _failing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def put(target: Path, data: bytes) -> None:
+def put(target: Path, data: bytes, *, lasting: bool = True) -> None:
     """``target`` holds ``data``, or what it held before. Raises `OutputError`."""
-    with unfinished(target.parent) as file:
+    with unfinished(target.parent, hashed=False, lasting=lasting) as file:
         file.write(data)
         file.name(target)
 
 
 __all__ = [
-    "TEMPORARY", "Unfinished", "check_room", "free", "locked", "make_folder", "put", "rename", "sweep",
-    "sync", "sync_folder", "unfinished", "write",
+    "TEMPORARY", "Unfinished", "UnfinishedFolder", "check_room", "free", "locked", "make_folder", "put",
+    "rename", "sweep", "sync", "sync_folder", "unfinished", "unfinished_folder", "write",
 ]  # fmt: skip

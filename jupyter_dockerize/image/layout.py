@@ -30,13 +30,17 @@ LARGEST_DOCUMENT = 16 << 20  # bytes of a manifest, a configuration or an index 
 
 
 class Layout:
-    """A layout in ``folder``. Blobs are added at any time by anybody; the index names whole images only."""
+    """A layout in ``folder``. Blobs are added at any time by anybody; the index names whole images only.
 
-    def __init__(self, folder: Path) -> None:
+    ``lasting`` False for one that is removed in a moment: then it is not waited for the disk.
+    """
+
+    def __init__(self, folder: Path, *, lasting: bool = True) -> None:
         self.folder = folder
+        self.lasting = lasting
 
     @classmethod
-    def create(cls, folder: Path) -> Layout:
+    def create(cls, folder: Path, *, lasting: bool = True) -> Layout:
         """A layout in ``folder``, which is made; what is there already stays, but for the remains of
         processes that were killed.
 
@@ -48,8 +52,8 @@ class Layout:
         with disk.locked(folder):
             for name, data in ((MARK, MARKED), (INDEX_FILE, index_json())):
                 if not (folder / name).exists():
-                    disk.put(folder / name, data)
-        return cls(folder)
+                    disk.put(folder / name, data, lasting=lasting)
+        return cls(folder, lasting=lasting)
 
     def path(self, digest: str) -> Path:
         """Where the blob is, or would be. Raises `UsageError` for what is no digest."""
@@ -66,25 +70,27 @@ class Layout:
             return False
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[disk.Unfinished]:
-        """A blob to be written; `keep` gives it its name."""
-        with disk.unfinished(self.folder / BLOBS) as file:
+    def writing(self, *, hashed: bool = True) -> Iterator[disk.Unfinished]:
+        """A blob to be written, which `keep` names. ``hashed`` False where its writer has the digest."""
+        with disk.unfinished(self.folder / BLOBS, hashed=hashed, lasting=self.lasting) as file:
             yield file
 
     def keep(self, file: disk.Unfinished, digest: str | None = None) -> str:
         """The blob gets its name; returns its digest. Raises `OutputError` where it is not ``digest``."""
-        if digest is not None and file.digest != digest:
+        named = file.digest or digest
+        assert named, "a blob of which nobody knows the digest"
+        if digest is not None and named != digest:
             raise OutputError(
-                f"the blob {digest[:19]}… did not arrive whole", why=f"its bytes are {file.digest[:19]}…"
+                f"the blob {digest[:19]}… did not arrive whole", why=f"its bytes are {named[:19]}…"
             )
-        file.name(self.path(file.digest))
-        return file.digest
+        file.name(self.path(named))
+        return named
 
     def add(self, data: bytes, media_type: str) -> Descriptor:
         """A small blob, as one piece."""
         described = describe(media_type, data)
         if not self.holds(described):
-            disk.put(self.path(described.digest), data)
+            disk.put(self.path(described.digest), data, lasting=self.lasting)
         return described
 
     def read(self, digest: str) -> bytes:
@@ -155,7 +161,7 @@ class Layout:
             raise self._none(error) from error
 
     def _write_index(self, index: Mapping[str, Any]) -> None:
-        disk.put(self.folder / INDEX_FILE, canonical(index))
+        disk.put(self.folder / INDEX_FILE, canonical(index), lasting=self.lasting)
 
     def _index(self) -> dict[str, Any]:
         try:

@@ -23,6 +23,7 @@ END = b"\0" * (2 * BLOCK)
 OCTAL_SIZE = 0o77777777777  # > the size field: 11 octal digits
 ATTEMPTS = 3  # how often a small file is read that changes meanwhile
 
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TYPE = {"file": b"0", "hardlink": b"1", "symlink": b"2", "folder": b"5"}
 
 
@@ -209,52 +210,65 @@ def _small(member: Member) -> bytes:
     assert member.source is not None
     for _ in range(ATTEMPTS):
         with _File(member.source) as file:
-            before = file.stamp()
-            data = b"".join(file.pieces(member.size + 1))
-            if file.stamp() == before:
+            data = file.read(member.size)
+            after = file.stamp()
+            if after == file.opened:
                 break
     else:
         raise ChangedError(member.source, "it is written to all the time")
-    if len(data) != member.size:
+    if len(data) != member.size or after[0] != member.size:
         raise ChangedError(member.source, _SIZE)
-    return member.head + data[len(member.head) :]
+    return member.head + data[len(member.head) :] if member.head else data
 
 
 def _large(member: Member) -> Iterator[bytes]:
     """A file piece by piece. What was handed on cannot be taken back, so a change ends it."""
     assert member.source is not None
     with _File(member.source) as file:
-        before = file.stamp()
         left = member.size
         head = member.head
-        for piece in file.pieces(member.size):
+        while left and (piece := file.read(min(CHUNK, left))):
             left -= len(piece)
-            yield head + piece[len(head) :]
+            yield head + piece[len(head) :] if head else piece
             head = b""
         after = file.stamp()
         if left or after[0] != member.size:
             raise ChangedError(member.source, _SIZE)
-        if after != before:
+        if after != file.opened:
             raise ChangedError(member.source, "it was written to")
 
 
 _SIZE = "it had another size when it was looked at"
 
 
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes with a file's bytes: size and times, the second of which nobody can set back.
+
+    That one changes with links, too: of a file that uv shares with its cache it says nothing.
+    """
+    shared = status.st_nlink > 1
+    return status.st_size, status.st_mtime_ns, 0 if shared else status.st_ctime_ns
+
+
 class _File:
-    """A file of this machine. Never through a link that was put in its place, never waiting for a pipe."""
+    """A file of this machine. Never through a link that was put in its place, never waiting for a pipe.
+
+    ``opened`` is its stamp when it was opened.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._descriptor = os.open(path, _READ)
         except PermissionError as error:
             raise SourceError(path, error.strerror or str(error)) from error
         except OSError as error:
             raise ChangedError(path, error.strerror or str(error)) from error
-        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
             os.close(self._descriptor)
             raise ChangedError(path, "it is no file any more")
+        self.opened = _stamp(status)
 
     def __enter__(self) -> _File:
         return self
@@ -263,25 +277,18 @@ class _File:
         os.close(self._descriptor)
 
     def stamp(self) -> tuple[int, int, int]:
-        """What changes with its bytes: size and times, the second of which nobody can set back.
+        """What it is now, as ``opened``."""
+        return _stamp(os.fstat(self._descriptor))
 
-        That one changes with links, too: of a file that uv shares with its cache it says nothing.
-        """
-        status = os.fstat(self._descriptor)
-        shared = status.st_nlink > 1
-        return status.st_size, status.st_mtime_ns, 0 if shared else status.st_ctime_ns
-
-    def pieces(self, most: int) -> Iterator[bytes]:
-        """At most so many bytes. Raises `SourceError` where the disk fails."""
-        while most:
-            try:
-                piece = os.read(self._descriptor, min(CHUNK, most))
-            except OSError as error:
-                raise SourceError(self._path, error.strerror or str(error)) from error
-            if not piece:
-                return
-            most -= len(piece)
-            yield piece
+    def read(self, size: int) -> bytes:
+        """The next bytes, fewer than ``size`` at the end only. Raises `SourceError` where the disk fails."""
+        try:
+            data = os.read(self._descriptor, size)
+            while len(data) < size and (more := os.read(self._descriptor, size - len(data))):
+                data += more
+        except OSError as error:
+            raise SourceError(self._path, error.strerror or str(error)) from error
+        return data
 
 
 __all__ = ["ChangedError", "Kind", "Member", "SourceError", "archive", "header"]

@@ -16,10 +16,11 @@ from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import CancelledError, OutputError, UsageError
-from jupyter_dockerize.events import Event, Progress
+from jupyter_dockerize.events import Event, Progress, Step
 from jupyter_dockerize.image.validate.layout import validate
 
 from ..commandline import notebook, run
+from ..image.copy.environments import venv
 
 
 @pytest.fixture
@@ -27,6 +28,11 @@ def where(tiny: Path, tmp_path: Path) -> Where:
     path = tmp_path / f"copied-{os.urandom(4).hex()}.ipynb"
     notebook(path, "import ssl, sqlite3, ctypes.util\nprint(ctypes.util.find_library('c'))")
     return Where(notebook=path, python=str(tiny))
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    return venv(tmp_path / "env", "humanize")
 
 
 @pytest.fixture
@@ -66,7 +72,7 @@ def test_an_archive_needs_no_engine_and_every_engine_takes_it(
     )  # fmt: skip
     assert done.status == 0, done.stderr
     said = json.loads(done.stdout)
-    assert (said["engine"], said["verdict"], said["output"]) == ("builtin", "skipped", str(target))
+    assert (said["engine"], said["verdict"], said["output"]) == ("builtin", "identical", str(target))
     assert validate(target) == []
     assert [path.name for path in target.parent.iterdir()] == ["image.tar"]
     subprocess.run(["docker", "load", "-q", "-i", target], check=True, capture_output=True)
@@ -82,6 +88,37 @@ def test_a_layout_is_whole_and_the_same_each_time(where: Where, tmp_path: Path) 
     assert first.digest == second.digest
     assert validate(tmp_path / "first") == []
     assert {path.name for path in (tmp_path / "first").iterdir()} >= {"oci-layout", "index.json", "blobs"}
+
+
+def test_a_copy_in_files_is_read_back_and_compared_with_the_environment(where: Where, tmp_path: Path) -> None:
+    built = api.build(where, Wishes(), method="copy", output=tmp_path / "image.tar")
+    assert (built.verdict, built.ok) == ("identical", True)
+    assert "files read back" in built.summary
+    assert {difference.class_ for difference in built.differences} <= {"planned"}
+
+
+def test_a_file_that_is_written_to_before_it_was_compared_makes_it_different(
+    tmp_path: Path, python: Path
+) -> None:
+    """The image holds what was there; the environment goes on."""
+    changed = next(python.parents[1].rglob("humanize/__init__.py"))
+
+    def report(event: Event) -> None:
+        if isinstance(event, Step) and event.number == 3:
+            changed.write_bytes(changed.read_bytes()[:-1] + b"#")
+
+    where = Where(python=str(python))
+    wishes = Wishes(allow=("no-server",))
+    built = api.build(where, wishes, "analysis", method="copy", output=tmp_path / "image.tar", report=report)
+    assert (built.verdict, built.ok) == ("different", False)
+    [found] = [each for each in built.differences if each.class_ == "unexpected"]
+    assert (found.manager, found.name, found.field) == ("file", str(changed), "content")
+    assert built.summary == "different: 1 file"
+
+
+def test_nothing_is_read_back_where_nobody_wants_it(where: Where, tmp_path: Path) -> None:
+    built = api.build(where, Wishes(), method="copy", output=tmp_path / "image.tar", verify=False)
+    assert (built.verdict, built.summary) == ("skipped", "not verified")
 
 
 def test_a_cancelled_copy_leaves_nothing(where: Where, tmp_path: Path) -> None:

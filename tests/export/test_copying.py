@@ -19,13 +19,17 @@ from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.errors import CancelledError, FindingsError
 from jupyter_dockerize.events import Event
+from jupyter_dockerize.export import copying
 from jupyter_dockerize.export.copying import plan_copy, write
 from jupyter_dockerize.export.verify import verify_against_plan
+from jupyter_dockerize.image import cache
+from jupyter_dockerize.image.cache import LayerCache
 from jupyter_dockerize.image.layer import Compression
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
 
 from ..image.copy.environments import install, planned, venv
+from .copies import copy_of, environment
 
 
 def silent(event: Event) -> None:
@@ -87,6 +91,67 @@ def test_one_package_more_changes_what_it_must_and_without_it_all_is_as_before(
     assert len(changed) == 2, changed  # its own pile, and ours, which holds the plan
     assert any("toolz" in title for title in changed)
     assert after.descriptor == before.descriptor
+
+
+class Wrote:
+    """Titles of the layers that were written, by the layout that was written to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.titles: list[str] = []
+        real = copying.write_layer
+
+        def write_layer(members: object, write: object, title: str, **more: object) -> object:
+            self.titles.append(title)
+            return real(members, write, title, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(copying, "write_layer", write_layer)
+
+
+def exported(source: Path, to: Path) -> ImageValue:
+    return write(
+        copy_of(source), Layout.create(to), compression="gzip", report=silent, cancel=Cancel(),
+        known=LayerCache(to),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written a moment ago counts as old: nobody waits two seconds here."""
+    monkeypatch.setattr(cache, "TICK", -1_000_000_000)
+
+
+def test_only_what_changed_is_written_again(
+    tmp_path: Path, settled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, store = environment(tmp_path / "env"), tmp_path / "store"
+    first = exported(source, store)
+    wrote = Wrote(monkeypatch)
+    assert exported(source, store) == first
+    assert wrote.titles == []
+    (source / "one/new.py").write_text("new = 1\n")
+    second = exported(source, store)
+    assert wrote.titles == ["package: one"]
+    assert [a.diff_id == b.diff_id for a, b in zip(first.layers, second.layers, strict=True)] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert second == exported(source, tmp_path / "elsewhere")
+
+
+def test_what_changed_a_moment_ago_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, store = environment(tmp_path / "env"), tmp_path / "store"
+    first, wrote = exported(source, store), Wrote(monkeypatch)
+    assert exported(source, store) == first
+    assert sorted(wrote.titles) == ["package: one", "package: two"]
+
+
+def test_a_layer_that_the_store_has_lost_is_written_again(
+    tmp_path: Path, settled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, store = environment(tmp_path / "env"), tmp_path / "store"
+    first, wrote = exported(source, store), Wrote(monkeypatch)
+    Layout(store).path(first.layers[1].descriptor.digest).unlink()
+    assert exported(source, store) == first
+    assert wrote.titles == ["package: two"]
 
 
 def test_the_order_in_which_files_came_does_not_count(python: Path, tmp_path: Path) -> None:

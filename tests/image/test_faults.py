@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import json
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +16,7 @@ from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.reference import Reference
 from jupyter_dockerize.image.validate.layout import validate
 
+from .faults import fail_at, killed_at, on_a_full_disk, small_disk
 from .layouts import REF, of_texts
 
 
@@ -85,20 +81,6 @@ def test_every_fault_leaves_the_old_archive_or_the_new(
     assert target.read_bytes() == new
 
 
-def fail_at(nth: int, call: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The nth call of a function of `disk` fails; what is returned is empty until then."""
-    real, calls, failed = getattr(disk, call), itertools.count(1), []
-
-    def failing(*args: object) -> object:
-        if next(calls) == nth:
-            failed.append(nth)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(*args)
-
-    monkeypatch.setattr(disk, call, failing)
-    return failed
-
-
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_index_comes_last(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,38 +105,6 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_index_comes_last(
         folder = "layout" if calls[at][1] == "index.json" else "sha256"
         assert calls[at + 1] == ("sync", folder)
     assert calls[named[-1]] == ("rename", "index.json")
-
-
-CALLS = ("write", "sync", "rename", "sync_folder")
-
-
-def killed_at(nth: int, work: Callable[[], object]) -> bool:
-    """Does the work in a process that is killed at the nth call to the disk; whether it came so far.
-
-    A write that is killed has written half of its bytes.
-    """
-    child = os.fork()
-    if not child:
-        calls = itertools.count(1)
-        for name in CALLS:
-            real = getattr(disk, name)
-
-            def dying(*args: Any, real: Any = real, name: str = name) -> object:
-                if next(calls) == nth:
-                    if name == "write":
-                        os.write(args[0], args[1][: len(args[1]) // 2])
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*args)
-
-            setattr(disk, name, dying)
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 def test_killed_at_any_call_the_layout_is_the_old_or_the_new(tmp_path: Path) -> None:
@@ -221,15 +171,9 @@ def test_names_that_are_given_at_once_are_all_kept(layout: Layout) -> None:
     assert validate(layout.folder) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a full disk is mounted by root")
+@on_a_full_disk
 def test_on_a_disk_that_is_really_full_nothing_is_left(tmp_path: Path) -> None:
-    full = tmp_path / "full"
-    full.mkdir()
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", full], check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("nothing may be mounted here")
-    try:
+    with small_disk(tmp_path / "full", "600k") as full:
         layout = Layout.create(full / "layout")
         old = layout.name(of_texts(layout, b"old"), REF)
         with pytest.raises(OutputError, match="cannot be written") as caught:
@@ -241,8 +185,6 @@ def test_on_a_disk_that_is_really_full_nothing_is_left(tmp_path: Path) -> None:
         assert [each.digest for each in layout.manifests()] == [old.digest]
         assert not [each for each in validate(layout.folder) if each.severity == "error"]
         assert sorted(path.name for path in full.iterdir()) == ["layout"]
-    finally:
-        subprocess.run(["umount", full], check=True)
 
 
 def test_a_fault_of_somebody_else_in_between_is_not_the_disk_s(layout: Layout) -> None:

@@ -27,7 +27,7 @@ from ...image.store import Pruned, Store, Stored
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
-from ..base import Container, Image, Limits, Status
+from ..base import Container, Image, Limits, Pushed, Status
 from . import bwrap, running
 from .running import Run, Runs
 from .settings import Settings
@@ -152,6 +152,17 @@ class BuiltinEngine:
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """Raises `NoEngineError`."""
         raise NoEngineError(f"the builtin engine does not fetch images such as {ref}", fix="start Docker")
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from ..registry.credentials import StoredLogins
+        from ..registry.push import check_pushable, push_image
+
+        name, stored = check_pushable(ref), self._stored(ref)
+        logins = StoredLogins(self._environ, cancel=cancel)
+        return push_image(
+            self.store.layout, stored.manifest, name, logins=logins, report=report, cancel=cancel
+        )
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

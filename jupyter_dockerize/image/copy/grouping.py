@@ -1,7 +1,8 @@
 """Members → layers: at most 20, and so cut that one more package rewrites little.
 
-A layer depends on what lies in it and on nothing else: a large distribution has one of its own, the small
-ones are dealt into a fixed number of piles by their names.
+The largest distributions have a layer each. The others are dealt into piles by their size and name: what one
+installs by the way is mostly small, and lies with small ones. What changes often lies above what seldom does,
+because engines unpack again what lies above a layer that changed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from ..tar import Member
 
 MOST = 20  # layers of a copied image; engines stop at 127, and each costs them time
-LARGE = 24 << 20  # bytes of a distribution that is a layer of its own
-LARGE_LAYERS = 10
-PILES = 4
+LARGE = 24 << 20  # bytes of a distribution that may have a layer of its own
+OWN_LAYERS = 8
+PILES = ((LARGE, 2), (2 << 20, 2), (0, 3))  # how many, for distributions of so many bytes and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Group:
 
 
 def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> list[Group]:
-    """The environment's groups: what no distribution owns, the piles, the large ones by name."""
+    """The environment's groups, the lowest first: the large ones, the piles, what no distribution owns."""
     by_name: dict[str, list[Member]] = {}
     names_of = {path: _owner(path, owners) for path in members}
     above = _above(path for path, name in names_of.items() if name)
@@ -42,24 +43,21 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
             by_name.setdefault(names_of[path], []).append(member)
     rest = by_name.pop("", [])
     sizes = {name: sum(m.size for m in own if m.kind == "file") for name, own in by_name.items()}
-    limit = LARGE
-    while sum(size >= limit for size in sizes.values()) > LARGE_LAYERS:
-        limit *= 2
-    large = sorted(name for name, size in sizes.items() if size >= limit)
-    piles: list[list[Member]] = [[] for _ in range(PILES)]
-    names: list[list[str]] = [[] for _ in range(PILES)]
-    for name in sorted(set(by_name) - set(large)):
-        number = zlib.crc32(name.encode()) % PILES
-        piles[number] += by_name[name]
-        names[number].append(name)
-    groups = [Group("the environment's frame", tuple(rest))] if rest else []
+    large = sorted((name for name in sizes if sizes[name] >= LARGE), key=lambda name: (-sizes[name], name))
+    own = sorted(large[:OWN_LAYERS])
+    piles: dict[tuple[int, int], list[str]] = {
+        (floor, number): [] for floor, count in PILES for number in range(count)
+    }
+    for name in sorted(by_name.keys() - set(own)):
+        floor, count = next(pile for pile in PILES if sizes[name] >= pile[0])
+        piles[floor, zlib.crc32(name.encode()) % count].append(name)
+    groups = [Group(f"package: {name}", tuple(by_name[name])) for name in own]
     groups += [
-        Group(f"packages: {_list(name)}", tuple(pile))
-        for pile, name in zip(piles, names, strict=True)
-        if pile
+        Group(f"packages: {_list(names)}", tuple(member for name in names for member in by_name[name]))
+        for names in piles.values()
+        if names
     ]
-    groups += [Group(f"package: {name}", tuple(by_name[name])) for name in large]
-    return groups
+    return [*groups, Group("the environment's frame", tuple(rest))] if rest else groups
 
 
 def _above(paths: Iterable[str]) -> set[str]:
@@ -86,4 +84,4 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
 
 
-__all__ = ["LARGE", "MOST", "PILES", "Group", "distributions"]
+__all__ = ["LARGE", "MOST", "OWN_LAYERS", "Group", "distributions"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from .entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, entries
+from .entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, Source, entries
 from .names import fault_of, normal, parents
 from .unpacking import unpacked
 from .violation import Limits, Say, Unfit, quoted
@@ -34,10 +34,18 @@ class Shape:
     gone: frozenset[bytes] = frozenset()
 
 
-def look(blob: Iterable[bytes], compression: str, algorithm: str, say: Say, limits: Limits) -> Shape:
+def look(
+    blob: Iterable[bytes],
+    compression: str,
+    algorithm: str,
+    say: Say,
+    limits: Limits,
+    meet: Callable[[Entry, Source], object] = lambda entry, source: None,
+) -> Shape:
     """Looks through the layer in ``blob``, to its end; its violations are said.
 
-    ``compression`` is "gzip" or "none". There is no diff id where it does not unpack.
+    ``compression`` is "gzip" or "none". There is no diff id where it does not unpack. ``meet`` is given each
+    member, whose bytes it may read.
     """
     total = hashlib.new(algorithm)
     pieces = iter(blob)
@@ -48,6 +56,7 @@ def look(blob: Iterable[bytes], compression: str, algorithm: str, say: Say, limi
             if number >= limits.members:
                 raise Unfit("too-many-members", f"it has more than {limits.members:,} members")
             members.take(entry)
+            meet(entry, source)
     except Unfit as error:
         say(error.rule, error.message)
     try:
@@ -175,14 +184,15 @@ def stacked(shapes: Iterable[Shape]) -> Iterator[tuple[int, bytes]]:
     """
     links: set[bytes] = set()
     for number, shape in enumerate(shapes):
-        links = {link for link in links if not _hidden(link, shape.gone)}
+        links = {link for link in links if not hidden(link, shape.gone)}
         links -= shape.plain
         for link in sorted(links & shape.through):
             yield number, link
         links |= shape.links
 
 
-def _hidden(path: bytes, gone: frozenset[bytes]) -> bool:
+def hidden(path: bytes, gone: frozenset[bytes]) -> bool:
+    """Whether a layer that removes ``gone`` removes this path of the layers below it."""
     above = parents(path)
     return bool(gone) and (
         path in gone or _ALL in gone or any(each in gone or each + b"/" + _ALL in gone for each in above)
@@ -193,37 +203,44 @@ class Pulled:
     """Pieces as the stream that the reader of entries takes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest, self.at, self.broken = pieces, b"", 0, False
+        self._pieces, self.at, self.broken = pieces, 0, False
+        self._piece, self._behind = b"", 0  # and how much of the piece was given
 
     def read(self, size: int) -> bytes:
-        gathered: list[bytes] = []
-        missing = size
-        while missing and (piece := self._rest or self._next()):
-            gathered.append(piece[:missing])
-            self._rest = piece[missing:]
-            missing -= len(gathered[-1])
-        self.at += size - missing
-        return b"".join(gathered)
+        end = self._behind + size
+        if end > len(self._piece):
+            return b"".join(self._parts(size))
+        data = self._piece[self._behind : end]
+        self._behind = end
+        self.at += size
+        return data
 
     def skip(self, size: int) -> int:
-        missing = size
-        while missing and (piece := self._rest or self._next()):
-            self._rest = piece[missing:]
-            missing -= len(piece) - len(self._rest)
-        self.at += size - missing
-        return size - missing
+        before = self.at
+        for _ in self._parts(size):
+            pass
+        return self.at - before
 
     def drain(self) -> None:
         """Reads to the end."""
         while not self.broken and self._next():
             pass
 
-    def _next(self) -> bytes:
+    def _parts(self, missing: int) -> Iterator[bytes]:
+        while missing and (self._behind < len(self._piece) or self._next()):
+            part = self._piece[self._behind : self._behind + missing]
+            self._behind += len(part)
+            self.at += len(part)
+            missing -= len(part)
+            yield part
+
+    def _next(self) -> bool:
         try:
-            return next(self._pieces, b"")
+            self._piece, self._behind = next(self._pieces, b""), 0
         except Unfit:
             self.broken = True
             raise
+        return bool(self._piece)
 
 
-__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "look", "stacked"]
+__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "hidden", "look", "stacked"]

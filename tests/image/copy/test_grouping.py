@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_dockerize.image.copy.grouping import LARGE, MOST, Group, distributions
+from jupyter_dockerize.image.copy.grouping import LARGE, MOST, OWN_LAYERS, Group, distributions
 from jupyter_dockerize.image.tar import Member
 
 AROUND = 5  # the system, Python, our own, the project, the environment's frame
@@ -53,15 +53,27 @@ def test_one_large_package_more_is_a_layer_of_its_own() -> None:
     ]
 
 
+def test_a_small_package_more_leaves_the_larger_ones_alone() -> None:
+    sizes = {f"large{n}": LARGE + n for n in range(12)} | {f"middle{n}": LARGE // 3 for n in range(12)}
+    before, after = layers(sizes), layers({**sizes, "humanize": 1 << 20})
+    assert [group.title for group in after if group not in before] == ["packages: humanize"]
+
+
+def test_one_large_package_too_many_takes_the_layer_of_the_smallest() -> None:
+    sizes = {f"large{n}": LARGE + n for n in range(OWN_LAYERS)}
+    before, after = layers(sizes), layers({**sizes, "torch": 9 * LARGE})
+    assert [group.title for group in after if group not in before] == ["package: torch", "packages: large0"]
+
+
 def test_the_titles_say_what_is_inside() -> None:
     titles = [group.title for group in layers({"torch": LARGE, "small": 1})]
-    assert titles == ["the environment's frame", "packages: small", "package: torch"]
+    assert titles == ["package: torch", "packages: small", "the environment's frame"]
 
 
 def test_bytecode_goes_with_its_source() -> None:
     members, owners = environment({"numpy": 1})
     members["lib/__pycache__/numpy.cpython-311.pyc"] = Member(path="lib/__pycache__/numpy.cpython-311.pyc")
-    [_, group] = distributions(members, owners)
+    [group, _] = distributions(members, owners)
     assert len(group.members) == 2
 
 

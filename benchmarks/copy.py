@@ -183,7 +183,6 @@ def _into_an_engine(stack: Stack) -> str:
 
     def ours() -> None:
         api.build(where, api.Wishes(), NAME, method="copy", verify=False)
-        _forget()
 
     def imported() -> None:
         names = [m.source for group in stack.copy.captured.groups for m in group.members if m.source]
@@ -202,9 +201,8 @@ def _into_an_engine(stack: Stack) -> str:
                 docker = ["docker", "import", "-", NAME]
                 subprocess.run(docker, stdin=process.stdout, check=True, stdout=subprocess.DEVNULL)
             assert process.returncode == 0
-        _forget()
 
-    theirs, copy = in_turn({"import": imported, "copy": ours}, runs=3, warm=1)
+    theirs, copy = in_turn({"import": imported, "copy": ours}, runs=3, after=_forget)
     times = ratio(theirs, copy)
     rows = [
         ["`--method copy`, in layers, from the first look on", str(copy)],

@@ -7,7 +7,7 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,11 @@ from .events import Finding, Report, Step, ignore
 if TYPE_CHECKING:
     from .contents.identity import Method
     from .engines import Survey
-    from .engines.base import Container, Engine, Image
+    from .engines.base import Container, Engine, Image, Pushed
+    from .engines.registry.login import LoggedIn
     from .environment.comparison import Comparison
     from .export.build import Built
+    from .image.store import Pruned
     from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
@@ -105,17 +107,20 @@ def build(
     ref: str | None = None,
     *,
     engine: str = "auto",
-    method: Method = "rebuild",
+    method: Method | None = None,
     output: Path | None = None,
     verify: bool = True,
+    push: bool = False,
     hashes: bool = False,
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Built:
     """The environment that ``where`` names becomes the image ``ref``, verified.
 
-    ``method`` "copy" takes its own files instead of installing the packages anew; with ``output``, a folder
-    or a file that ends in .tar, they go there, and no engine is needed.
+    ``method`` "rebuild" installs the packages anew, "copy" takes the environment's own files; without it
+    the engine decides: the builtin one copies. With ``output``, a folder or a file that ends in .tar, the
+    copy goes there, and no engine is needed. ``push`` puts the image into its registry, unless it is found
+    not to be the same environment.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -128,13 +133,14 @@ def build(
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
+    if push:
+        from .export.pushing import Longer, check_push
+
+        check_push(target, output)
+        report = longer = Longer(report)
     if output is not None:
-        if method != "copy":
-            raise UsageError(
-                "only a copied image is written to a file",
-                fix="type --method copy, too",
-                instead=("", "--method", "copy"),
-            )
+        if method == "rebuild":
+            raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
         built = copy_into_files(
@@ -148,13 +154,15 @@ def build(
             report=report,
             cancel=cancel,
         )
-    elif method == "copy":
+        return _noted(built, where)
+    chosen, notes = _builder(engine, method, wishes, report)
+    if chosen.name == "builtin" or method == "copy":
         from .export.copy import copy_into_engine
 
         built = copy_into_engine(
             where,
             wishes,
-            _engine(engine),
+            chosen,
             target,
             overwrite=ref is not None,
             check=verify,
@@ -164,7 +172,6 @@ def build(
             cancel=cancel,
         )
     else:
-        chosen = _engine(engine)
         built = build_image(
             prepare(where, wishes, hashes=hashes, report=report, cancel=cancel),
             chosen,
@@ -175,6 +182,32 @@ def build(
             report=report,
             cancel=cancel,
         )
+    built = replace(built, findings=(*notes, *built.findings))
+    if push:
+        from .export.pushing import push_built
+
+        built = push_built(built, chosen, report=longer, cancel=cancel)
+    return _noted(built, where)
+
+
+def _builder(
+    name: str, method: Method | None, wishes: Wishes, report: Report
+) -> tuple[Engine, tuple[Finding, ...]]:
+    """Who makes the image, and what is to be said where it is not who people expect."""
+    from .engines import choose
+
+    # What another base or platform needs is installed anew: nobody's files are theirs.
+    rebuild = method == "rebuild" or (method is None and (wishes.base or wishes.platform))
+    chosen = choose(name, rebuild=bool(rebuild))
+    if chosen.instead is None:
+        return chosen, ()
+    why, fix = chosen.instead.reason, chosen.instead.fix
+    note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
+    report(note)
+    return chosen, (note,)
+
+
+def _noted(built: Built, where: Where) -> Built:
     if where.here and where.notebook is None:
         return replace(built, findings=(*built.findings, NO_NOTEBOOK))
     return built
@@ -252,9 +285,46 @@ def logs(name: str, *, tail: int = 200, engine: str = "auto") -> list[str]:
     return _engine(engine).logs(name, tail=tail)
 
 
+def push(ref: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None) -> Pushed:
+    """Puts the image into the registry that its name names.
+
+    Raises `UsageError` where there is no such image or its name is none of a registry, and `EngineError`
+    where the registry does not take it; then the name there is what it was.
+    """
+    from .export.pushing import PUSHING, check_push
+
+    check_push(ref)
+    chosen = _engine(engine)
+    chosen.find(ref)
+    report(Step(1, 1, PUSHING))
+    return chosen.push(ref, report=report, cancel=cancel or Cancel())
+
+
+def login(registry: str, user: str, password: str, *, cancel: Cancel | None = None) -> LoggedIn:
+    """Keeps the login for ``registry`` where Docker keeps them, when the registry has taken it.
+
+    Raises `UsageError` for what is no registry or no login, `RegistryError` where it is not taken, and
+    `OutputError` where it cannot be kept.
+    """
+    from .engines.registry.credentials import Login
+    from .engines.registry.login import login as log_in
+
+    return log_in(registry, Login(user, password), cancel=cancel)
+
+
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first."""
     return _engine(engine).images()
+
+
+def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:
+    """Removes the images ``refs`` from the builtin engine's store, and those that have no name any more.
+
+    With ``dry_run`` nothing is removed. Raises `UsageError` where there is no such image; then nothing goes.
+    """
+    from .engines.builtin import BuiltinEngine
+
+    return BuiltinEngine().prune(refs, dry_run=dry_run)
 
 
 def engines() -> Survey:
@@ -272,5 +342,6 @@ def _engine(name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "images", "logs", "ps", "recipe", "run", "snapshot", "stop", "verify",
+    "build", "diff", "engines", "images", "login", "logs", "prune", "ps", "push",
+    "recipe", "run", "snapshot", "stop", "verify",
 ]  # fmt: skip

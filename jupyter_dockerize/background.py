@@ -20,6 +20,7 @@ TITLES = {
     "verify": "Same environment? {}",
     "diff": "Comparing {}",
     "run": "Opening {}",
+    "push": "Pushing {}",
 }
 FAILED = {
     "build": "{} was not built",
@@ -28,6 +29,7 @@ FAILED = {
     "verify": "{} could not be compared",
     "diff": "{} could not be compared",
     "run": "{} was not opened",
+    "push": "{} was not pushed",
 }
 OURS = "this is a fault of jupyter-dockerize"
 REPORT = "please report it, with what was typed"
@@ -113,7 +115,7 @@ def _subject(args: argparse.Namespace) -> str:
     """What the work is about, for its title."""
     if args.verb == "diff":
         return f"{args.a} and {args.b}"
-    if args.verb in ("verify", "run"):
+    if args.verb in ("verify", "run", "push"):
         return str(args.ref)
     if getattr(args, "tag", None):
         return str(args.tag)

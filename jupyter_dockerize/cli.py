@@ -72,8 +72,9 @@ def _run(args: argparse.Namespace) -> Outcome:
     from .display.progress import JsonPrinter, reporter
     from .events import Result
     from .foreground import wait_for
-    from .verbs import perform
+    from .verbs import ask, perform
 
+    ask(args)
     with reporter(args.progress, logs=args.verb != "run") as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         too_late()

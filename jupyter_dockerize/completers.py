@@ -20,6 +20,13 @@ def images(**_: object) -> list[str]:
     return _safely(lambda: (ref for image in api.images() for ref in image.refs))
 
 
+def registries(**_: object) -> list[str]:
+    """The registries that images here are named after, and Docker Hub."""
+    from .image.reference import DOCKER_HUB, Reference
+
+    return list(dict.fromkeys([DOCKER_HUB, *(Reference.parse(ref).domain for ref in images())]))
+
+
 def containers(**_: object) -> list[str]:
     """The names of what `run` opened."""
     from . import api

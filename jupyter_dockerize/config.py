@@ -43,6 +43,13 @@ class Dockerize(Configurable):
     allow = ListOf(
         Unicode(), help="Codes of findings that may not stop the work; options add to them."
     ).tag(config=True)  # fmt: skip
+    store = Unicode(
+        "",
+        help="The folder of the builtin engine's images; empty: dockerize/images in Jupyter's data folder.",
+    ).tag(config=True)
+    quota = Unicode(
+        "", help="How much the builtin engine's images may take, such as 20G; empty: what the disk has."
+    ).tag(config=True)
     progress = Enum(
         PROGRESS,
         None,

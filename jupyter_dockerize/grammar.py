@@ -15,9 +15,10 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
-    "run", "ps", "stop", "logs", "images", "engines",
+    "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
-QUICK = ("ps", "stop", "logs", "images", "engines")  # over before any progress could be seen
+# Over before any progress could be seen.
+QUICK = ("ps", "stop", "logs", "login", "images", "prune", "engines")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -123,7 +124,7 @@ class Verbs:
             "--engine",
             default="auto",
             metavar="NAME",
-            help="who does it: auto or docker (default: %(default)s)",
+            help="who does it: docker, builtin (no Docker needed) or auto, which takes what is there",
         )
         action.completer = completers.engines  # type: ignore[attr-defined]
 
@@ -178,18 +179,21 @@ def _build(verbs: Verbs) -> None:
     verb.add_argument(
         "--method",
         choices=("rebuild", "copy"),
-        default="rebuild",
-        help="rebuild: install the packages anew; copy: take the environment's own files (default: rebuild)",
+        help="rebuild: install the packages anew; copy: take the environment's own files "
+        "(default: rebuild, without Docker copy)",
     )
     verb.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="with --method copy: an archive (image.tar) or an OCI layout (a folder); needs no engine",
+        help="copy into an archive (image.tar) or an OCI layout (a folder); needs no engine",
     )
     verb.add_argument(
         "--no-verify", action="store_true", help="do not compare the image with the environment"
+    )
+    verb.add_argument(
+        "--push", action="store_true", help="put it into its registry, where it is the same environment"
     )
     if verbs.magic:
         verb.add_argument(
@@ -306,8 +310,51 @@ def _logs(verbs: Verbs) -> None:
     verbs.engine(verb)
 
 
+def _push(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "push",
+        "REF",
+        "puts an image into the registry that its name begins with",
+        "What the registry has already is not sent. The logins are Docker's and Podman's; `login` adds one.",
+        [("registry.example.org/team/penguins:2026", ""), ("docker.io/ada/penguins", "on Docker Hub")],
+    )
+    verbs.named(verb, "ref", "REF", "the image", completers.images)
+    verbs.engine(verb)
+
+
+def _login(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "login",
+        "REGISTRY [-u USER]" + ("" if verbs.magic else " [--password-stdin]"),
+        "keeps a login for a registry, where docker finds it, too",
+        "The password is asked for, tried, and kept by Docker's credential helper, where one is configured.",
+        [
+            ("registry.example.org -u ada", ""),
+            *([] if verbs.magic else [("docker.io -u ada --password-stdin < token", "in scripts")]),
+        ],
+    )
+    verbs.named(verb, "registry", "REGISTRY", "its host name; docker.io is Docker Hub", completers.registries)
+    verb.add_argument("-u", "--user", metavar="USER", help="the user's name; asked for where it is not given")
+    if not verbs.magic:
+        verb.add_argument(
+            "--password-stdin", action="store_true", help="read the password from a pipe, and ask nobody"
+        )
+
+
 def _images(verbs: Verbs) -> None:
     verbs.engine(verbs.add("images", "", "the images that were made here", examples=[("", "")]))
+
+
+def _prune(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "prune",
+        "[REF …] [--dry-run]",
+        "removes images that lost their name from the builtin engine's store",
+        "Images of Docker are Docker's own: `docker image prune` removes those.",
+        [("--dry-run", "what would go"), ("penguins:old", "this one, too")],
+    )
+    verbs.named(verb, "refs", "REF", "an image that is to go, too", completers.images, nargs="*")
+    verb.add_argument("--dry-run", action="store_true", help="only say what would go")
 
 
 def _engines(verbs: Verbs) -> None:
@@ -324,6 +371,9 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "ps": _ps,
     "stop": _stop,
     "logs": _logs,
+    "push": _push,
+    "login": _login,
     "images": _images,
+    "prune": _prune,
     "engines": _engines,
 }

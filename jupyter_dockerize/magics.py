@@ -42,6 +42,7 @@ class DockerizeMagics(Magics):
             %dockerize verify penguins live     does it still hold this environment?
             %dockerize snapshot                 what is running
             %dockerize recipe -o image/         only the Dockerfile and its files
+            %dockerize push ghcr.io/me/penguins puts an image into a registry; `%dockerize login` before
             %dockerize engines                  who could build here, and why not where not
 
         ``%dockerize -h`` lists every verb, ``%dockerize VERB -h`` its options. An interrupt of the kernel
@@ -96,8 +97,9 @@ class DockerizeMagics(Magics):
 def _show(args: argparse.Namespace) -> Any:
     from .events import ignore
     from .foreground import wait_for
-    from .verbs import perform
+    from .verbs import ask, perform
 
+    ask(args)
     outcome = wait_for(lambda cancel: perform(args, ignore, cancel))
     if args.json:
         return outcome.json

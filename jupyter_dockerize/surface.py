@@ -12,9 +12,11 @@ from .events import Finding
 if TYPE_CHECKING:
     from .api import Recipe
     from .engines import Survey
-    from .engines.base import Container, Image
+    from .engines.base import Container, Image, Pushed
+    from .engines.registry.login import LoggedIn
     from .environment.comparison import Comparison, Difference
     from .export.build import Built
+    from .image.store import Pruned
 
 Json = dict[str, Any]
 
@@ -25,7 +27,10 @@ def snapshot(value: Snapshot) -> Json:
 
 
 def build(value: Built) -> Json:
-    """``{ref, digest, image_id, engine, method, verdict, differences, findings, size, seconds}``"""
+    """``{ref, digest, image_id, engine, method, verdict, differences, findings, size, seconds, …}``
+
+    ``pushed`` is there where it was (`push`).
+    """
     return {
         "schema": SCHEMA,
         "ref": value.ref,
@@ -42,6 +47,7 @@ def build(value: Built) -> Json:
         "size": value.size,
         "seconds": value.seconds,
         **({"output": str(value.output)} if value.output else {}),
+        **({"pushed": push(value.pushed)} if value.pushed else {}),
     }
 
 
@@ -94,9 +100,25 @@ def images(values: Sequence[Image]) -> Json:
     return {"schema": SCHEMA, "images": plain}
 
 
+def pruned(value: Pruned) -> Json:
+    """``{images: [name or id], freed}``; bytes."""
+    return {"schema": SCHEMA, "images": list(value.images), "freed": value.freed}
+
+
 def containers(values: Sequence[Container]) -> Json:
     """``{containers: [{name, ref, status, url, …}]}``"""
     return {"schema": SCHEMA, "containers": [asdict(value) for value in values]}
+
+
+def push(value: Pushed) -> Json:
+    """``{ref, digest, size, uploaded, mounted, skipped}``"""
+    return {"schema": SCHEMA, **asdict(value)}
+
+
+def login(value: LoggedIn) -> Json:
+    """``{registry, user, helper, file, checked, findings}``: never the password."""
+    plain = asdict(value) | {"file": str(value.file), "findings": findings(value.findings)}
+    return {"schema": SCHEMA, **plain}
 
 
 def stopped(name: str) -> Json:

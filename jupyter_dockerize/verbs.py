@@ -16,6 +16,7 @@ from .display.untrusted import plain
 from .environment.comparison import Comparison
 from .errors import DockerizeError, OutputError, UsageError, VerificationError
 from .events import Finding, Report
+from .password import asked
 from .typed import as_typed, told, whole
 
 DONE, DIFFERENT = 0, 1
@@ -30,6 +31,19 @@ class Outcome:
     json: dict[str, Any]
     status: int = DONE
     value: Any = None
+
+
+def ask(args: argparse.Namespace) -> None:
+    """Asks for what no line may hold: a password. In the main thread, before `perform`.
+
+    Raises `UsageError`, made ready to be shown.
+    """
+    if args.verb == "login":
+        try:
+            args.typed = asked(args)
+        except DockerizeError as error:
+            told(error, args.program, args.words)
+            raise
 
 
 def perform(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -72,6 +86,7 @@ def _build(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         method=args.method,
         output=args.output,
         verify=not args.no_verify,
+        push=args.push,
         hashes=args.hashes,
         report=report,
         cancel=cancel,
@@ -164,9 +179,24 @@ def _logs(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     return Outcome("\n".join(map(plain, lines)), surface.logs(lines))
 
 
+def _push(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    done = api.push(args.ref, engine=args.engine, report=report, cancel=cancel)
+    return Outcome(text.pushed(done), surface.push(done), DONE, done)
+
+
+def _login(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    kept = api.login(args.registry, args.typed.user, args.typed.password, cancel=cancel)
+    return Outcome(text.logged_in(kept), surface.login(kept))
+
+
 def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.images(engine=args.engine)
     return Outcome(as_typed(text.images(found), args.program), surface.images(found))
+
+
+def _prune(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    gone = api.prune(args.refs, dry_run=args.dry_run)
+    return Outcome(text.pruned(gone, dry_run=args.dry_run), surface.pruned(gone))
 
 
 def _engines(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -184,6 +214,9 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "ps": _ps,
     "stop": _stop,
     "logs": _logs,
+    "push": _push,
+    "login": _login,
     "images": _images,
+    "prune": _prune,
     "engines": _engines,
 }

@@ -34,6 +34,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def store_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody's own images are listed, or removed."""
+    os.environ.setdefault("JUPYTER_DOCKERIZE_STORE", str(tmp_path_factory.mktemp("store") / "images"))
+
+
 def missing(what: str) -> NoReturn:
     """Skips, or fails where engines are required."""
     if REQUIRED:
@@ -75,6 +81,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     python = folder / "bin" / "python"
     subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "ipykernel"], check=True)
+    return python
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter with the package and ipykernel 6, which finds a message's cell in another way."""
+    folder = tmp_path_factory.mktemp("older") / "env"
+    root = Path(__file__).parent.parent
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", python, "-e", root, "ipykernel<7"], check=True
+    )
     return python
 
 

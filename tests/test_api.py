@@ -35,7 +35,7 @@ def test_every_public_name_is_there_and_says_what_it_gives() -> None:
 
 
 def test_long_verbs_report_and_can_be_cancelled() -> None:
-    for verb in (api.snapshot, api.recipe, api.build, api.verify, api.diff, api.run):
+    for verb in (api.snapshot, api.recipe, api.build, api.verify, api.diff, api.run, api.push):
         assert {"report", "cancel"} <= inspect.signature(verb).parameters.keys()
 
 
@@ -57,17 +57,17 @@ def test_long_verbs_report_and_can_be_cancelled() -> None:
             UsageError,
             "did you mean secret-in-notebook",
         ),
-        (lambda: api.build(Where(), Wishes(), "x"), NoEngineError, "no engine"),
+        (lambda: api.build(Where(), Wishes(), "x", engine="docker"), NoEngineError, "no engine"),
         (
             lambda: api.recipe(Where(), Wishes(), Path("d"), to="none"),
             UsageError,
             "no target is called 'none'",
         ),
         (lambda: api.recipe(Where(), Wishes(), Path("/")), OutputError, "is not empty"),
-        (lambda: api.verify("x"), NoEngineError, "no engine"),
+        (lambda: api.verify("x", engine="docker"), NoEngineError, "no engine"),
         (lambda: api.diff("live", "x"), UsageError, "'x' names no environment"),
-        (lambda: api.run("x"), NoEngineError, "no engine"),
-        (lambda: api.images(), NoEngineError, "no engine"),
+        (lambda: api.run("x", engine="docker"), NoEngineError, "no engine"),
+        (lambda: api.images(engine="docker"), NoEngineError, "no engine"),
     ],
 )
 def test_what_is_refused(call: Callable[[], object], kind: type[Exception], words: str) -> None:
@@ -91,7 +91,7 @@ def test_what_is_cancelled_before_it_begins_does_not_begin() -> None:
 
 def test_who_could_build_is_told_without_an_error() -> None:
     found = api.engines()
-    assert found.chosen is None
+    assert found.chosen == ("builtin" if sys.platform == "linux" else None)
     assert "/nonexistent/docker.sock" in found.engines[0].reason
 
 

@@ -225,12 +225,12 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         "there is no engine 'none'",
     ),
     "no engine": (
-        lambda here, python: ["build", "--python", python, "-t", "x"],
+        lambda here, python: ["build", "--python", python, "-t", "x", "--engine", "docker"],
         3,
         "no socket at /nonexistent",
     ),
-    "no engine to run": (lambda here, python: ["run", "x"], 3, "fix: "),
-    "no engine to list": (lambda here, python: ["images"], 3, "fix: "),
+    "no engine to run": (lambda here, python: ["run", "x", "--engine", "docker"], 3, "fix: "),
+    "no engine to list": (lambda here, python: ["images", "--engine", "docker"], 3, "fix: "),
 }
 
 
@@ -263,7 +263,8 @@ def test_without_an_engine_the_diagnosis_says_what_to_do() -> None:
     done = run("engines", env=DEAD)
     assert done.status == 0
     assert "✗ docker: there is no socket at /nonexistent/docker.sock" in done.stdout
-    assert "chosen: none" in done.stdout
+    assert "✓ builtin: " in done.stdout
+    assert "chosen: builtin" in done.stdout
 
 
 def test_json_is_one_object_and_nothing_else(tiny: Path) -> None:

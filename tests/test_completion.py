@@ -38,7 +38,7 @@ def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["build"], "--include=b", ["--include=b.csv"]),
         (["build", "--include"], ".h", [".hidden"]),
         (["--kernel"], "", ["python3"]),
-        (["--engine"], "", ["auto", "docker"]),
+        (["--engine"], "", ["auto", "builtin", "docker"]),
         (["run"], "pen", ["penguins:latest"]),
         (["run", "penguins"], "", []),
         (["run", "--port", "8888"], "pen", ["penguins:latest"]),

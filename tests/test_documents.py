@@ -42,7 +42,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def words_of(line: str) -> list[str]:
     """The words after the program's name, without what the shell does itself."""
-    line = re.sub(r"\s+(>|\|).*$", "", line)
+    line = re.sub(r"\s+(>|<|\|).*$", "", line)
     return shlex.split(line.partition("dockerize")[2], comments=True)
 
 

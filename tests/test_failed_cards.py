@@ -27,7 +27,9 @@ def fails(folder: Path, line: str, **environ: str) -> Outputs:
 
 
 def test_no_engine(tmp_path: Path) -> None:
-    out = fails(tmp_path, "%dockerize penguins.ipynb", DOCKER_HOST="unix:///nonexistent/docker.sock")
+    out = fails(
+        tmp_path, "%dockerize penguins.ipynb --engine docker", DOCKER_HOST="unix:///nonexistent/docker.sock"
+    )
     assert words(out).startswith("✗ penguins was not built no engine can be used why there is no socket at")
     assert "what to do start it" in words(out)
     assert "fix: start it" in out.card["text/plain"]
@@ -65,7 +67,7 @@ def test_a_base_that_does_not_exist(tmp_path: Path, tiny: Path) -> None:
 def test_in_the_background_the_card_says_the_same(tmp_path: Path) -> None:
     notebook(tmp_path / "penguins.ipynb", "x = 1")
     with Session(Path(sys.executable), tmp_path, DOCKER_HOST="unix:///nonexistent/docker.sock") as session:
-        cell = session.begin("build = %dockerize penguins.ipynb --background")
+        cell = session.begin("build = %dockerize penguins.ipynb --engine docker --background")
         session.until(
             lambda: "was not built" in words(session.cells[cell]) if session.cells[cell].displays else False
         )

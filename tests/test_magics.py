@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from uv import find_uv_bin
 
 from jupyter_dockerize import api
 from jupyter_dockerize.engines.base import Image
@@ -21,20 +20,6 @@ from .commandline import notebook
 from .kernels import Session
 
 HEAVY = {"docker", "requests", "msgspec", "rich", "nbformat", "jupyter_client", "tornado", "argparse"}
-
-
-@pytest.fixture(scope="session")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with the package and ipykernel 6, which finds a message's cell in another way."""
-    folder = tmp_path_factory.mktemp("older") / "env"
-    root = Path(__file__).parent.parent
-    uv = find_uv_bin()
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    python = folder / "bin" / "python"
-    subprocess.run(
-        [uv, "pip", "install", "--quiet", "--python", python, "-e", root, "ipykernel<7"], check=True
-    )
-    return python
 
 
 @pytest.fixture(params=["ipykernel 7", "ipykernel 6"])

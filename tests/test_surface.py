@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from jupyter_dockerize.arguments import parser
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
+from jupyter_dockerize.engines.registry.login import LoggedIn
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import OutputError
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.verbs import perform
 
-from .display.samples import BUILT, COMPARED, EDITED, SNAPSHOT
+from .display.samples import BUILT, COMPARED, EDITED, PUSHED, SNAPSHOT
 
 RECIPE = Recipe(
     folder=Path("d"),
@@ -32,6 +34,7 @@ RECIPE = Recipe(
 )
 IMAGE = Image(id="sha256:1", refs=("x:latest",), size=1, created="2026", platform="linux/amd64")
 CONTAINER = Container(name="x", id="1", ref="x", status="running", url=None)
+LOGGED_IN = LoggedIn(registry="r.example.org", user="ada", helper="", file=Path("config.json"), checked=True)
 SURVEY = Survey(chosen="docker", engines=(Status(name="docker", available=True, reason="it answers"),))
 
 OBJECTS = {
@@ -56,6 +59,9 @@ OBJECTS = {
         {"folder", "files", "fingerprint", "platform", "base", "secrets", "findings"},
     ),
     "verify": (surface.comparison(COMPARED, ref="x"), {"ref", "verdict", "differences"}),
+    "push": (surface.push(PUSHED), {"ref", "digest", "size", "uploaded", "mounted", "skipped"}),
+    "build --push": (surface.build(replace(BUILT, pushed=PUSHED)), {"pushed"}),
+    "login": (surface.login(LOGGED_IN), {"registry", "user", "helper", "file", "checked", "findings"}),
     "engines": (surface.engines(SURVEY), {"chosen", "engines"}),
     "images": (surface.images([IMAGE]), {"images"}),
     "containers": (surface.containers([CONTAINER]), {"containers"}),

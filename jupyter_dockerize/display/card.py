@@ -15,7 +15,7 @@ from .untrusted import plain
 
 if TYPE_CHECKING:
     from ..api import Recipe
-    from ..engines.base import Container
+    from ..engines.base import Container, Pushed
     from ..environment.comparison import Comparison, Difference
     from ..environment.model import Snapshot
     from ..export.build import Built
@@ -75,7 +75,7 @@ def failed(live: Live) -> str:
 def of(value: object) -> str:
     """The card of what a verb returned."""
     from ..api import Recipe
-    from ..engines.base import Container
+    from ..engines.base import Container, Pushed
     from ..environment.comparison import Comparison
     from ..environment.model import Snapshot
     from ..export.build import Built
@@ -86,6 +86,8 @@ def of(value: object) -> str:
         return compared(value)
     if isinstance(value, Container):
         return opened(value)
+    if isinstance(value, Pushed):
+        return pushed(value)
     if isinstance(value, Recipe):
         return written(value)
     if isinstance(value, Snapshot):
@@ -110,6 +112,7 @@ def built(value: Built) -> str:
     parts = [
         _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",
+        f"<p>{_text(text.in_registry(value.pushed))}</p>" if value.pushed else "",
         *((open_it, findings, differences) if said else (differences, open_it, findings)),
         _planned(of_planned(value.differences)),
         f'<p class="jd-soft jd-foot">{about} · <code>{_text(mark)}</code></p>',
@@ -141,6 +144,16 @@ def opened(value: Container) -> str:
         link = f'<a href="{address}" target="_blank" rel="noopener">{_text(value.url)}</a>'
         parts.append(f"<p>{link}</p>")
     parts.append(_ways(("stop it", f"%dockerize stop {value.name}")))
+    return _card("success", parts)
+
+
+def pushed(value: Pushed) -> str:
+    """The card of an image that is in its registry: what went there, and its digest."""
+    parts = [
+        _title(_mark("success", "✓"), value.ref, "Pushed", "success"),
+        f"<p>{_text(text.in_registry(value))}</p>",
+        f'<p class="jd-soft jd-foot"><code>{_text(value.digest)}</code></p>',
+    ]
     return _card("success", parts)
 
 

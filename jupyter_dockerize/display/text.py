@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from .untrusted import plain
 if TYPE_CHECKING:
     from ..api import Recipe
     from ..engines import Survey
-    from ..engines.base import Container, Image
+    from ..engines.base import Container, Image, Pushed
+    from ..engines.registry.login import LoggedIn
     from ..environment.comparison import Comparison, Difference
     from ..export.build import Built
+    from ..image.store import Pruned
 
 MARKS = {"identical": "✓", "equivalent": "✓", "different": "✗", "skipped": "–", "impossible": "?"}
 VERDICTS = {
@@ -161,6 +164,7 @@ def build(value: Built, program: str = COMMAND) -> str:
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
         f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
+        *([f"  {in_registry(value.pushed)}"] if value.pushed else []),
     ]
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
     parts += [
@@ -172,8 +176,12 @@ def build(value: Built, program: str = COMMAND) -> str:
 
 def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     """What opens the image: what it is for, and the line to type."""
+    here = ("open it", f"{program} run {value.ref}")
+    if value.output is None and value.engine == "builtin":
+        file = f"{PurePath(value.ref.partition(':')[0]).name}.tar"
+        return here, ("elsewhere", f"the same with -o {file}, which `docker load -i {file}` takes")
     if value.output is None:
-        return ("open it", f"{program} run {value.ref}"), ("anywhere", run_line(value.ref))
+        return here, ("anywhere", run_line(value.ref))
     place = shlex.quote(str(value.output))
     if value.output.is_dir():
         name = value.ref if ":" in value.ref.rpartition("/")[2] else f"{value.ref}:latest"
@@ -182,6 +190,31 @@ def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     else:
         load = f"docker load -i {place}"
     return ("load it", load), ("open it", run_line(value.ref))
+
+
+def pushed(value: Pushed) -> str:
+    """What the registry has now."""
+    return f"{plain(value.ref)}: {in_registry(value)}\n  {value.digest}"
+
+
+def in_registry(value: Pushed) -> str:
+    """How the layers came there: "pushed: 2 layers sent, 5 there already"."""
+    counts = (
+        (value.uploaded, "sent"),
+        (value.mounted, "taken from another repository there"),
+        (value.skipped, "there already"),
+    )
+    told = [(count, how) for count, how in counts if count]
+    layers = [f"{count}{' layers' if count > 1 else ' layer'} {how}" if number == 0 else f"{count} {how}"
+              for number, (count, how) in enumerate(told)]  # fmt: skip
+    return f"pushed: {', '.join(layers)}" if layers else "pushed"
+
+
+def logged_in(value: LoggedIn) -> str:
+    """Who is known where, and who keeps it."""
+    keeper = f"docker-credential-{value.helper}" if value.helper else str(value.file)
+    said = f"{plain(value.registry)} knows you as {plain(value.user)}; kept by {plain(keeper)}"
+    return "\n\n".join(part for part in (said, findings(value.findings)) if part)
 
 
 def is_minimal(value: Built) -> bool:
@@ -248,7 +281,9 @@ def engines(value: Survey) -> str:
         mark = "✓" if status.available else "✗"
         about = ", ".join(part for part in (status.flavour, status.version, status.builder) if part)
         lines.append(f"{mark} {plain(status.name)}: {plain(about if status.available else status.reason)}")
-        if status.endpoint:
+        if status.available and status.name == "builtin":
+            lines.append(f"    {plain(status.reason)}")
+        elif status.endpoint:
             lines.append(f"    at {plain(status.endpoint)}")
         if not status.available and status.fix:
             lines.append(f"    → {plain(status.fix)}")
@@ -273,7 +308,19 @@ def images(values: Sequence[Image]) -> str:
     said = table(rows, head=("image", "notebook", "size", "platform", "created"))
     if all(i.refs for i in values):
         return said
-    return f"{said}\n\n{REPLACED}: a newer build took its name; `docker image prune` removes these"
+    gone = f"{REPLACED}: a newer build took its name; `docker image prune` removes these"
+    return f"{said}\n\n{gone}, `jupyter dockerize prune` those of the builtin engine"
+
+
+def pruned(value: Pruned, *, dry_run: bool) -> str:
+    """What went, or would go."""
+    would = "would be" if dry_run else "are"
+    if not value.images and not value.freed:
+        return "nothing to remove: every image in the store has a name"
+    lines = [f"  {plain(name)}" for name in value.images]
+    what = f"{len(value.images)} image{'' if len(value.images) == 1 else 's'}"
+    freed = f"{size(value.freed)} {would} free"
+    return "\n".join((f"{what} {would} removed, {freed}", *lines))
 
 
 def containers(values: Sequence[Container]) -> str:

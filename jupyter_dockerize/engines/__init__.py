@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import NoEngineError, UsageError
 from .base import Container, Engine, Image, Limits, Status
 
-NAMES = ("auto", "docker")
+NAMES = ("auto", "docker", "builtin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,10 @@ class Survey:
 
 def engines(environ: Mapping[str, str] | None = None) -> list[Engine]:
     """All engines that there are, best first, available or not. Nothing is asked of them yet."""
+    from .builtin import BuiltinEngine
     from .docker import DockerEngine
 
-    return [DockerEngine(environ=environ)]
+    return [DockerEngine(environ=environ), BuiltinEngine(environ=environ)]
 
 
 def survey(environ: Mapping[str, str] | None = None) -> Survey:
@@ -32,18 +33,27 @@ def survey(environ: Mapping[str, str] | None = None) -> Survey:
     return Survey(chosen=next((one.name for one in states if one.available), None), engines=states)
 
 
-def choose(name: str = "auto", *, environ: Mapping[str, str] | None = None) -> Engine:
+def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, str] | None = None) -> Engine:
     """The engine called ``name``, or for "auto" the best one that is available.
 
-    Raises `UsageError` for a name that there is not, `NoEngineError` with the diagnosis.
+    ``rebuild``: it has to follow a recipe, which the builtin one does not. Raises `UsageError` for a name
+    that there is not, `NoEngineError` with the diagnosis.
     """
     if name not in NAMES:
         raise UsageError(f"there is no engine {name!r}", fix=f"choose one of {', '.join(NAMES)}")
+    if rebuild and name == "builtin":
+        raise UsageError(
+            "the builtin engine copies files, and what was asked for is installed anew",
+            fix="leave --method rebuild, --base and --platform out, or --engine builtin",
+        )
     first: Status | None = None
     for engine in engines(environ):
+        if rebuild and engine.name == "builtin":
+            continue
         if name in ("auto", engine.name):
             status = engine.status()
             if status.available:
+                engine.instead = first
                 return engine
             first = first or status
     assert first is not None

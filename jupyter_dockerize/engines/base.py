@@ -5,13 +5,16 @@ Adapters raise `NoEngineError`, `EngineError`, `BuildError` and `CancelledError`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..cancel import Cancel
 from ..events import Report, ignore
+from ..image.layer import Compression
+from ..image.layout import Layout
+from ..image.manifest import ImageValue
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 
@@ -20,7 +23,7 @@ from ..recipe.steps import Feature
 class Status:
     """Whether an engine can be used now; ``reason`` is the diagnosis, ``fix`` what to do about it."""
 
-    name: str  # docker
+    name: str  # docker, builtin
     available: bool
     version: str = ""
     reason: str = ""
@@ -42,6 +45,22 @@ class Image:
     platform: str = ""  # linux/amd64
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()  # paths that it declares as volumes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """An image that a registry has now. ``size`` in bytes, as its engine counts them.
+
+    ``uploaded``, ``mounted`` and ``skipped`` are numbers of layers: those that were sent, that the registry
+    took from another repository of its own, that were there already. Podman does not say.
+    """
+
+    ref: str
+    digest: str
+    size: int
+    uploaded: int = 0
+    mounted: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +92,7 @@ class Engine(Protocol):
     """One endpoint. All calls may be made from any thread."""
 
     name: str
+    instead: Status | None  # the better engine that cannot be used, where "auto" took this one in its place
 
     def status(self) -> Status:
         """Within 2 s, never raises."""
@@ -98,14 +118,21 @@ class Engine(Protocol):
         `CancelledError` within 5 s; in all cases nothing of it is left but the builder's own cache.
         """
 
-    def load(
-        self, archive: Callable[[str], Iterable[bytes]], ref: str, *, report: Report, cancel: Cancel
+    def take(
+        self,
+        write: Callable[[Layout, Compression], ImageValue],
+        ref: str,
+        *,
+        size: int,
+        report: Report,
+        cancel: Cancel,
     ) -> Image:
-        """Takes an image that was made elsewhere, in an archive as `docker load` reads it.
+        """Takes an image whose files are written here, as ``ref``.
 
-        ``archive`` gives its pieces, and calls the image by the name that it is handed. ``ref`` keeps its old
-        image until the new one is there. Raises `EngineError`, and whatever ``archive`` raises; then nothing
-        of it is left.
+        ``write`` puts its layers into the layout that it is handed, and gives the image; ``size`` is about
+        what they unpack to, in bytes. ``ref`` keeps its old image until the new one is there. Raises
+        `OutputError` where there is no room, before ``write`` is called, `EngineError`, and whatever
+        ``write`` raises; then nothing of it is left.
         """
 
     def inspect(self, ref: str) -> Image | None:
@@ -116,6 +143,13 @@ class Engine(Protocol):
 
     def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
         """Fetches ``ref`` into this store."""
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """Puts the image into the registry that its name names, with the logins that are kept here.
+
+        Raises `UsageError` where it is not here, or its name is none of a registry, and `EngineError` with
+        what the registry said; then the name there is what it was.
+        """
 
     def tag(self, image_id: str, ref: str) -> None:
         """Gives the image another name."""
@@ -138,6 +172,9 @@ class Engine(Protocol):
         capabilities, `Limits`. Raises `EngineError` with the end of stderr when it exits otherwise
         than 0 or goes over a limit, `CancelledError` when it was cancelled.
         """
+
+    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+        """A file of the image. Raises `EngineError` where there is none."""
 
     def images(self) -> list[Image]:
         """The images that this product made (by label), newest first."""

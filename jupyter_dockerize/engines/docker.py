@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,11 +18,15 @@ from ..cancel import Cancel
 from ..contents.identity import LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
+from ..image import archive, disk
+from ..image.layer import Compression
+from ..image.layout import Layout
+from ..image.manifest import ImageValue
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
 from . import diagnosis, ownership, running, sandbox
-from .base import Container, Image, Limits, Status
+from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
@@ -38,6 +44,7 @@ class DockerEngine:
     """The engine at ``endpoint``, or the first that answers of those that ``environ`` leads to."""
 
     name = "docker"
+    instead: Status | None = None
 
     def __init__(self, endpoint: Endpoint | None = None, *, environ: Mapping[str, str] | None = None) -> None:
         self._environ = dict(os.environ if environ is None else environ)
@@ -147,20 +154,67 @@ class DockerEngine:
         self._forget(temporary)
         return self._present(str(name))
 
-    def load(
-        self, archive: Callable[[str], Iterable[bytes]], ref: str, *, report: Report, cancel: Cancel
+    def take(
+        self,
+        write: Callable[[Layout, Compression], ImageValue],
+        ref: str,
+        *,
+        size: int,
+        report: Report,
+        cancel: Cancel,
     ) -> Image:
-        """See `Engine.load`."""
+        """See `Engine.take`. Layers that the engine has already are not sent."""
         name = _taggable(ref)
+        self._connected()  # before the work
+        temporary = Path(tempfile.gettempdir())
+        disk.check_room(temporary, size)
+        with disk.unfinished_folder(temporary) as folder:
+            layout = Layout.create(folder.path, lasting=False)
+            value = write(layout, "none")
+            there = self._layers_there([layer.diff_id for layer in value.layers])
+            try:
+                return self._load(layout, value, name, there, report, cancel)
+            except EngineError:
+                if not there:
+                    raise
+                # An image that had them may have been removed meanwhile.
+                return self._load(layout, value, name, (), report, cancel)
+
+    def _layers_there(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """The lowest layers that an image of ours has here, too: stores know a layer by all that is below."""
+        import docker.errors
+
+        longest = 0
+        with mapped("list images"):
+            client = self._connected().client()
+            for one in client.images(filters={"label": LABEL_SCHEMA}):
+                with contextlib.suppress(docker.errors.NotFound):
+                    have = (client.inspect_image(one["Id"]).get("RootFS") or {}).get("Layers") or ()
+                    same = itertools.takewhile(
+                        lambda pair: pair[0] == pair[1], zip(wanted, have, strict=False)
+                    )
+                    longest = max(longest, sum(1 for _ in same))
+        return tuple(wanted[:longest])
+
+    def _load(
+        self,
+        layout: Layout,
+        value: ImageValue,
+        name: Reference,
+        without: Sequence[str],
+        report: Report,
+        cancel: Cancel,
+    ) -> Image:
         self._sweep()
         temporary = ownership.building()
         narrator = Narrator(report)
         try:
-            with mapped(f"load {ref}"), contextlib.closing(self._connected().private()) as client:
-                for line in client.load_image(archive(temporary), quiet=False):
+            with mapped(f"load {name}"), contextlib.closing(self._connected().private()) as client:
+                sent = archive.stream(layout, value, Reference.parse(temporary), without=without)
+                for line in client.load_image(sent, quiet=False):
                     cancel.check()
                     if isinstance(said := line.get("error"), str):
-                        raise EngineError(f"the engine does not take the image {ref}", why=said)
+                        raise EngineError(f"the engine does not take the image {name}", why=said)
                     detail = line.get("progressDetail") or {}
                     if isinstance(detail.get("total"), int):
                         part = str(line.get("id"))
@@ -227,6 +281,15 @@ class DockerEngine:
                             "pull", part, int(detail.get("current", 0)), detail["total"], f"pull {ref}"
                         )
         return self._present(ref)
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from .pushing import push
+        from .registry.push import check_pushable
+
+        cancel.check()
+        name, image = check_pushable(ref), self.find(ref)
+        return push(self._connected(), self._environ, image, name, report=report, cancel=cancel)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""
@@ -296,6 +359,10 @@ class DockerEngine:
                         self.remove(name)
 
     # Containers
+
+    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+        """See `Engine.read`."""
+        return self.execute(ref, ["cat", path], cancel=cancel)
 
     def execute(
         self,

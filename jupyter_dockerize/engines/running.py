@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,14 +19,14 @@ from urllib.parse import quote
 from ..cancel import Cancel
 from ..contents.identity import LABEL_NOTEBOOK
 from ..contents.layout import PORT
-from ..errors import EngineError, ReferenceError, UsageError  # noqa: A004 - the field's word
+from ..errors import EngineError, UsageError
 from ..events import Log, Report
-from ..image.reference import Reference
 from . import ownership
 from .base import Container, Image
 from .connection import Connection
 from .faults import explanation, mapped
 from .mounting import complaint, mount_of
+from .picking import pick
 from .progress import Lines
 
 REF = "jupyter-dockerize.ref"
@@ -145,37 +144,7 @@ def find(connection: Connection, name: str) -> Container:
 
     Raises `UsageError` where there is none of ours, or several of the image.
     """
-    ours = containers(connection)
-    for one in ours:
-        if one.name == name or (len(name) >= 4 and one.id.startswith(name)):
-            return one
-    of_image = [one for one in ours if _same(one.ref, name)]
-    if len(of_image) == 1:
-        return of_image[0]
-    if of_image:
-        names = [one.name for one in of_image]
-        raise UsageError(
-            f"{name} is open {len(names)} times",
-            why=f"there are {', '.join(names)}",
-            fix="name one of them",
-            instead=(name, names[0]),
-        )
-    close = get_close_matches(name, [one.name for one in ours], 1)
-    lists = "`jupyter dockerize ps` lists them; other containers are stopped with `docker stop`"
-    raise UsageError(
-        f"no container {name!r} was started by jupyter-dockerize",
-        why=f"there {'is' if len(ours) == 1 else 'are'} {', '.join(one.name for one in ours) or 'none'}",
-        fix=f"{lists}; did you mean" if close else lists,
-        instead=(name, *close) if close else (),
-    )
-
-
-def _same(ref: str, other: str) -> bool:
-    """Whether two texts are the same name of an image: `penguins` and `penguins:latest`."""
-    try:
-        return Reference.parse(ref) == Reference.parse(other)
-    except ReferenceError:
-        return False
+    return pick(containers(connection), name, "; other containers are stopped with `docker stop`")
 
 
 def stop(connection: Connection, name: str) -> None:

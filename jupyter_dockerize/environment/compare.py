@@ -14,7 +14,7 @@ from .choices import Choice
 from .comparison import MANAGERS, Class, Comparison, Difference, DifferenceManager, Verdict, counted
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
 from .plan import redact
-from .plan.packages import EDITED, as_imported
+from .plan.packages import AS_IT_IS, EDITED, as_imported
 from .plan.planning import Plan
 from .sonames import likely_package_of, of_driver
 
@@ -42,8 +42,9 @@ def compare(plan: Plan, found: Snapshot) -> Comparison:
     versions = {p.name: p.version for p in as_imported(found.packages.pip)[0]}
     differences = lost + list(_chosen((c for c in plan.choices if not _of_edits(c, other)), versions))
     chosen = {(c.kind, c.name) for c in plan.choices if c.manager == "pip"}
+    as_is = {c.name for c in plan.choices if (c.manager, c.source, c.planned) == ("pip", EDITED, AS_IT_IS)}
     differences += _python(plan.python, found.python)
-    differences += _pip(plan.packages.pip, found.packages.pip, chosen)
+    differences += _pip(plan.packages.pip, found.packages.pip, chosen, as_is)
     differences += _conda(plan.packages.conda, found.packages.conda)
     differences += _roots(plan.packages.apt, found.packages.apt)
     differences += _libraries(plan.missing, found)
@@ -155,6 +156,7 @@ def _pip(
     expected: Iterable[PipPackage],
     found: Iterable[PipPackage],
     chosen: Collection[tuple[str, str]],
+    as_is: Collection[str] = (),
     *,
     strict: bool = False,
 ) -> Iterator[Difference]:
@@ -169,7 +171,7 @@ def _pip(
             yield _different("pip", name, "version", package.version, other.version, "unexpected")
         if ("changed", name) not in chosen:
             yield from _origins(package, other, strict=strict)
-        odd = (*other.edited, *other.lost)
+        odd = () if name in as_is else (*other.edited, *other.lost)
         same = package.content is not None and package.content == other.content
         if odd and not same and not strict and other.source.kind not in ("conda", "apt"):
             found_files = f"edited or gone: {_first(odd)}"

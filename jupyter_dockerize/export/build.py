@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_FINGERPRINT, LABEL_NOTEBOOK, Method
-from ..engines.base import Engine, Image
+from ..engines.base import Engine, Image, Pushed
 from ..environment.comparison import Comparison, Difference, Verdict
 from ..environment.plan.planning import Plan
-from ..errors import EngineError, UsageError, VerificationError
+from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, VerificationError
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
 from ..resolve.credentials import secrets_for
@@ -40,6 +40,7 @@ class Built:
     size: int
     seconds: float
     output: Path | None = None  # a file or folder, where it was not put into an engine's store
+    pushed: Pushed | None = None
 
     @property
     def ok(self) -> bool:
@@ -106,15 +107,21 @@ def verified(
     step: Step,
     *,
     check: bool,
+    read_back: Callable[[], Comparison] | None = None,
     started: float,
     report: Report,
     cancel: Cancel,
 ) -> Built:
-    """Looks into the image, as ``step``; cancelled meanwhile, the name is as it was, or not there."""
+    """Looks into the image, as ``step``; cancelled meanwhile, the name is as it was, or not there.
+
+    ``read_back`` compares its files, which is done before any of its programs is run.
+    """
     image = made.image
     try:
         report(step)
-        verdict, comparison, extra = _verdict(plan, engine, image, check=check, cancel=cancel)
+        verdict, comparison, extra = _verdict(
+            plan, engine, image, check=check, read_back=read_back, cancel=cancel
+        )
     except BaseException:
         _put_back(engine, made.ref, made.before, image)
         raise
@@ -165,7 +172,9 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
             "image-replaced",
             "info",
             f"the image that had this name is still there, {left.size / 1e6:.0f} MB",
-            f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
+            "`jupyter dockerize prune` removes it"
+            if engine.name == "builtin"
+            else f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",
         ),
     )
 
@@ -212,14 +221,31 @@ def _within(step: str, caption: Callable[[str], str], report: Report) -> Callabl
 
 
 def _verdict(
-    plan: Plan, engine: Engine, image: Image, *, check: bool, cancel: Cancel
+    plan: Plan,
+    engine: Engine,
+    image: Image,
+    *,
+    check: bool,
+    read_back: Callable[[], Comparison] | None,
+    cancel: Cancel,
 ) -> tuple[Verdict, Comparison | None, tuple[Finding, ...]]:
     if not check:
         return "skipped", None, ()
+    files = read_back() if read_back else None
+    if files and files.verdict != "identical":
+        return files.verdict, files, ()
     try:
         edited = any(package.edited for package in plan.packages.pip)
         comparison = verify_against_plan(engine, image, plan, hashes=edited, cancel=cancel)
-    except (VerificationError, EngineError) as error:
+    except (VerificationError, EngineError, NoEngineError) as error:
         cancel.check()
-        return "impossible", None, (Finding("not-verifiable", "warning", error.what, error.fix),)
+        if files and isinstance(error, NoEngineError):
+            said = f"every file of the image was compared, and no program of it was run: {error.why}"
+            return files.verdict, files, (Finding("not-run", "info", said, error.fix),)
+        return "impossible", None, (Finding("not-verifiable", "warning", _said(error), error.fix),)
     return comparison.verdict, comparison, ()
+
+
+def _said(error: DockerizeError) -> str:
+    last = error.why.strip().rpartition("\n")[2]
+    return f"{error.what}: {last[:300]}" if last else error.what

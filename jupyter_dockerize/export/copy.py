@@ -12,15 +12,17 @@ from ..environment.choices import Wishes
 from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
+from ..environment.plan.copied import as_copied
 from ..errors import OutputError, UsageError
 from ..events import Report, Step
-from ..image import archive, disk
+from ..image import archive, disk, readback
+from ..image.cache import LayerCache
+from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
-from ..image.readback import read_back
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, Counter, plan_copy, temporary_layout, write
+from .copying import Copy, Counter, plan_copy, write
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -49,18 +51,35 @@ def copy_into_engine(
         refuse_to_overwrite(engine, ref, planned.plan.notebook)
     report(Step(2, STEPS, COPYING))
     before = engine.inspect(ref)
-    with temporary_layout() as layout:
-        value = write(copy, layout, compression="none", report=report, cancel=cancel)
-        image = engine.load(
-            lambda name: archive.stream(layout, value, Reference.parse(name)),
-            ref,
-            report=report,
-            cancel=cancel,
-        )
+
+    kept: tuple[ImageValue, Path] | None = None
+
+    def into(layout: Layout, compression: Compression) -> ImageValue:
+        nonlocal kept
+        known = LayerCache(layout.folder) if layout.lasting else None
+        value = write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
+        kept = (value, layout.folder) if layout.lasting else None
+        return value
+
+    def read_back() -> Comparison:
+        assert kept is not None
+        return compared(copy, *kept, report=report, cancel=cancel)
+
+    image = engine.take(into, ref, size=copy.captured.size, report=report, cancel=cancel)
     findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
     made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
     step = Step(3, STEPS, VERIFYING)
-    return verified(made, copy.plan, engine, step, check=check, started=started, report=report, cancel=cancel)
+    return verified(
+        made,
+        copy.plan,
+        engine,
+        step,
+        check=check,
+        read_back=read_back if kept else None,
+        started=started,
+        report=report,
+        cancel=cancel,
+    )
 
 
 def copy_into_files(
@@ -135,7 +154,7 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
     read = Counter("compared", copy.captured.size, report)
     members = (member for group in copy.captured.groups for member in group.members)
-    differences = read_back(path, value, members, progress=read.add, cancel=cancel)
+    differences = readback.read_back(path, value, members, progress=read.add, cancel=cancel)
     return compare_files(copy.plan, differences)
 
 
@@ -152,17 +171,12 @@ def _summary(copy: Copy, comparison: Comparison | None) -> str:
 def _planned(
     where: Where, wishes: Wishes, steps: int, *, hashes: bool, report: Report, cancel: Cancel
 ) -> tuple[Planned, Copy]:
-    planned = plan_image(where, wishes, steps=steps, hashes=hashes, report=report, cancel=cancel)
-    plan = planned.plan
-    if plan.foreign:
-        raise UsageError(
-            f"files of {planned.snapshot.system.arch} cannot be copied to {plan.platform}",
-            why="what is compiled runs on its own platform only",
-            fix="leave --method copy out: rebuilt, each package is taken for the other platform",
-        )
     if wishes.base is not None:
         raise UsageError("--base does not go with --method copy", fix="leave one of them out")
-    copy = plan_copy(plan, planned.snapshot, wishes.allow)
+    planned = plan_image(
+        where, wishes, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+    )
+    copy = plan_copy(planned.plan, planned.snapshot, wishes.allow)
     for finding in copy.findings:
         report(finding)
     return planned, copy

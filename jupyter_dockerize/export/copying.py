@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from ..cancel import Cancel
 from ..contents import identity, init, jupyter, layout, project, standin
-from ..environment.choices import Choice
 from ..environment.model import Snapshot, dump
-from ..environment.plan.planning import Plan, redacted, refuse, sorted_choices
+from ..environment.plan.copied import settled
+from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Finding, Progress, Report
-from ..image import disk
 from ..image.cache import LayerCache, stamp
 from ..image.copy.capture import Captured, capture
 from ..image.copy.grouping import Group
-from ..image.copy.python import USER
-from ..image.copy.trees import DATE
+from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 REPORTED = 8 << 20  # bytes between two reports of progress
 
 NO_SERVER = Finding(
@@ -50,60 +45,63 @@ class Copy:
 
 
 def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
-    """Which files make the image ``FROM scratch``. Raises `FindingsError` for those that cannot be read."""
+    """Which files make the image ``FROM scratch`` of a plan `as_copied`.
+
+    Raises `FindingsError` for those that cannot be read.
+    """
     python = snapshot.python.executable
-    prefix = snapshot.conda_prefix or snapshot.python.prefix
     final = plan
 
-    def ours(packages: frozenset[str]) -> dict[str, Member]:
+    def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
-        final = _with_packages(plan, snapshot, packages)
-        return _ours(final, python)
+        final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
+        return _ours(final, python, places)
 
     captured = capture(plan, snapshot, ours, _project(plan))
-    plan = final
-    findings = (*captured.findings, *((NO_SERVER,) if plan.server == "own" else ()))
+    findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
     refuse(findings, allow)
+    programs = _programs(snapshot, captured)
     variables = {
-        **dict(plan.environ),
+        **dict(final.environ),
         **dict(captured.variables),
-        "PATH": f"{prefix}/bin:{SYSTEM_PATH}",
+        "PATH": ":".join(dict.fromkeys((*programs, *SYSTEM_PATH))),
         "HOME": layout.HOME,
         "SHELL": "/bin/bash",
     }
     config = Config(
-        platform=plan.platform,
+        platform=final.platform,
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
-        cmd=jupyter.command(plan, prefix) if plan.server == "environment" else (python,),
+        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs)),
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
-        labels=identity.labels(redacted(plan), "copy", python=python),
+        labels=identity.labels(redacted(final), "copy", python=python),
     )
-    return Copy(plan=plan, captured=captured, config=config, findings=findings)
+    return Copy(plan=final, captured=captured, config=config, findings=findings)
 
 
-def _with_packages(plan: Plan, snapshot: Snapshot, packages: frozenset[str]) -> Plan:
-    """The plan with the Debian packages that are really left out: no base brings its own here."""
-    choices = [choice for choice in plan.choices if choice.manager != "apt"]
-    choices += [
-        Choice(
-            kind="left-out",
-            manager="apt",
-            name=package.name,
-            reason="nothing in the image links to it or depends on it; --apt NAME takes it along",
-            source=package.version,
-        )
-        for package in snapshot.packages.apt
-        if package.name not in packages
-    ]
-    return replace(plan, choices=sorted_choices(choices))
+def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:
+    """Folders of the environment's own programs: what the system has not on its path anyway."""
+    prefix = snapshot.conda_prefix or snapshot.python.prefix
+    user = dict(captured.variables).get("PYTHONUSERBASE")
+    own = [f"{folder}/bin" for folder in (prefix, user) if folder]
+    return [folder for folder in own if folder not in SYSTEM_PATH]
 
 
-def _ours(plan: Plan, python: str) -> dict[str, Member]:
-    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files(), **jupyter.kernelspecs(plan, python)}
+def _server(captured: Captured, programs: list[str]) -> str:
+    """The prefix whose `bin/jupyter` opens the image."""
+    folders = [folder.removesuffix("/bin") for folder in (*programs, *SYSTEM_PATH)]
+    paths = {member.path for group in captured.groups for member in group.members}
+    return next((each for each in folders if f"{each}/bin/jupyter".lstrip("/") in paths), folders[0])
+
+
+def _ours(plan: Plan, python: str, places: Collection[str]) -> dict[str, Member]:
+    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files()}
     files |= standin.files() if plan.magics else {}
+    for path, data in jupyter.kernelspecs(plan, python).items():
+        if path.lstrip("/") not in places:  # a kernel that pip installed into /usr/local is the environment's
+            files[path] = data
     return {
         path.lstrip("/"): Member(path=path.lstrip("/"), data=data, size=len(data), mtime=DATE)
         for path, data in files.items()
@@ -192,11 +190,4 @@ class Counter:
         self._report(Progress(self._what, min(self._done, self._total), self._total))
 
 
-@contextlib.contextmanager
-def temporary_layout() -> Iterator[Layout]:
-    """A layout that is gone afterwards."""
-    with disk.unfinished_folder(Path(tempfile.gettempdir())) as folder:
-        yield Layout.create(folder.path, lasting=False)
-
-
-__all__ = ["Copy", "Counter", "plan_copy", "temporary_layout", "write"]
+__all__ = ["Copy", "Counter", "plan_copy", "write"]

@@ -22,9 +22,10 @@ from ..errors import EngineError, UsageError, VerificationError
 
 LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
-# How runc and crun say it; "…: no such file" of a library is another matter.
+# How runc, crun and bubblewrap say it; "…: no such file" of a library is another matter.
 _NO_PROGRAM = re.compile(
     r"executable file [^:]*not found in \$PATH|exec: \"[^\"]*python[^\"]*\": stat .{0,200}no such file"
+    r"|execvp \S*python\S*: No such file"
 )
 HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
 
@@ -88,7 +89,7 @@ def stored_plan(engine: Engine, image: Image, *, cancel: Cancel) -> Plan:
             instead=("", f"python:{sys.executable}"),
         )
     try:
-        data = engine.execute(image.id, ["cat", PLAN_PATH], cancel=cancel)
+        data = engine.read(image.id, PLAN_PATH, cancel=cancel)
         plan = parse(data, Plan)
     except (EngineError, UsageError) as error:
         raise VerificationError(

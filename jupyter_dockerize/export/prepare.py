@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,8 +73,10 @@ def look(where: Where, *, hashes: bool = False, report: Report, cancel: Cancel) 
     return snapshot
 
 
-def _look(where: Where, *, hashes: bool, report: Report, cancel: Cancel) -> tuple[Snapshot, Observed]:
-    options = LOOKED_AT | {"hashes"} if hashes else LOOKED_AT
+def _look(
+    where: Where, *, hashes: bool, sizes: bool = False, report: Report, cancel: Cancel
+) -> tuple[Snapshot, Observed]:
+    options = LOOKED_AT | {"hashes"} if hashes else LOOKED_AT | {"sizes"} if sizes else LOOKED_AT
     observed = observe(where, options, cancel=cancel, report=report)
     return interpret(observed.facts, kernel=observed.kernel), observed
 
@@ -94,20 +97,24 @@ def plan_image(
     *,
     steps: int = len(STEPS),
     hashes: bool = False,
+    adapt: Callable[[Plan, Snapshot], Plan] | None = None,
     report: Report,
     cancel: Cancel,
 ) -> Planned:
     """Looks at the environment and plans its image, as the first of ``steps``.
 
+    ``adapt`` makes of the plan of a build that of a copy, which also takes along what was edited.
     Raises `FindingsError` for findings of severity error that ``wishes.allow`` does not name,
     after all findings were reported.
     """
     report(Step(1, steps, READING))
     notebook = read_notebook(where.notebook) if where.notebook else None
-    snapshot, observed = _look(where, hashes=hashes, report=report, cancel=cancel)
+    snapshot, observed = _look(where, hashes=hashes, sizes=adapt is not None, report=report, cancel=cancel)
     notes = _not_saved(notebook, observed) if notebook else ()
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
     plan = make_plan(snapshot, wishes, project)
+    if adapt:
+        plan = adapt(plan, snapshot)
     for finding in (*notes, *snapshot.findings, *plan.findings):
         report(finding)
     refuse((*snapshot.findings, *plan.findings), wishes.allow)

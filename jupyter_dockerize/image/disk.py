@@ -60,6 +60,23 @@ def make_folder(folder: Path) -> None:
             sync_folder(made.parent)
 
 
+def free(folder: Path) -> int:
+    """Bytes that may still be written where ``folder`` is, or will be."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(there).free
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Raises `OutputError` where fewer than ``needed`` bytes can be written in ``folder``."""
+    left = free(folder)
+    if left < needed:
+        raise OutputError(
+            f"{folder} has no room for the image",
+            why=f"about {needed / 1e6:,.0f} MB are needed, and {left / 1e6:,.0f} MB are free",
+            fix="make room, or name another place; TMPDIR says where temporary files go",
+        )
+
+
 class Unfinished:
     """A file that is being written, and has no name yet. It is locked, so that others know it from the
     remains of a process that was killed. All of it raises `OutputError`.
@@ -243,6 +260,6 @@ def put(target: Path, data: bytes, *, lasting: bool = True) -> None:
 
 
 __all__ = [
-    "TEMPORARY", "Unfinished", "UnfinishedFolder", "locked", "make_folder", "put", "rename", "sweep", "sync",
-    "sync_folder", "unfinished", "unfinished_folder", "write",
+    "TEMPORARY", "Unfinished", "UnfinishedFolder", "check_room", "free", "locked", "make_folder", "put",
+    "rename", "sweep", "sync", "sync_folder", "unfinished", "unfinished_folder", "write",
 ]  # fmt: skip

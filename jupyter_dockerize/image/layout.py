@@ -37,7 +37,7 @@ class Layout:
 
     def __init__(self, folder: Path, *, lasting: bool = True) -> None:
         self.folder = folder
-        self._lasting = lasting
+        self.lasting = lasting
 
     @classmethod
     def create(cls, folder: Path, *, lasting: bool = True) -> Layout:
@@ -72,7 +72,7 @@ class Layout:
     @contextlib.contextmanager
     def writing(self, *, hashed: bool = True) -> Iterator[disk.Unfinished]:
         """A blob to be written, which `keep` names. ``hashed`` False where its writer has the digest."""
-        with disk.unfinished(self.folder / BLOBS, hashed=hashed, lasting=self._lasting) as file:
+        with disk.unfinished(self.folder / BLOBS, hashed=hashed, lasting=self.lasting) as file:
             yield file
 
     def keep(self, file: disk.Unfinished, digest: str | None = None) -> str:
@@ -90,7 +90,7 @@ class Layout:
         """A small blob, as one piece."""
         described = describe(media_type, data)
         if not self.holds(described):
-            disk.put(self.path(described.digest), data, lasting=self._lasting)
+            disk.put(self.path(described.digest), data, lasting=self.lasting)
         return described
 
     def read(self, digest: str) -> bytes:
@@ -108,8 +108,8 @@ class Layout:
     def name(self, image: ImageValue, *refs: Reference) -> Descriptor:
         """The image's documents, and its names in the index; its layers are there already.
 
-        Returns the manifest's descriptor. A name that another image had is this one's now. Raises
-        `OutputError` where a layer is not there, and `UsageError` where the index is none.
+        Returns the manifest's descriptor. Raises `OutputError` where a layer is not there, and what `tag`
+        raises.
         """
         for layer in image.layers:
             path, size = self.path(layer.descriptor.digest), layer.descriptor.size
@@ -118,18 +118,40 @@ class Layout:
                     f"{self.folder} lacks the layer {layer.descriptor.digest[:19]}…",
                     why="an index names only what is whole",
                 )
-        config, manifest = image.config_descriptor, image.descriptor
-        self.add(image.config_json, config.media_type)
-        self.add(image.manifest_json, manifest.media_type)
-        new = [named(manifest, ref) for ref in refs]
-        taken = {each.annotations[NAME] for each in new}
+        self.add(image.config_json, image.config_descriptor.media_type)
+        self.add(image.manifest_json, image.descriptor.media_type)
+        self.tag(image.descriptor, *refs)
+        return image.descriptor
+
+    def tag(self, manifest: Descriptor, *refs: Reference) -> None:
+        """Names for what is there. Another image that loses its last name to it stays in the index without.
+
+        Raises `OutputError`, and `UsageError` where the index is none.
+        """
+        new = [named(manifest, ref).plain() for ref in refs]
+        taken = {_name(each) for each in new}
         with disk.locked(self.folder):
             index = self._index()
             # What others wrote stays as it is, with what we know nothing of.
-            kept = [each for each in index["manifests"] if _annotations(each).get(NAME) not in taken]
-            data = canonical({**index, "manifests": [*kept, *(each.plain() for each in new)]})
-            disk.put(self.folder / INDEX_FILE, data, lasting=self._lasting)
-        return manifest
+            kept = [each for each in index["manifests"] if _name(each) not in taken]
+            if new:
+                kept = [e for e in kept if _name(e) is not None or _digest_of(e) != manifest.digest]
+            named_still = {_digest_of(each) for each in (*kept, *new)}
+            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if _name(e) in taken}
+            nameless = [each for digest, each in lost.items() if digest not in named_still]
+            self._write_index({**index, "manifests": [*kept, *nameless, *new]})
+
+    def forget(self, digest: str, *refs: Reference) -> None:
+        """The names are gone from the index, or without ``refs`` all that it has of this digest."""
+        gone = {ref.full for ref in refs}
+        with disk.locked(self.folder):
+            index = self._index()
+            kept = [
+                each
+                for each in index["manifests"]
+                if _digest_of(each) != digest or (gone and _name(each) not in gone)
+            ]
+            self._write_index({**index, "manifests": kept})
 
     def manifests(self) -> list[Descriptor]:
         """What the index names, in its order. Raises `UsageError` where it is no index."""
@@ -137,6 +159,9 @@ class Layout:
             return [_descriptor(each) for each in self._index()["manifests"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise self._none(error) from error
+
+    def _write_index(self, index: Mapping[str, Any]) -> None:
+        disk.put(self.folder / INDEX_FILE, canonical(index), lasting=self.lasting)
 
     def _index(self) -> dict[str, Any]:
         try:
@@ -157,9 +182,19 @@ def named(manifest: Descriptor, ref: Reference) -> Descriptor:
     return dataclasses.replace(manifest, annotations=annotations)
 
 
-def _annotations(plain: object) -> Mapping[str, Any]:
+def _name(plain: object) -> str | None:
     found = plain.get("annotations") if isinstance(plain, dict) else None
-    return found if isinstance(found, dict) else {}
+    return found.get(NAME) if isinstance(found, dict) else None
+
+
+def _digest_of(plain: object) -> object:
+    return plain.get("digest") if isinstance(plain, dict) else None
+
+
+def _nameless(plain: Mapping[str, Any]) -> dict[str, Any]:
+    annotations = {k: v for k, v in plain["annotations"].items() if k not in (NAME, REF_NAME)}
+    rest = {key: value for key, value in plain.items() if key != "annotations"}
+    return {**rest, "annotations": annotations} if annotations else rest
 
 
 def _document(path: Path) -> bytes:
@@ -189,4 +224,4 @@ def _digest(path: Path) -> str:
     return "sha256:" + total.hexdigest()
 
 
-__all__ = ["Layout", "named"]
+__all__ = ["BLOBS", "NAME", "Layout", "named"]

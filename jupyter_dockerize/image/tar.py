@@ -241,6 +241,15 @@ def _large(member: Member) -> Iterator[bytes]:
 _SIZE = "it had another size when it was looked at"
 
 
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes with a file's bytes: size and times, the second of which nobody can set back.
+
+    That one changes with links, too: of a file that uv shares with its cache it says nothing.
+    """
+    shared = status.st_nlink > 1
+    return status.st_size, status.st_mtime_ns, 0 if shared else status.st_ctime_ns
+
+
 class _File:
     """A file of this machine. Never through a link that was put in its place, never waiting for a pipe.
 
@@ -259,7 +268,7 @@ class _File:
         if not stat.S_ISREG(status.st_mode):
             os.close(self._descriptor)
             raise ChangedError(path, "it is no file any more")
-        self.opened = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        self.opened = _stamp(status)
 
     def __enter__(self) -> _File:
         return self
@@ -268,9 +277,8 @@ class _File:
         os.close(self._descriptor)
 
     def stamp(self) -> tuple[int, int, int]:
-        """What changes with its bytes: size and times, the second of which nobody can set back."""
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        """What it is now, as ``opened``."""
+        return _stamp(os.fstat(self._descriptor))
 
     def read(self, size: int) -> bytes:
         """The next bytes, fewer than ``size`` at the end only. Raises `SourceError` where the disk fails."""

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from ..cancel import Cancel
 from ..engines.registry import digest_of
+from ..engines.registry.credentials import StoredLogins
 from ..environment.model import PipPackage, Snapshot, System
 from ..environment.plan.packages import CARRIED, EDITED
 from ..environment.plan.planning import Plan
@@ -248,7 +249,8 @@ class _Work:
 
 def _digest(base: Base, platform: str, mirrors: Sequence[str], ca: str | None) -> str | RegistryError | None:
     try:
-        return digest_of(base.ref, platform, mirrors=mirrors, ca=ca, seconds=BASE_SECONDS)
+        logins = StoredLogins(forgiving=True)
+        return digest_of(base.ref, platform, mirrors=mirrors, ca=ca, logins=logins, seconds=BASE_SECONDS)
     except RegistryError as error:
         return error
 

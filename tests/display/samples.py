@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_dockerize.engines.base import Pushed
 from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
     AptPackage,
@@ -66,6 +67,10 @@ BUILT = Built(
     size=1_234_567_890,
     seconds=61.4,
 )
+PUSHED = Pushed(
+    ref="r.example.org/team/penguins:1", digest="sha256:" + "2" * 64, size=1_234_567_890,
+    uploaded=2, mounted=1, skipped=5,
+)  # fmt: skip
 COMPARED = Comparison(
     verdict="different", differences=(LIBRARY, PATCH, *PLANNED), packages=162, found="penguins"
 )

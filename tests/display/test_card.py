@@ -20,7 +20,7 @@ from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import FindingsError
 from jupyter_dockerize.events import Finding, Log, Progress, Step
 
-from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, SNAPSHOT, difference_of
+from .samples import BUILT, COMPARED, LIBRARY, PATCH, PLANNED, PUSHED, SNAPSHOT, difference_of
 
 ALLOWED = {
     "style", "div", "h4", "p", "b", "span", "code", "ul", "li", "br", "details", "summary", "pre",
@@ -173,6 +173,7 @@ def test_no_data_becomes_markup(hostile: str) -> None:
         ),
         card.compared(replace(COMPARED, differences=differences, expected=hostile, found=hostile)),
         card.opened(replace(CONTAINER, url=hostile, name=hostile, ref=hostile, note=hostile)),
+        card.pushed(replace(PUSHED, ref=hostile, digest=hostile)),
         card.looked(looked_at),
         card.written(
             Recipe(folder=Path("x" + hostile.replace("\0", "")), files=(hostile,), plan=plan, base=hostile,
@@ -180,6 +181,13 @@ def test_no_data_becomes_markup(hostile: str) -> None:
         ),
     ):  # fmt: skip
         assert_harmless(html)
+
+
+def test_what_was_pushed_shows_its_name_and_its_digest() -> None:
+    html = card.of(PUSHED)
+    for word in (PUSHED.ref, PUSHED.digest, "2 layers sent"):
+        assert word in html
+    assert "2 layers sent" in card.of(replace(BUILT, pushed=PUSHED))
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil", None, ""])

@@ -14,11 +14,23 @@ from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK
 from jupyter_dockerize.display import text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
+from jupyter_dockerize.engines.registry.login import LoggedIn
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
 
-from .samples import BUILT, COMPARED, EDITED, LIBRARY, PATCH, PLANNED, SNAPSHOT, WITHHELD, difference_of
+from .samples import (
+    BUILT,
+    COMPARED,
+    EDITED,
+    LIBRARY,
+    PATCH,
+    PLANNED,
+    PUSHED,
+    SNAPSHOT,
+    WITHHELD,
+    difference_of,
+)
 
 HOSTILE = "\x1b]52;c;ZXZpbA==\x07x\x1b[2J\r\x9b31m\u202e"
 DANGEROUS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -132,6 +144,24 @@ def test_what_is_open_of_an_older_build_says_so() -> None:
     assert text.containers([one]).splitlines()[1].split() == ["p-1", "p", "(replaced)", "running"]
 
 
+def test_what_was_pushed_says_what_went_over_the_line() -> None:
+    said = "pushed: 2 layers sent, 1 taken from another repository there, 5 there already"
+    assert text.pushed(PUSHED) == f"r.example.org/team/penguins:1: {said}\n  {PUSHED.digest}"
+    assert f"\n  {said}\n" in text.build(replace(BUILT, pushed=PUSHED))
+    assert (
+        text.in_registry(replace(PUSHED, uploaded=0, mounted=0, skipped=1)) == "pushed: 1 layer there already"
+    )
+    assert text.in_registry(replace(PUSHED, uploaded=0, mounted=0, skipped=0)) == "pushed"
+
+
+def test_a_login_says_who_keeps_it() -> None:
+    kept = LoggedIn(registry="r.example.org", user="ada", helper="pass", file=Path("c"), checked=True)
+    assert text.logged_in(kept) == "r.example.org knows you as ada; kept by docker-credential-pass"
+    told = text.logged_in(replace(kept, helper=""))
+    assert "kept by c" in told
+    assert "[login-in-plain-text]" in told
+
+
 @given(st.text() | st.just(HOSTILE))
 def test_nothing_that_others_wrote_does_anything_in_a_terminal(hostile: str) -> None:
     finding = Finding(hostile, "warning", hostile, hostile)
@@ -152,6 +182,10 @@ def test_nothing_that_others_wrote_does_anything_in_a_terminal(hostile: str) -> 
         text.images([image]),
         text.containers([container]),
         text.opened(container),
+        text.pushed(replace(PUSHED, ref=hostile)),
+        text.logged_in(
+            LoggedIn(registry=hostile, user=hostile, helper=hostile, file=Path("x"), checked=False)
+        ),
         text.engines(Survey(chosen=None, engines=(status,))),
     ):
         assert not DANGEROUS.search(said)

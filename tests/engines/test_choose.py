@@ -17,19 +17,27 @@ def test_the_one_that_answers_is_chosen(tmp_path: Path):
         assert choose("docker", environ=environ).features() == {"chown-copy"}
         found = survey(environ)
     assert found.chosen == "docker"
-    assert [one.available for one in found.engines] == [True]
+    assert [(one.name, one.available) for one in found.engines] == [("docker", True), ("builtin", True)]
 
 
 def test_without_one_the_error_is_the_diagnosis(tmp_path: Path):
     environ = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    assert survey(environ).chosen is None
-    with pytest.raises(NoEngineError) as caught:
-        choose(environ=environ)
-    assert "no socket at" in caught.value.why
+    assert survey(environ).chosen == "builtin"
+    for options in ({"name": "docker"}, {"rebuild": True}):
+        with pytest.raises(NoEngineError) as caught:
+            choose(**options, environ=environ)
+        assert "no socket at" in caught.value.why
     assert caught.value.fix
     with pytest.raises(NoEngineError) as caught:
         engines(environ)[0].features()
     assert "no socket at" in caught.value.why
+
+
+def test_where_docker_does_not_answer_the_builtin_engine_knows_why(tmp_path: Path):
+    chosen = choose(environ={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert chosen.name == "builtin"
+    assert chosen.instead is not None
+    assert "no socket at" in chosen.instead.reason
 
 
 def test_a_name_that_is_none():

@@ -13,7 +13,7 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import CancelledError, DockerizeError, OutputError
 from jupyter_dockerize.events import Event, Step, ignore
 from jupyter_dockerize.export.copy import deliver
-from jupyter_dockerize.export.copying import temporary_layout, write
+from jupyter_dockerize.export.copying import write
 from jupyter_dockerize.image import disk, tar
 from jupyter_dockerize.image.cache import LayerCache
 from jupyter_dockerize.image.layout import Layout
@@ -280,17 +280,14 @@ def test_a_disk_that_cannot_be_read_is_named_with_the_file(
     assert beside(output) == []
 
 
-def test_what_a_killed_one_left_of_a_copy_into_an_engine_is_removed_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_what_a_killed_one_left_of_a_copy_into_an_engine_is_removed_by_the_next(tmp_path: Path) -> None:
     left = tmp_path / f"{disk.TEMPORARY}0123456789abcdef"
     (left / "blobs").mkdir(parents=True)
     stranger = tmp_path / f"{disk.TEMPORARY}of-somebody"
     stranger.mkdir()
     for path in (left / "blobs", left, stranger):
         os.utime(path, (0, 0))
-    with temporary_layout() as layout:
-        assert sorted(tmp_path.iterdir()) == sorted([stranger, layout.folder.parent])
-        assert layout.folder.parent.stat().st_mode & 0o777 == 0o700
+    with disk.unfinished_folder(tmp_path) as folder:
+        assert sorted(tmp_path.iterdir()) == sorted([stranger, folder.path.parent])
+        assert folder.path.parent.stat().st_mode & 0o777 == 0o700
     assert list(tmp_path.iterdir()) == [stranger]

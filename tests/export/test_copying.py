@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,11 +22,11 @@ from jupyter_dockerize.events import Event
 from jupyter_dockerize.export import copying
 from jupyter_dockerize.export.copying import plan_copy, write
 from jupyter_dockerize.export.verify import verify_against_plan
-from jupyter_dockerize.image import archive, cache
+from jupyter_dockerize.image import cache
 from jupyter_dockerize.image.cache import LayerCache
+from jupyter_dockerize.image.layer import Compression
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
-from jupyter_dockerize.image.reference import Reference
 
 from ..image.copy.environments import install, planned, venv
 from .copies import copy_of, environment
@@ -152,6 +154,44 @@ def test_a_layer_that_the_store_has_lost_is_written_again(
     assert wrote.titles == ["package: two"]
 
 
+def test_the_order_in_which_files_came_does_not_count(python: Path, tmp_path: Path) -> None:
+    """Each name put into its folder anew, in another order and at another time, by another umask."""
+    before = copied(python, tmp_path / "before")
+    env = python.parents[1]
+    env.rename(tmp_path / "old")
+    names = [path.relative_to(tmp_path / "old") for path in (tmp_path / "old").rglob("*")]
+    random.Random(1).shuffle(names)
+    umask = os.umask(0o077)
+    try:
+        for name in names:
+            source, target = tmp_path / "old" / name, env / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir() and not source.is_symlink():
+                target.mkdir(exist_ok=True)
+            else:
+                shutil.copy2(source, target, follow_symlinks=False)
+    finally:
+        os.umask(umask)
+    for folder in env.rglob("*/"):
+        os.utime(folder, (1, 1))
+    assert copied(python, tmp_path / "after").descriptor == before.descriptor
+
+
+def test_pip_installs_and_uninstalls_and_all_is_as_before(tmp_path: Path) -> None:
+    """With pip itself, which compiles what it installs, and after an import of it."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    python = tmp_path / "env/bin/python"
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    before = copied(python, tmp_path / "before")
+    subprocess.run([*pip, "install", "humanize"], check=True)
+    subprocess.run([python, "-c", "import humanize"], check=True)
+    more = copied(python, tmp_path / "more")
+    subprocess.run([*pip, "uninstall", "--yes", "humanize"], check=True)
+    after = copied(python, tmp_path / "after")
+    assert len(set(layers(more)) - set(layers(before))) == 2  # its own pile, and ours, which holds the plan
+    assert after.descriptor == before.descriptor
+
+
 def test_a_copy_that_is_cancelled_leaves_no_blob(python: Path, tmp_path: Path) -> None:
     copy = plan_copy(*planned(python), ("no-server",))
     layout = Layout.create(tmp_path / "layout")
@@ -190,18 +230,14 @@ def test_a_copy_works_in_an_engine_and_is_identical(
 ) -> None:
     python = venv(lasting / "env", "ipykernel")
     plan, snapshot = planned(python, Wishes())
-    layout = Layout.create(tmp_path / "layout")
-    image = write(
-        plan_copy(plan, snapshot, ("no-server",)), layout, compression="none", report=silent, cancel=Cancel()
-    )
+    copy = plan_copy(plan, snapshot, ("no-server",))
+
+    def into(layout: Layout, compression: Compression) -> ImageValue:
+        return write(copy, layout, compression=compression, report=silent, cancel=Cancel())
+
     ref = f"jdr-copy-{secrets.token_hex(4)}"
     try:
-        loaded = engine.load(
-            lambda name: archive.stream(layout, image, Reference.parse(name)),
-            ref,
-            report=silent,
-            cancel=Cancel(),
-        )
+        loaded = engine.take(into, ref, size=copy.captured.size, report=silent, cancel=Cancel())
         assert verify_against_plan(engine, loaded, plan, cancel=Cancel()).verdict == "identical"
         code = "import os, pwd, ssl; assert ssl.create_default_context().get_ca_certs(); "
         code += "print(pwd.getpwuid(os.getuid()))"

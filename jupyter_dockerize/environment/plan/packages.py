@@ -19,6 +19,7 @@ STAND_IN = Choice(
     reason=f"cells type the magics of {OWN}: here they do nothing, so that all cells run",
 )
 EDITED = "edited"  # what the choice says of an index's package whose files were changed here
+AS_IT_IS = "as it is"  # what it says of one that is copied with these changes
 CARRIED = frozenset({"editable", "local", "vcs", "archive"})
 
 # Distributions that Debian and Ubuntu write for their own tools; no index has them.

@@ -7,29 +7,24 @@ Debian packages that have them with a small userland, and what the image needs o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ...environment.model import Snapshot
 from ...environment.plan.planning import Plan
 from ...events import Finding
 from ..tar import Member
-from . import userland
+from . import bare, userland
+from .dangling import dangling
 from .dpkg import Dpkg
 from .elf import Links
 from .grouping import Group, distributions
-from .python import python_files
+from .hosts import Lent, left_here
+from .mounts import mount_points
+from .python import PythonFiles, python_files
 from .system import Root, System, collect_system
 from .trees import ROOT, Owner, member_of, with_parents
-
-# Without dpkg nobody says what a system needs: these, by name, with the libraries that they link to.
-_TOOLS = frozenset({
-    "awk", "bash", "basename", "cat", "chmod", "chown", "cp", "cut", "dash", "date", "df", "dirname", "du",
-    "echo", "env", "expr", "false", "find", "gawk", "grep", "gzip", "head", "hostname", "id", "install",
-    "kill", "ldconfig", "ln", "ls", "mawk", "mkdir", "mktemp", "mv", "nohup", "ps", "pwd", "readlink",
-    "realpath", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stty", "tail", "tar", "tee", "test", "touch",
-    "tr", "true", "uname", "wc", "which", "xargs",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +45,25 @@ class Captured:
 def capture(
     plan: Plan,
     snapshot: Snapshot,
-    ours: Callable[[frozenset[str]], Mapping[str, Member]],
+    ours: Callable[[frozenset[str], Collection[str]], Mapping[str, Member]],
     project: Mapping[str, Member],
 ) -> Captured:
     """What the image ``FROM scratch`` holds.
 
-    ``ours`` gives the product's files when the Debian packages are known, ``project`` are the notebook's.
+    ``ours`` gives the product's files when the Debian packages and all other places in the image are
+    known, ``project`` are the notebook's.
 
     Raises nothing: what cannot be read is a finding.
     """
-    python = python_files(plan, snapshot)
+    mounts = mount_points()
+    python = python_files(plan, snapshot, mounts)
     above = {**python.base, **python.environment}
-    dpkg = Dpkg()
-    root = Root(dpkg.root)
-    system, loose = _system(plan, dpkg, root, above, python.outside)
+    root = Root(Path("/"))
+    system, loose, findings = _system(plan, root, python, above, mounts)
+    held = {**loose, **system.members}
     members = {
-        **userland.members(
-            root, system.members, timezone=snapshot.system.timezone, locale=snapshot.system.locale
-        ),
-        **loose,
-        **system.members,
+        **userland.members(root, held, timezone=snapshot.system.timezone, locale=snapshot.system.locale),
+        **held,
     }
     cache = userland.loader_cache({**members, **python.base}, snapshot.system.arch)
     if cache:
@@ -77,6 +71,8 @@ def capture(
     members = {path: member for path, member in members.items() if path not in above}
     folders = _folders(above, members)
     packages = frozenset(package.name for package in system.packages)
+    every = {**members, **above, **project}
+    links = [path for path, member in python.environment.items() if member.kind == "symlink"]
     groups = [
         Group("Debian packages, and what every system has", tuple(members.values())),
         Group(
@@ -84,43 +80,45 @@ def capture(
             tuple(m for p, m in python.base.items() if p not in python.environment),
         ),
         *distributions(python.environment, python.groups),
-        Group("what jupyter-dockerize adds", tuple(ours(packages).values())),
+        Group("what jupyter-dockerize adds", tuple(ours(packages, every.keys()).values())),
         Group("the notebook and what belongs to it", tuple(project.values())),
     ]
     return Captured(
         groups=tuple(_whole(group, folders) for group in groups if group.members),
         packages=packages,
         variables=python.variables,
-        findings=(*python.findings, *system.findings),
+        findings=(*python.findings, *dangling(every, links), *system.findings, *findings),
     )
 
 
 def _system(
-    plan: Plan, dpkg: Dpkg, root: Root, above: Mapping[str, Member], outside: Iterable[str]
-) -> tuple[System, dict[str, Member]]:
+    plan: Plan, root: Root, python: PythonFiles, above: Mapping[str, Member], mounts: frozenset[str]
+) -> tuple[System, dict[str, Member], list[Finding]]:
     """Packages by what is planned and by what links to them; what no package has comes as files."""
-    links = Links(plan.system.arch, os.environ)
+    dpkg, lent = Dpkg(root.root), Lent(mounts)
+    links = Links(plan.system.arch, os.environ, lent)
     names = {package.name for package in plan.packages.apt}
-    places = {root.place(path) for path in {*links.wanted(above.values()), *outside}}
+    places = {root.place(path) for path in {*links.wanted(above.values()), *python.outside}}
     if not dpkg.packages:
-        places |= _tools(root)
-    places -= set(above)
+        places |= bare.places(root)
+    # Libraries of ~/.local are found where they are here, and are somewhere else in the image.
+    moved = {m.source.lstrip("/") for path, m in above.items() if m.source and m.source != f"/{path}"}
+    taken = {*above, *moved}
+    places -= taken
     owners = dpkg.owners(places, root.place)
-    system = collect_system(dpkg, names | set(owners.values()))
+    system = collect_system(dpkg, names | set(owners.values()), mounts)
     loose: dict[str, Member] = {}
     for place in sorted(places - set(owners)):
         _chain(root, place, loose)
     # What a library of no package links to may again be in a package, or in none.
     more = {root.place(path) for path in links.wanted([*loose.values(), *system.members.values()])}
-    for place in sorted(more - set(system.members) - set(above)):
+    for place in sorted(more - set(system.members) - taken):
         _chain(root, place, loose)
-    return system, {path: member for path, member in loose.items() if path not in above}
-
-
-def _tools(root: Root) -> set[str]:
-    folders = ("usr/bin", "bin", "usr/sbin", "sbin")
-    found = {root.place(f"{folder}/{name}") for folder in folders for name in _TOOLS}
-    return {place for place in found if (root.root / place).exists()}
+    findings = left_here([*links.left, *system.lent])
+    if not dpkg.packages:
+        loose |= bare.data(root, python.debian)
+        findings.append(bare.named(len(loose)))
+    return system, {path: member for path, member in loose.items() if path not in above}, findings
 
 
 def _chain(root: Root, place: str, into: dict[str, Member]) -> None:

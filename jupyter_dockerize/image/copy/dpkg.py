@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +104,15 @@ class Dpkg:
         ]
         return [self._diverted(path, package.name) for path in paths if path != "/."]
 
+    def diversions(self, packages: Collection[str], there: Callable[[str], bool]) -> bytes:
+        """The diversions that ``packages`` made, and those of this machine by which a file is ``there``."""
+        lines = [
+            f"{old}\n{new}\n{owner}\n"
+            for old, (new, owner) in self._diversions.items()
+            if owner in packages or (owner == ":" and there(new))
+        ]
+        return "".join(lines).encode("utf-8", "surrogateescape")
+
     def _diverted(self, path: str, package: str) -> str:
         found = self._diversions.get(path)
         return found[0] if found and found[1] != package else path
@@ -142,10 +151,19 @@ class Dpkg:
             return []
 
     def edited(self, package: Package) -> list[str]:
-        """Configuration files of the package that somebody of this machine changed, or cannot be read."""
+        """Configuration files of the package that somebody of this machine changed."""
         return sorted(
             path for path, md5 in package.conffiles.items() if _md5(self.root / path[1:]) not in (md5, None)
         )
+
+    def pristine(self, package: Package, path: str) -> str | None:
+        """Where the configuration file is as the package brought it, beside the one that was edited.
+
+        dpkg(1), "conffile": what was not installed is kept as .dpkg-dist, what was replaced as .dpkg-old.
+        """
+        beside = (path + end for end in (".dpkg-dist", ".dpkg-new", ".dpkg-old", ".ucf-dist"))
+        wanted = package.conffiles[path]
+        return next((each for each in beside if _md5(self.root / each[1:]) == wanted), None)
 
     def alternatives(self) -> Iterator[tuple[str, str]]:
         """(link, name in /etc/alternatives) of every group and its followers.
@@ -202,13 +220,11 @@ def _relation(text: str) -> tuple[str, ...]:
 
 
 def _md5(path: Path) -> str | None:
-    """None where the file is not there: removed on purpose, and nothing to leak."""
+    """None where the file is not there, or nobody may read it: nothing to leak."""
     try:
         return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    except FileNotFoundError:
-        return None
     except OSError:
-        return ""
+        return None
 
 
 __all__ = ["ALTERNATIVES", "DIVERSIONS", "INFO", "STATUS", "Dpkg", "Package"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...environment import probe as untyped
@@ -25,11 +25,18 @@ def soname(path: str) -> str | None:
 
 
 class Links:
-    """Where the loader of this machine finds what a file needs; each file is read once."""
+    """Where the loader of this machine finds what a file needs; each file is read once.
 
-    def __init__(self, arch: str, environ: Mapping[str, str]) -> None:
+    A library of which ``stays`` says so is not followed, and is in ``left`` then.
+    """
+
+    def __init__(
+        self, arch: str, environ: Mapping[str, str], stays: Callable[[str], bool] = lambda path: False
+    ) -> None:
         self._loader = probe.Loader(environ, MACHINES.get(arch, ""))
+        self._stays = stays
         self._seen: set[str] = set()
+        self.left: set[str] = set()
 
     def wanted(self, members: Iterable[Member]) -> set[str]:
         """Absolute paths of libraries that these files link to, directly or through one another."""
@@ -45,7 +52,11 @@ class Links:
                 continue
             for name in about["needed"]:
                 place = self._loader.find(name, path, about)
-                if place and place not in found:
+                if place is None or place in found:
+                    continue
+                if self._stays(place):
+                    self.left.add(place)
+                else:
                     found.add(place)
                     waiting.append(os.path.realpath(place))
         return found

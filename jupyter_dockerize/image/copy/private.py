@@ -29,11 +29,14 @@ _LIMIT = 16 << 20  # bytes of one record that is parsed
 def cut(members: dict[str, Member]) -> None:
     """Takes logins and tokens out of the URLs that installs were made from, and mends RECORD for it.
 
-    PEP 610 (direct_url.json), and conda-meta/*.json.
+    PEP 610 (direct_url.json), and conda-meta/*.json. Of conda-meta/history its name alone stays, by which
+    conda knows an environment: it holds every command that was typed, with its date.
     """
     for path in list(members):
         name = path.rpartition("/")[2]
-        if name == "direct_url.json" or (name.endswith(".json") and "/conda-meta/" in f"/{path}"):
+        if path.endswith("/conda-meta/history"):
+            members[path] = replace(members[path], data=b"", size=0, source=None)
+        elif name == "direct_url.json" or (name.endswith(".json") and "/conda-meta/" in f"/{path}"):
             member = members[path]
             data = _clean(_read(member))
             if data is not None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...events import Finding
 from ..tar import Member
-from .dpkg import ALTERNATIVES, INFO, STATUS, Dpkg, Package
+from .dpkg import ALTERNATIVES, DIVERSIONS, INFO, STATUS, Dpkg, Package
 from .trees import DATE, ROOT, Owner, member_of
 
 # A shell, the tools that scripts expect, `dpkg -l`, certificates, time zones: what slim images have.
@@ -35,11 +35,15 @@ ALTERNATIVE_LINKS = "etc/alternatives"
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Members by path, the packages that they are of, and what was left behind."""
+    """Members by path, the packages that they are of, and what was left behind.
+
+    ``lent`` are absolute paths of packages' files in whose place something else is mounted.
+    """
 
     members: dict[str, Member]
     packages: tuple[Package, ...]
     findings: tuple[Finding, ...]
+    lent: tuple[str, ...] = ()
 
 
 class Root:
@@ -84,27 +88,41 @@ class Root:
         # System files keep their modes: su is setuid, /tmp is everybody's.
         return replace(found, mode=stat.S_IMODE(status.st_mode))
 
+    def merged(self, members: dict[str, Member]) -> None:
+        """Adds the links of a merged /usr: all that is in /bin is in /usr/bin."""
+        for name in _LINKS:
+            target = self.link(name)
+            if target is not None and name not in members:
+                members[name] = Member(path=name, kind="symlink", mode=0o777, target=target, mtime=DATE)
 
-def collect_system(dpkg: Dpkg, names: Iterable[str]) -> System:
+
+def collect_system(dpkg: Dpkg, names: Iterable[str], mounts: Collection[str] = ()) -> System:
     """The packages ``names``, the userland, and what they depend on, as members.
 
-    Without a dpkg database nothing is there: then the libraries come along themselves, by `capture`.
+    Without a dpkg database nothing is there: then the libraries come along themselves, by `bare`.
     """
     root = Root(dpkg.root)
     packages = dpkg.closure({*names, *USERLAND})
     members: dict[str, Member] = {}
     findings: list[Finding] = []
     unreadable: list[str] = []
+    lent: list[str] = []
     for package in packages:
-        edited = {root.place(path) for path in dpkg.edited(package)}
+        edited = {root.place(path): dpkg.pristine(package, path) for path in dpkg.edited(package)}
         if edited:
             findings.append(_edited(package, edited))
         for path in dpkg.files(package):
             place = root.place(path)
-            if place in members or place in edited or _document(place):
+            if place in members or _document(place):
+                continue
+            if f"/{place}" in mounts and not (dpkg.root / place).is_dir():
+                lent.append(f"/{place}")
+                continue
+            source = edited.get(place, path)
+            if source is None:
                 continue
             try:
-                member = root.member(place)
+                member = root.member(root.place(source))
             except FileNotFoundError:
                 continue  # removed on purpose, as slim images do
             except OSError:
@@ -112,28 +130,21 @@ def collect_system(dpkg: Dpkg, names: Iterable[str]) -> System:
                 continue
             if member is None:
                 continue
-            if member.kind == "file" and not os.access(os.path.join(dpkg.root, place), os.R_OK):
+            if member.kind == "file" and not os.access(member.source or "", os.R_OK):
                 unreadable.append(place)
                 continue
-            members[place] = member
+            members[place] = member if source == path else replace(member, path=place)
     if packages:
-        _links(root, members)
+        root.merged(members)
         _alternatives(dpkg, root, members)
         _database(dpkg, packages, members)
     if unreadable:
         findings.append(_unreadable(unreadable))
-    return System(members, tuple(packages), tuple(findings))
+    return System(members, tuple(packages), tuple(findings), tuple(lent))
 
 
 def _document(place: str) -> bool:
     return place.startswith(_DOCUMENTS) and not place.endswith("/copyright")
-
-
-def _links(root: Root, members: dict[str, Member]) -> None:
-    for name in _LINKS:
-        target = root.link(name)
-        if target is not None and name not in members:
-            members[name] = Member(path=name, kind="symlink", mode=0o777, target=target, mtime=DATE)
 
 
 def _alternatives(dpkg: Dpkg, root: Root, members: dict[str, Member]) -> None:
@@ -157,7 +168,7 @@ def _alternatives(dpkg: Dpkg, root: Root, members: dict[str, Member]) -> None:
                 members[place] = member
 
 
-def _database(dpkg: Dpkg, packages: Iterable[Package], members: dict[str, Member]) -> None:
+def _database(dpkg: Dpkg, packages: Collection[Package], members: dict[str, Member]) -> None:
     root = Root(dpkg.root)
     stanzas = []
     # > info/format: 1 says that names may carry their architecture.
@@ -171,13 +182,18 @@ def _database(dpkg: Dpkg, packages: Iterable[Package], members: dict[str, Member
             if member:
                 members[member.path] = member
     status = ("\n\n".join(stanzas) + "\n\n").encode("utf-8", "replace")
-    written = {STATUS: status, "var/lib/dpkg/available": b"", "var/lib/dpkg/diversions": b""}
+    diversions = dpkg.diversions({p.name for p in packages}, lambda path: root.place(path) in members)
+    written = {STATUS: status, "var/lib/dpkg/available": b"", DIVERSIONS: diversions}
     for place, data in written.items():
         members[place] = Member(path=place, data=data, size=len(data), mtime=DATE)
 
 
-def _edited(package: Package, places: Iterable[str]) -> Finding:
-    names = ", ".join(f"/{place}" for place in sorted(places))
+def _edited(package: Package, places: Mapping[str, str | None]) -> Finding:
+    """``places`` → where the package's own version is, None where nobody has it."""
+    names = ", ".join(
+        f"/{place}" + (" (the image has the package's own)" if pristine else "")
+        for place, pristine in sorted(places.items())
+    )
     return Finding(
         "edited-configuration",
         "info",

@@ -13,10 +13,12 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ...contents import layout
 from ..tar import Member
 
 DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
 CACHE = "__pycache__"
+_MOUNTED = "another file system is mounted there"
 _PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
 
 
@@ -27,14 +29,19 @@ class Owner:
 
 
 ROOT = Owner()
+USER = Owner(layout.UID, layout.UID)
 
 
 @dataclass(slots=True)
 class Collected:
-    """Members by path; ``unreadable`` are paths that could not be looked into, with why."""
+    """Members by path; ``unreadable`` are paths that could not be looked into, with why.
+
+    ``mounts`` are absolute paths where something else of this machine is mounted.
+    """
 
     members: dict[str, Member]
     unreadable: dict[str, str]
+    mounts: frozenset[str] = frozenset()
 
 
 def collect(
@@ -87,11 +94,13 @@ def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], f
             except OSError as error:
                 found.unreadable[entry.path] = error.strerror or str(error)
                 continue
-            if stat.S_ISDIR(status.st_mode):
+            if entry.path in found.mounts:  # a file, or a folder of the same file system
+                found.unreadable[entry.path] = _MOUNTED
+            elif stat.S_ISDIR(status.st_mode):
                 if status.st_dev == device:
                     waiting.append(entry.path)
                 else:
-                    found.unreadable[entry.path] = "another file system is mounted there"
+                    found.unreadable[entry.path] = _MOUNTED
             elif entry.name.endswith(".pyc"):
                 _bytecode(entry.path, status, owner, found)
             else:
@@ -175,4 +184,4 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
         yield whole[path]
 
 
-__all__ = ["DATE", "ROOT", "Collected", "Owner", "collect", "member_of", "with_parents"]
+__all__ = ["DATE", "ROOT", "USER", "Collected", "Owner", "collect", "member_of", "with_parents"]

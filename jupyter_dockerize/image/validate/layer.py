@@ -49,7 +49,7 @@ def look(
     """
     total = hashlib.new(algorithm)
     pieces = iter(blob)
-    source = _Pulled(unpacked(pieces, compression, total.update, limits.unpacked))
+    source = Pulled(unpacked(pieces, compression, total.update, limits.unpacked))
     members = _Members(say)
     try:
         for number, entry in enumerate(entries(source, say, limits)):
@@ -201,8 +201,8 @@ def hidden(path: bytes, gone: frozenset[bytes]) -> bool:
     )
 
 
-class _Pulled:
-    """A stream for the reader of entries."""
+class Pulled:
+    """Pieces as the stream that the reader of entries takes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self.at, self.broken = pieces, 0, False
@@ -245,4 +245,4 @@ class _Pulled:
         return bool(self._piece)
 
 
-__all__ = ["WHITEOUT", "Shape", "hidden", "look", "stacked"]
+__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "hidden", "look", "stacked"]

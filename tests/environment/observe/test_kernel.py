@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,12 +147,18 @@ def test_a_cancelled_look_leaves_no_subshell_behind(
 ) -> None:
     kernel = start()
     threads = "__import__('threading').active_count()"
+    live(kernel.file)  # some of the kernel's own threads come with the first subshell, and stay
     before = kernel.value(threads)
     here = Path(kernel.file).with_name("probing")
     slow = f"(__import__('pathlib').Path({str(here)!r}).touch(), __import__('time').sleep(1))"
     monkeypatch.setattr("jupyter_dockerize.environment.observe.probing.expression", lambda options: slow)
     with pytest.raises(CancelledError):
         live(kernel.file, cancel=cancelled_by(here))
+    # The thread of a subshell ends when what it runs has ended.
+    for _ in range(100):
+        if kernel.value(threads) == before:
+            break
+        time.sleep(0.1)
     assert kernel.value(threads) == before
 
 

@@ -51,3 +51,11 @@ def test_a_token_is_told_in_files_that_come_from_no_index() -> None:
     told = private.search(found, {"theirs"}, groups)
     assert {finding.code for finding in told} == {"secret-in-file"}
     assert sorted(finding.message.split(" ")[0] for finding in told) == ["/p/nobody.py", "/p/own.py"]
+
+
+def test_of_conda_s_history_only_the_name_stays() -> None:
+    """> conda: a folder with conda-meta/history is an environment."""
+    text = b"==> 2026-01-01 <==\n# cmd: conda install -c https://u:canary@example.org/c --token canary\n"
+    found = members(**{"opt/c/conda-meta/history": text})
+    private.cut(found)
+    assert (found["opt/c/conda-meta/history"].data, found["opt/c/conda-meta/history"].size) == (b"", 0)

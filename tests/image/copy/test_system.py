@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,6 +156,61 @@ def test_edited_configuration_stays_here_and_is_named(machine: Path) -> None:
     assert "etc/plain.conf" in system.members
     [finding] = system.findings
     assert (finding.code, "/etc/app.conf" in finding.message) == ("edited-configuration", True)
+
+
+def test_of_edited_configuration_the_packages_own_version_comes_along(machine: Path) -> None:
+    """Where dpkg kept it; a file beside it that is something else is not taken for it."""
+    (machine / "etc/app.conf.dpkg-old").write_text("password = older\n")
+    (machine / "etc/app.conf.dpkg-dist").write_text("password =\n")
+    system = collect_system(Dpkg(machine), [])
+    member = system.members["etc/app.conf"]
+    assert (member.source, member.size) == (f"{machine}/etc/app.conf.dpkg-dist", len("password =\n"))
+    assert not any(path.startswith("etc/app.conf.") for path in system.members)
+    [finding] = system.findings
+    assert "the image has the package's own" in finding.message
+
+
+def test_what_is_mounted_over_a_packages_file_stays_here(machine: Path) -> None:
+    system = collect_system(Dpkg(machine), [], {"/etc/plain.conf", "/etc", "/"})
+    assert "etc/plain.conf" not in system.members
+    assert system.lent == ("/etc/plain.conf",)
+    assert "usr/share/base-passwd/passwd.master" in system.members
+
+
+def test_diversions_of_the_packages_come_along(machine: Path) -> None:
+    """And those of this machine's owner only as far as a file went another way by them."""
+    (machine / "etc/plain.conf").rename(machine / "etc/plain.conf.ours")
+    lines = ["/bin/sh", "/bin/sh.distrib", "base-files", "/bin/x", "/bin/x.old", "stranger",
+             "/etc/plain.conf", "/etc/plain.conf.ours", ":", "/bin/y", "/bin/y.gone", ":"]  # fmt: skip
+    (machine / "var/lib/dpkg/diversions").write_text("\n".join(lines) + "\n")
+    members = collect_system(Dpkg(machine), []).members
+    assert "etc/plain.conf.ours" in members
+    data = members["var/lib/dpkg/diversions"].data
+    assert data is not None
+    assert data.decode().splitlines() == [*lines[:3], *lines[6:9]]
+
+
+def test_what_only_root_may_read_stays_here_and_is_no_edit(machine: Path) -> None:
+    """As an ordinary user, who may ask for it."""
+    (machine / "etc/plain.conf").chmod(0)
+    for folder in (machine, *machine.parents[:2]):
+        folder.chmod(0o755)
+    code = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from jupyter_dockerize.image.copy.dpkg import Dpkg\n"
+        "from jupyter_dockerize.image.copy.system import collect_system\n"
+        "os.getuid() or os.setuid(1000)\n"
+        "system = collect_system(Dpkg(Path(sys.argv[1])), [])\n"
+        "print(*(f.code for f in system.findings), 'etc/plain.conf' in system.members)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, machine],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["edited-configuration", "system-file-unreadable", "False"], done.stderr
 
 
 def test_without_dpkg_there_is_still_a_userland(tmp_path: Path) -> None:

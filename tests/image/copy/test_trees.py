@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_dockerize.image.copy.trees import DATE, ROOT, Owner, collect, with_parents
+from jupyter_dockerize.image.copy.trees import DATE, ROOT, Collected, Owner, collect, with_parents
 from jupyter_dockerize.image.tar import Member, archive
 
 
@@ -75,6 +75,29 @@ def test_no_other_file_system_is_entered_and_that_is_said(mounted: Path) -> None
     found = collect([str(mounted.parent)], owner=ROOT)
     assert list(found.members) == [str(mounted.parent).lstrip("/")]
     assert found.unreadable == {str(mounted): "another file system is mounted there"}
+
+
+def test_a_file_that_is_mounted_there_is_not_the_environments(tmp_path: Path) -> None:
+    """Also of the same file system, as a hub mounts secrets into a prefix."""
+    for name in ("own", "mounted"):
+        (tmp_path / name).touch()
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume" / "file").touch()
+    mounts = frozenset({str(tmp_path), f"{tmp_path}/mounted", f"{tmp_path}/volume"})
+    found = collect([str(tmp_path)], owner=ROOT, into=Collected({}, {}, mounts))
+    place = str(tmp_path).lstrip("/")
+    assert set(found.members) == {place, f"{place}/own"}
+    assert set(found.unreadable) == {f"{tmp_path}/mounted", f"{tmp_path}/volume"}
+
+
+def test_names_with_a_line_break_or_of_no_encoding_are_kept(tmp_path: Path) -> None:
+    odd = [b"line\nbreak", b"latin-\xe4", "n\u0303 and ñ".encode(), b"-rf *", b"\\"]
+    for name in odd:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
+    unpacked(collect([str(tmp_path)], owner=ROOT).members, tmp_path / "image")
+    there = os.fsencode(tmp_path / "image" / str(tmp_path).lstrip("/"))
+    assert sorted(os.listdir(there)) == sorted(odd)
+    assert all(Path(os.fsdecode(there + b"/" + name)).read_bytes() == name for name in odd)
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

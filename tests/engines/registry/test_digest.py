@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 import requests
 
-from jupyter_dockerize.engines.registry import Registry, digest_of
+from jupyter_dockerize.engines.registry import digest_of
+from jupyter_dockerize.engines.registry.credentials import Login
+from jupyter_dockerize.engines.registry.session import Session
 from jupyter_dockerize.errors import RegistryError, UsageError
+
+from ...conftest import Rig
+from .servers import Answer, Fake, digest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = json.dumps({"os": "linux", "architecture": "amd64"}).encode()
-Answer = tuple[int, dict[str, str], bytes]
-
-
-def digest(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+CANARY = Login("user", "canary")
 
 
 def image(**more: Any) -> bytes:
@@ -43,77 +41,24 @@ def index(*platforms: str) -> bytes:
     return json.dumps({"mediaType": INDEX, "manifests": [{"platform": e} for e in entries]}).encode()
 
 
-class Fake:
-    """A registry on a loopback port whose answers a test gives; it remembers every request."""
-
-    def __init__(self) -> None:
-        self.routes: dict[str, Callable[[BaseHTTPRequestHandler], Answer | None]] = {}
-        self.seen: list[tuple[str, str | None]] = []
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                fake.seen.append((self.path, self.headers.get("Authorization")))
-                route = fake.routes.get(self.path.partition("?")[0])
-                answer = route(self) if route else (404, {}, b"")
-                if answer is None:
-                    return
-                status, headers, body = answer
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.host = f"127.0.0.1:{self.server.server_port}"
-
-    def give(self, path: str, status: int, body: bytes = b"", **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.routes[path] = lambda request: (status, named, body)
-
-    def authorized(self) -> list[str | None]:
-        return [authorization for _, authorization in self.seen]
+@pytest.fixture(autouse=True)
+def _config(fake: Fake) -> None:
+    fake.give(f"/v2/a/blobs/{digest(CONFIG)}", 200, CONFIG)
 
 
-@pytest.fixture
-def fake() -> Iterator[Fake]:
-    server = Fake()
-    server.give(f"/v2/a/blobs/{digest(CONFIG)}", 200, CONFIG)
-    yield server
-    server.server.shutdown()
+def asked(
+    fake: Fake, name: str = ":latest", *, login: Login | None = None, seconds: float = 5.0
+) -> str | None:
+    return digest_of(f"{fake.host}/a{name}", "linux/amd64", logins=lambda *_: login, seconds=seconds)
 
 
-@pytest.fixture
-def other() -> Iterator[Fake]:
-    server = Fake()
-    yield server
-    server.server.shutdown()
-
-
-def refused(fake: Fake, seconds: float = 5.0, **credentials: Any) -> RegistryError:
+def refused(fake: Fake, **more: Any) -> RegistryError:
     with pytest.raises(RegistryError) as error:
-        Registry(fake.host, seconds=seconds, **credentials).digest("a", "latest", "linux/amd64")
+        asked(fake, **more)
     return error.value
 
 
 # A real registry
-
-
-@pytest.fixture(scope="session")
-def registry() -> str:
-    host = os.environ.get("JUPYTER_DOCKERIZE_TEST_REGISTRY")
-    if not host:
-        if os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE"):
-            pytest.fail("no registry: evaluate what tests/rig/up prints")
-        pytest.skip("no registry here: evaluate what tests/rig/up prints")
-    return host
 
 
 def push(host: str, repository: str, tag: str, config: bytes, manifest: bytes) -> str:
@@ -134,7 +79,8 @@ def push(host: str, repository: str, tag: str, config: bytes, manifest: bytes) -
 
 
 @pytest.mark.rig
-def test_a_real_registry_gives_the_digest_that_it_was_pushed_with(registry: str) -> None:
+def test_a_real_registry_gives_the_digest_that_it_was_pushed_with(rig: Rig) -> None:
+    registry = rig.registry
     manifest = image(
         config={
             "mediaType": "application/vnd.oci.image.config.v1+json",
@@ -159,9 +105,9 @@ def test_an_index_is_pinned_by_its_own_digest_for_every_platform_in_it(fake: Fak
     body = index("linux/amd64", "linux/arm64", "unknown/unknown")
     fake.give("/v2/a/manifests/latest", 200, body, Content_Type=INDEX)
     for platform in ("linux/amd64", "linux/arm64"):
-        assert Registry(fake.host).digest("a", "latest", platform) == digest(body)
+        assert digest_of(f"{fake.host}/a", platform) == digest(body)
     with pytest.raises(UsageError, match="linux/s390x"):
-        Registry(fake.host).digest("a", "latest", "linux/s390x")
+        digest_of(f"{fake.host}/a", "linux/s390x")
 
 
 def test_a_token_is_fetched_where_the_registry_asks_for_one(fake: Fake) -> None:
@@ -174,9 +120,9 @@ def test_a_token_is_fetched_where_the_registry_asks_for_one(fake: Fake) -> None:
 
     fake.routes["/v2/a/manifests/latest"] = manifest
     fake.give("/token", 200, b'{"token": "t0ken"}')
-    found = Registry(fake.host, credentials=("user", "canary")).digest("a", "latest", "linux/amd64")
+    found = asked(fake, login=CANARY)
     assert found == digest(image())
-    token = next(path for path, _ in fake.seen if path.startswith("/token"))
+    token = next(path for _, path, _ in fake.seen if path.startswith("/token"))
     assert token == "/token?service=fake&scope=repository%3Aa%3Apull"
 
 
@@ -199,14 +145,14 @@ def test_credentials_and_tokens_do_not_follow_a_redirect_to_another_host(fake: F
     fake.routes["/v2/a/manifests/latest"] = manifest
     fake.give("/token", 200, b'{"token": "t0ken"}')
     other.give("/elsewhere", 200, index("linux/amd64"), Content_Type=INDEX)
-    assert Registry(fake.host, credentials=("user", "canary")).digest("a", "latest", "linux/amd64")
+    assert asked(fake, login=CANARY)
     assert other.authorized() == [None]
 
 
 def test_credentials_are_not_given_to_a_token_server_on_another_host(fake: Fake, other: Fake) -> None:
     fake.give("/v2/a/manifests/latest", 401, WWW_Authenticate=f'Bearer realm="http://{other.host}/token"')
     other.give("/token", 200, b'{"token": "t0ken"}')
-    refused(fake, credentials=("user", "canary"))
+    refused(fake, login=CANARY)
     assert other.authorized() == [None]
 
 
@@ -216,7 +162,7 @@ def test_a_netrc_of_this_machine_is_not_asked(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password canary\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     fake.give("/v2/a/manifests/latest", 200, index("linux/amd64"), Content_Type=INDEX)
-    Registry(fake.host).digest("a", "latest", "linux/amd64")
+    asked(fake)
     assert fake.authorized() == [None]
 
 
@@ -227,6 +173,8 @@ def test_a_netrc_of_this_machine_is_not_asked(
         "file:///etc/passwd",
         "https://user:pw@example.org/",
         "ftp://x/",
+        "https://[",
+        "https://x:y/",
         "token",
         "",
     ],
@@ -244,7 +192,7 @@ def test_a_redirect_without_encryption_is_refused(fake: Fake, place: str) -> Non
 
 def test_only_this_machine_is_spoken_to_without_encryption() -> None:
     with pytest.raises(RegistryError, match="without encryption"):
-        Registry("http://registry.example.org")
+        Session("http://registry.example.org")
 
 
 def test_asking_for_authorization_again_and_again_ends(fake: Fake) -> None:
@@ -263,10 +211,10 @@ def test_a_digest_is_computed_and_not_believed(fake: Fake) -> None:
     body = index("linux/amd64")
     wrong = "sha256:" + "0" * 64
     fake.give("/v2/a/manifests/latest", 200, body, Content_Type=INDEX, Docker_Content_Digest=wrong)
-    assert Registry(fake.host).digest("a", "latest", "linux/amd64") == digest(body)
+    assert asked(fake) == digest(body)
     fake.give(f"/v2/a/manifests/{wrong}", 200, body, Content_Type=INDEX)
     with pytest.raises(RegistryError) as error:
-        Registry(fake.host).digest("a", wrong, "linux/amd64")
+        asked(fake, f"@{wrong}")
     assert "digest that was asked for" in error.value.why
 
 
@@ -345,6 +293,6 @@ def test_a_refusal_says_what_to_do(fake: Fake, status: int, word: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "nothing.invalid"])
 def test_a_registry_that_is_not_there_is_named_with_the_cause(host: str) -> None:
     with pytest.raises(RegistryError, match="does not answer") as error:
-        Registry(host).digest("a", "latest", "linux/amd64")
+        digest_of(f"{host}/a", "linux/amd64")
     assert error.value.why
     assert "Traceback" not in str(error.value)

@@ -1,0 +1,332 @@
+"""The engine without a daemon: images are written into a store of our own, and opened by bubblewrap."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+from ... import __version__
+from ...cancel import Cancel
+from ...contents.identity import LABEL_SCHEMA
+from ...errors import EngineError, NoEngineError, UsageError
+from ...events import Log, Report, ignore
+from ...image.layer import Compression
+from ...image.layout import Layout
+from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
+from ...image.reference import Reference
+from ...image.store import Pruned, Store, Stored
+from ...image.unpack import unpack
+from ...recipe.bundle import Bundle
+from ...recipe.steps import Feature
+from ..base import Container, Image, Limits, Pushed, Status
+from . import bwrap, running
+from .running import Run, Runs
+from .settings import Settings
+
+RUNS = "open"  # in the store's folder
+GZIP_ENDS = 4  # RFC 1952, 2.3.1: ISIZE, the unpacked size modulo 2^32, little endian
+
+
+class BuiltinEngine:
+    """The engine of this machine and user; its store is where ``settings`` say."""
+
+    name = "builtin"
+
+    def __init__(self, *, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self.instead: Status | None = None
+        self._environ = dict(os.environ if environ is None else environ)
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._unpacked: dict[str, Path] = {}
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    # What it is
+
+    def status(self) -> Status:
+        """See `Engine.status`."""
+        if sys.platform != "linux":
+            return Status(
+                name=self.name,
+                available=False,
+                reason=f"files of {platform.system()} do not run in an image, which is Linux",
+                fix="start Docker Desktop, or write the recipe: jupyter dockerize recipe NB -o DIR",
+            )
+        reason = f"writes images into {self.store.folder}"
+        try:
+            bwrap.program(self._environ)
+        except NoEngineError as error:
+            reason += f"; cannot open them: {error.why}"
+        return Status(
+            name=self.name,
+            available=True,
+            version=__version__,
+            reason=reason,
+            endpoint=str(self.store.folder),
+            flavour="builtin",
+            builder="copy",
+        )
+
+    def features(self) -> frozenset[Feature]:
+        """None: it follows no recipe."""
+        return frozenset()
+
+    @cached_property
+    def store(self) -> Store:
+        """Where its images are. Raises `UsageError` where the configuration is wrong."""
+        settings = self._settings or Settings.load(self._environ)
+        return Store(settings.store, settings.quota)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.store.folder / RUNS)
+
+    # Images
+
+    def build(
+        self,
+        bundle: Bundle,
+        ref: str,
+        *,
+        secrets: Mapping[str, bytes],
+        report: Report,
+        cancel: Cancel,
+        pull: bool = False,
+    ) -> Image:
+        """Raises `NoEngineError`: there is nobody here who installs packages into an image."""
+        raise NoEngineError(
+            "the builtin engine does not rebuild environments",
+            why="it copies their own files",
+            fix="leave --method rebuild out, or start Docker",
+        )
+
+    def take(
+        self,
+        write: Callable[[Layout, Compression], ImageValue],
+        ref: str,
+        *,
+        size: int,
+        report: Report,
+        cancel: Cancel,
+    ) -> Image:
+        """See `Engine.take`."""
+        store, name = self.store, Reference.parse(ref)
+        # Compressed the image is smaller, by how much nobody knows before: half is what data and code give.
+        with store.writing(size // 2):
+            value = write(store.layout, "gzip")
+            cancel.check()
+            return _image(store, store.name(value, name))
+
+    def inspect(self, ref: str) -> Image | None:
+        """See `Engine.inspect`."""
+        found = self.store.find(ref)
+        return None if found is None else _image(self.store, found)
+
+    def find(self, ref: str) -> Image:
+        """See `Engine.find`."""
+        return _image(self.store, self._stored(ref))
+
+    def _stored(self, ref: str) -> Stored:
+        store = self.store
+        found = store.find(ref)
+        if found is not None:
+            return found
+        names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
+        close = get_close_matches(ref, names, 1)
+        lists = "`jupyter dockerize images` lists what is there"
+        raise UsageError(
+            f"there is no image {ref} in the builtin engine's store",
+            why=f"it is used because Docker cannot be: {self.instead.reason}" if self.instead else "",
+            fix=f"{lists}; did you mean {close[0]}" if close else lists,
+            instead=(ref, *close) if close else (),
+        )
+
+    def pull(self, ref: str, *, report: Report, cancel: Cancel) -> Image:
+        """Raises `NoEngineError`."""
+        raise NoEngineError(f"the builtin engine does not fetch images such as {ref}", fix="start Docker")
+
+    def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
+        """See `Engine.push`."""
+        from ..registry.credentials import StoredLogins
+        from ..registry.push import check_pushable, push_image
+
+        name, stored = check_pushable(ref), self._stored(ref)
+        logins = StoredLogins(self._environ, cancel=cancel)
+        return push_image(
+            self.store.layout, stored.manifest, name, logins=logins, report=report, cancel=cancel
+        )
+
+    def tag(self, image_id: str, ref: str) -> None:
+        """See `Engine.tag`."""
+        self.store.tag(self._stored(image_id), Reference.parse(ref))
+
+    def remove(self, ref: str) -> None:
+        """See `Engine.remove`. Raises `EngineError` where the image is open."""
+        image = self.store.find(ref)
+        if image is None:
+            return
+        for run in self._runs.all():
+            if run.image == image.config.digest and len(image.refs) < 2 and run.alive:
+                raise EngineError(f"{ref} is in use", fix=_stop(run))
+        self.store.forget(ref)
+
+    def images(self) -> list[Image]:
+        """See `Engine.images`."""
+        store = self.store
+        found = [_image(store, image) for image in reversed(store.images())]
+        return [image for image in found if LABEL_SCHEMA in image.labels]
+
+    def prune(self, refs: Sequence[str], *, dry_run: bool) -> Pruned:
+        """Removes these images, and those without a name; or says what would go.
+
+        Raises `UsageError` where there is no such image, or it is open.
+        """
+        more = [self._stored(ref) for ref in refs]
+        self._runs.sweep()
+        for run in self._runs.all():
+            if run.alive and run.image in {image.config.digest for image in more}:
+                raise UsageError(f"{run.ref} is open", fix=_stop(run))
+        return self.store.prune(*more, dry_run=dry_run)
+
+    # What runs
+
+    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+        """See `Engine.read`."""
+        root = self._root(self._stored(ref), cancel)
+        target = root / path.lstrip("/")
+        if not target.resolve().is_relative_to(root.resolve()) or not target.is_file():
+            raise EngineError(f"{ref} has no file {path}")
+        return target.read_bytes()
+
+    def execute(
+        self,
+        ref: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        cancel: Cancel | None = None,
+    ) -> bytes:
+        """See `Engine.execute`."""
+        cancel = cancel or Cancel()
+        program, image = bwrap.program(self._environ), self._stored(ref)
+        root = self._root(image, cancel)
+        return bwrap.execute(program, root, argv, _variables(image), stdin, limits, cancel)
+
+    def start(
+        self,
+        ref: str,
+        *,
+        port: int | None = None,
+        mount: Path | None = None,
+        gpus: str | None = None,
+        argv: Sequence[str] | None = None,
+        wait: float = 60,
+        report: Report = ignore,
+        cancel: Cancel | None = None,
+    ) -> Container:
+        """See `Engine.start`."""
+        if port is not None and not 0 < port < 65536:
+            raise UsageError(f"not a port: {port}", fix="a port is a number from 1 to 65535")
+        if gpus is not None:
+            raise UsageError("the builtin engine gives no GPUs", fix="leave --gpus out, or use Docker")
+        if argv is not None:
+            raise UsageError("the builtin engine opens images in JupyterLab only")
+        mount = mount.expanduser().resolve() if mount is not None else None
+        if mount is not None and not mount.is_dir():
+            raise UsageError(f"there is no folder {mount}")
+        image, program, cancel = self._stored(ref), bwrap.program(self._environ), cancel or Cancel()
+        runs = self._runs
+        runs.sweep()
+        there = runs.open(image, mount, port)
+        if there is not None:
+            return there
+        with runs.room(ref) as folder:
+            report(Log("unpacking the image", "stdout"))
+            (folder / running.ROOT).mkdir()
+            unpack(image.layers, self.store.layout, folder / running.ROOT, cancel=cancel)
+            return running.begin(
+                program, folder, image, ref, port=port, mount=mount, wait=wait, report=report, cancel=cancel
+            )
+
+    def containers(self) -> list[Container]:
+        """See `Engine.containers`."""
+        now = {str(name): i.config.digest for i in self.store.images() for name in i.refs}
+        short = {name.removesuffix(":latest"): digest for name, digest in now.items()}
+        return self._runs.containers({**now, **short})
+
+    def stop(self, name: str) -> None:
+        """See `Engine.stop`."""
+        self._runs.stop(name)
+
+    def logs(self, name: str, *, tail: int = 200) -> list[str]:
+        """See `Engine.logs`."""
+        return self._runs.logs(name, tail)
+
+    def _root(self, image: Stored, cancel: Cancel) -> Path:
+        """Where the image is unpacked for as long as this engine is used."""
+        with self._lock:
+            known = self._unpacked.get(image.manifest.digest)
+            if known is not None:
+                return known
+            if self._scratch is None:
+                self._scratch = _scratch()
+            folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
+            try:
+                unpack(image.layers, self.store.layout, folder, cancel=cancel)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            self._unpacked[image.manifest.digest] = folder
+            return folder
+
+
+def _stop(run: Run) -> str:
+    return f"stop it first: `jupyter dockerize stop {run.name}`"
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="jupyter-dockerize-", ignore_cleanup_errors=True)
+
+
+def _variables(image: Stored) -> dict[str, str]:
+    env = (image.plain.get("config") or {}).get("Env") or ()
+    return dict(each.split("=", 1) for each in env if "=" in each)
+
+
+def _image(store: Store, stored: Stored) -> Image:
+    inner = stored.plain.get("config") or {}
+    return Image(
+        id=stored.config.digest,
+        refs=tuple(str(ref) for ref in stored.refs),
+        digest=stored.manifest.digest,
+        size=sum(_unpacked_size(store, layer) for layer in stored.layers),
+        created=str(stored.plain.get("created") or ""),
+        platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
+        labels=dict(inner.get("Labels") or {}),
+        volumes=tuple(inner.get("Volumes") or ()),
+    )
+
+
+def _unpacked_size(store: Store, layer: Descriptor) -> int:
+    """Bytes of the layer's archive, as engines count; a blob of more than 4 GiB is counted too small."""
+    if layer.media_type != LAYER_GZIP:
+        return layer.size
+    with contextlib.suppress(OSError), store.layout.path(layer.digest).open("rb") as file:
+        file.seek(-GZIP_ENDS, os.SEEK_END)
+        size = int.from_bytes(file.read(GZIP_ENDS), "little")
+        while size < layer.size:
+            size += 1 << 32
+        return size
+    return layer.size
+
+
+__all__ = ["BuiltinEngine"]

@@ -1,0 +1,172 @@
+"""Where a blob's bytes come from: a layout on this machine, memory, or another registry as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ...cancel import Cancel
+from ...errors import OutputError, RegistryError
+from ...image.manifest import Descriptor, describe
+from .credentials import Logins, nobody
+from .faults import SilentError
+from .patience import Patience
+from .session import PIECE, Session
+
+Origin = tuple[str, str]  # a registry as references name it, and a repository there
+
+
+class Blob(Protocol):
+    """A blob that can be read, also from its middle."""
+
+    @property
+    def descriptor(self) -> Descriptor: ...
+
+    @property
+    def origin(self) -> Origin | None:
+        """A repository that has it: within one registry it is mounted from there, and does not travel."""
+
+    def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
+        """Its bytes from ``start``; never more than there should be. Raises where there are fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlob:
+    """A blob in a file, of a layout for instance."""
+
+    descriptor: Descriptor
+    path: Path
+    origin: Origin | None = None
+
+    def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
+        """Raises `OutputError` where the file is not what it was."""
+        left = self.descriptor.size - start
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                while left and (piece := file.read(min(PIECE, left))):
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be read", why=error.strerror or str(error)) from error
+        if left:
+            raise not_whole(self.descriptor, "it is shorter than it was")
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBlob:
+    """A blob in memory: a configuration."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+    origin: Origin | None = None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return describe(self.media_type, self.data)
+
+    def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
+        yield from (self.data[at : at + PIECE] for at in range(start, len(self.data), PIECE))
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBlob:
+    """A blob of a repository, which is read as a stream and needs no disk."""
+
+    descriptor: Descriptor
+    domain: str
+    repository: str
+    logins: Logins = field(default=nobody, repr=False)
+    ca: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return self.domain, self.repository
+
+    def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
+        """A stream that breaks off is taken up where it ended. Raises `RegistryError`."""
+        at, patience = start, Patience(cancel)
+        with Session(
+            self.domain, logins=self.logins, repository=self.repository, ca=self.ca, cancel=cancel
+        ) as session:
+            while at < self.descriptor.size:
+                try:
+                    for piece in self._from(session, at):
+                        at += len(piece)
+                        patience.moved()
+                        yield piece
+                    if at < self.descriptor.size:
+                        raise session.faults.silent("a blob ended before its end")
+                except SilentError as error:  # noqa: PERF203 - once per attempt
+                    patience.after(error)
+
+    def _from(self, session: Session, at: int) -> Iterator[bytes]:
+        """The rest from ``at``, as far as this answer goes. It may be elsewhere: redirects are followed."""
+        size = self.descriptor.size
+        ranged = {"Range": f"bytes={at}-"} if at else {}
+        path = f"/v2/{self.repository}/blobs/{self.descriptor.digest}"
+        with session.stream(path, ranged) as (answer, pieces):
+            if answer.status == 206:
+                if answer.headers.get("Content-Range") != f"bytes {at}-{size - 1}/{size}":
+                    raise session.faults.broken("it sends another part of a blob than was asked for")
+                passed = at
+            elif answer.status == 200:
+                passed = 0  # it knows no ranges: what was read already is passed over
+            elif answer.status == 404:
+                raise session.faults.broken(
+                    f"it does not have {self.descriptor.digest[:19]}… of its manifest"
+                )
+            else:
+                raise session.faults.refused(answer.status)
+            for piece in pieces:
+                new = piece[max(0, at - passed) :]
+                passed += len(piece)
+                if passed > size:
+                    raise session.faults.broken("it sends a blob of another size than its manifest says")
+                if new:
+                    yield new
+
+
+def checked(blob: Blob, cancel: Cancel) -> Iterator[bytes]:
+    """All of a blob; raises, before it ends, where its bytes do not have its digest and size."""
+    total = Total(blob)
+    for piece in blob.open(0, cancel):
+        cancel.check()
+        total.add(piece)
+        yield piece
+    total.check()
+
+
+class Total:
+    """The digest of what goes through, once each byte: a part that is sent again is not counted again."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob, self._sum, self._size = blob, hashlib.sha256(), 0
+        self._at = 0
+
+    def begin(self, at: int) -> None:
+        """What comes next begins there."""
+        self._at = at
+
+    def add(self, piece: bytes) -> None:
+        new = piece[max(0, self._size - self._at) :]
+        self._at += len(piece)
+        self._sum.update(new)
+        self._size += len(new)
+
+    def check(self) -> None:
+        """Raises `RegistryError`, or `OutputError` for a file, where it is not the blob."""
+        wanted = self._blob.descriptor
+        if self._size != wanted.size or f"sha256:{self._sum.hexdigest()}" != wanted.digest:
+            raise not_whole(wanted, "its bytes do not have its digest", self._blob.origin)
+
+
+def not_whole(wanted: Descriptor, why: str, origin: Origin | None = None) -> OutputError | RegistryError:
+    what = f"the blob {wanted.digest[:19]}… is not whole"
+    return RegistryError(f"{what} in {'/'.join(origin)}", why=why) if origin else OutputError(what, why=why)
+
+
+__all__ = ["Blob", "BytesBlob", "FileBlob", "Origin", "RemoteBlob", "Total", "checked"]

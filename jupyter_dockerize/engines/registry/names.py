@@ -1,0 +1,81 @@
+"""What a registry is called: by people, in files of logins, and on the network."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ...errors import ReferenceError, UsageError  # noqa: A004 - the field's word
+from ...image.reference import DOCKER_HUB, Reference
+from ..loopback import is_loopback
+
+HUB_HOST = "registry-1.docker.io"
+HUB_TOKENS = "auth.docker.io"
+HUB_KEY = "https://index.docker.io/v1/"  # what Docker calls its own registry in files and to helpers
+_HUB = (DOCKER_HUB, "index.docker.io", HUB_HOST)
+
+
+def domain_of(text: str) -> str:
+    """The registry as references name it: of a name, or of an address (`https://HOST/v2/`).
+
+    Raises `UsageError` for what is no registry's name.
+    """
+    domain = key_of(text)
+    try:
+        parsed = Reference.parse(f"{domain}/x")
+    except ReferenceError:
+        parsed = None
+    if parsed is None or parsed.domain != domain:
+        raise UsageError(
+            f"not a registry: {text[:120]!r}",
+            why="a registry is named by its host, with its port where it has one",
+            fix="write it like registry.example.org, localhost:5000 or docker.io",
+        )
+    return domain
+
+
+def key_of(text: str) -> str:
+    """A key of a file of logins as a reference begins: without scheme; of an address only the host.
+
+    Podman's keys may go on with a path, `registry.example.org/team` (containers-auth.json(5)).
+    """
+    scheme, _, rest = text.strip().rpartition("://")
+    host, _, path = rest.rstrip("/").partition("/")
+    if host in _HUB:
+        host = DOCKER_HUB
+    return f"{host}/{path}" if path and not scheme and path not in ("v1", "v2") else host
+
+
+def server_of(domain: str) -> str:
+    """How Docker calls the registry in its files and to credential helpers."""
+    return HUB_KEY if domain == DOCKER_HUB else domain
+
+
+def host_of(name: str) -> str:
+    """Where the registry answers."""
+    return HUB_HOST if name in _HUB else name
+
+
+def netloc(url: str) -> str:
+    """Host and port of an address, "" of what is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
+def is_speakable(url: str) -> bool:
+    """https anywhere, http with this machine only; no userinfo, no other scheme."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    if not named or "@" in parts.netloc:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+
+
+__all__ = [
+    "HUB_HOST", "HUB_KEY", "HUB_TOKENS",
+    "domain_of", "host_of", "is_speakable", "key_of", "netloc", "server_of",
+]  # fmt: skip

@@ -1,0 +1,206 @@
+"""One blob on its way into a repository: begun, sent, taken up where it was cut off, ended with its digest.
+
+OCI distribution specification 1.1, "Pushing blobs". A blob is sent in one request, as Docker and Podman do,
+which every registry takes. Chunks have traps: ghcr.io takes 4 MiB at most, Amazon's keeps telling the end of
+the first (aws/containers-roadmap issue 2831). So there are chunks only where an upload goes on after it was
+cut off, or where a request was too large.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ...errors import RegistryError
+from .blobs import Blob, Total
+from .faults import SilentError
+from .patience import Patience
+from .session import Answer, Body, Session
+
+SMALL = 4_000_000  # bytes of a chunk where requests may not be large
+COMMIT = 300.0  # seconds in which a registry may move a large blob to its place
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
+
+
+def has(session: Session, repository: str, blob: Blob) -> bool:
+    """Whether the repository has the blob. Raises `RegistryError` where it has another one by that digest."""
+    wanted = blob.descriptor
+    answer = session.ask("HEAD", f"/v2/{repository}/blobs/{wanted.digest}")
+    if answer.status == 404:
+        return False
+    if answer.status != 200:
+        raise session.faults.refused(answer.status, answer.body, pushing=repository)
+    _same_digest(session, answer, wanted.digest)
+    if answer.headers.get("Content-Length", str(wanted.size)) != str(wanted.size):
+        raise session.faults.broken(f"it has the blob {wanted.digest[:19]}… in another size")
+    return True
+
+
+class Upload:
+    """``moved`` hears how many bytes of the blob are sent, fewer again where some got lost."""
+
+    def __init__(self, session: Session, repository: str, blob: Blob, moved: Callable[[int], None]) -> None:
+        self._session, self._repository, self._blob = session, repository, blob
+        self._size = blob.descriptor.size
+        self._moved = moved
+        self._total = Total(blob)
+        self._patience = Patience(session.cancel)
+        self._largest = max(self._size, 1)  # bytes of a request
+        self._again = False  # whether it has failed once to put parts together
+        self._begin_anew()
+
+    def run(self) -> bool:
+        """Brings the blob there. Whether it was mounted from another repository, so that nothing was sent.
+
+        Raises `RegistryError`, what reading the blob raises, and `CancelledError`.
+        """
+        unsure = False
+        while True:
+            try:
+                if unsure and self._at == self._size and has(self._session, self._repository, self._blob):
+                    return False
+                if unsure and self._place:
+                    self._ask_how_far()
+                unsure = False
+                if not self._place and self._begin():
+                    return True
+                while self._at < self._size:
+                    self._send()
+                    self._patience.moved()
+                if self._end():
+                    return False
+            except SilentError as error:  # noqa: PERF203 - once per attempt
+                self._patience.after(error)
+                unsure = True
+
+    def _begin_anew(self) -> None:
+        self._place = ""  # > Location: where the upload goes on
+        self._at = self._sent = 0  # bytes that the registry has, and that it may have
+        self._pieced = False  # whether it was taken up in its middle
+        self._moved(0)
+
+    def _begin(self) -> bool:
+        """> POST /v2/<name>/blobs/uploads/, with mount and from where another repository has the blob."""
+        path = f"/v2/{self._repository}/blobs/uploads/"
+        origin, digest = self._blob.origin, self._blob.descriptor.digest
+        if origin and origin[0] == self._session.domain and origin[1] != self._repository:
+            path += f"?mount={digest}&from={origin[1]}"
+        answer = self._session.ask("POST", path)
+        if answer.status == 201 and "mount=" in path:
+            _same_digest(self._session, answer, digest)
+            return True
+        if answer.status != 202:
+            raise self._refused(answer)
+        self._go_on(answer)
+        if not self._place:
+            raise self._session.faults.broken("it does not say where the upload goes")
+        return False
+
+    def _send(self) -> None:
+        """> PATCH […] Content-Range: <start>-<end>, both inclusive; 202 with Range: 0-<end>."""
+        start, end = self._at, min(self._at + self._largest, self._size)
+        headers = {"Content-Type": "application/octet-stream"}
+        if (start, end) != (0, self._size):
+            headers["Content-Range"] = f"{start}-{end - 1}"
+        body = Body(lambda: self._pieces(start, end), end - start)
+        answer = self._session.ask("PATCH", self._place, headers=headers, body=body)
+        too_large = answer.status == 413 or (answer.status == 416 and b"too large" in answer.body)
+        if too_large and end - start > SMALL:
+            self._largest = SMALL
+            raise self._session.faults.silent(f"HTTP status {answer.status}: too large for one request")
+        self._check_known(answer)
+        if answer.status != 202:
+            raise self._refused(answer)
+        self._go_on(answer)
+        there = _end_of(answer)
+        # Without the header the digest at the end has the word.
+        self._at = end if there is None else self._not_more(there, end)
+        if self._at < end:
+            raise self._session.faults.silent("it takes less than it is sent")
+
+    def _pieces(self, start: int, end: int) -> Iterator[bytes]:
+        self._total.begin(start)
+        at = start
+        for piece in self._blob.open(start, self._session.cancel):
+            self._session.cancel.check()
+            part = piece[: end - at]
+            self._total.add(part)
+            at += len(part)
+            self._sent = max(self._sent, at)
+            yield part
+            self._moved(at)
+            if at == end:
+                break
+
+    def _ask_how_far(self) -> None:
+        """> GET /v2/<name>/blobs/uploads/<reference>: 204, with Location and Range.
+
+        Registries of the distribution project before its version 3 drop an upload that was cut off in the
+        middle of a request: then it begins anew.
+        """
+        answer = self._session.ask("GET", self._place)
+        there = _end_of(answer) if answer.status in (202, 204) else None
+        if there is None or there <= 1:  # "0-0" may mean one byte, or none
+            self._begin_anew()
+            return
+        if self._not_more(there, self._sent) > self._at:
+            self._patience.moved()
+        self._go_on(answer)
+        self._at, self._pieced = there, True
+        self._moved(there)
+
+    def _end(self) -> bool:
+        """> PUT <location>?digest=<digest>: 201. False where it has to begin anew."""
+        self._total.check()
+        digest = self._blob.descriptor.digest
+        url = f"{self._place}{'&' if '?' in self._place else '?'}digest={digest}"
+        answer = self._session.ask("PUT", url, idle=COMMIT)
+        self._check_known(answer)
+        if answer.status == 400 and self._pieced and not self._again:
+            self._again = True  # it put the parts together otherwise than it said
+            self._begin_anew()
+            return False
+        if answer.status == 400:
+            raise self._session.faults.broken("it says that it received other bytes than were sent")
+        if answer.status not in (201, 204):
+            raise self._refused(answer)
+        _same_digest(self._session, answer, digest)
+        return True
+
+    def _not_more(self, there: int, sent: int) -> int:
+        """How much the registry says that it has. Raises `RegistryError` where that cannot be."""
+        if there > sent:
+            raise self._session.faults.broken(
+                f"it says that it has {there:,} bytes of a blob of which it was sent {sent:,}"
+            )
+        return there
+
+    def _go_on(self, answer: Answer) -> None:
+        """An upload may go on elsewhere: there it gets no credentials (`Session.ask`)."""
+        if location := answer.headers.get("Location"):
+            self._place = self._session.address(location, answer.url)
+
+    def _check_known(self, answer: Answer) -> None:
+        """Raises `SilentError` where the registry knows the upload no more, or otherwise than we do."""
+        if answer.status in (404, 410):
+            self._begin_anew()
+        if answer.status in (404, 410, 416):
+            raise self._session.faults.silent(f"HTTP status {answer.status}: it lost an upload")
+
+    def _refused(self, answer: Answer) -> RegistryError:
+        return self._session.faults.refused(answer.status, answer.body, pushing=self._repository)
+
+
+def _end_of(answer: Answer) -> int | None:
+    """How many bytes there are, by the header Range; None where it says nothing."""
+    found = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
+    return int(found[1]) + 1 if found else None
+
+
+def _same_digest(session: Session, answer: Answer, digest: str) -> None:
+    said = answer.headers.get("Docker-Content-Digest", digest)
+    if said != digest:
+        raise session.faults.broken(f"it answers {said[:80]!r} where {digest[:19]}… was meant")
+
+
+__all__ = ["Upload", "has"]

@@ -1,0 +1,180 @@
+"""Whose a file is, by what installers recorded; and what of the rest goes into an image.
+
+> "Recording installed projects" (PyPA) for RECORD, conda-meta/*.json for conda.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...environment.model import Snapshot
+from ...environment.names import printable
+from ...environment.plan.planning import Plan
+from ...environment.project.private import holds_secrets, stays_out
+from ...events import Finding
+from ..tar import Member
+from . import private as secrets
+
+_RECORD_LIMIT = 64 << 20  # bytes
+# What a base prefix of conda's holds beside its own environment.
+_BESIDE = ("pkgs", "envs", "locks", "conda-bld")
+_STATE = "conda-meta/state"  # variables that activation sets: `conda env config vars set TOKEN=…`
+
+
+@dataclass(slots=True)
+class Owned:
+    """Whose the files are that an installer recorded: absolute path → distribution."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Keeper:
+    """What is planned, and what belongs to nobody and does not look private."""
+
+    owned: Owned
+    prefix: str
+    conda: bool
+    private: list[str] = field(default_factory=list)  # what stays here and looks so
+    beside: list[str] = field(default_factory=list)  # what stays here and is conda's, not the environment's
+
+    def __call__(self, path: str) -> bool:
+        owned = self.owned
+        if path in owned.left_out:
+            return False
+        if path in owned.files or path == self.prefix:
+            return True
+        name = os.path.basename(path)
+        if name == "__pycache__":
+            return True
+        if name.endswith(".pyc"):
+            source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
+            return source not in owned.left_out
+        if self.conda and name in _BESIDE and os.path.dirname(path) == self.prefix:
+            self.beside.append(path)
+            return False
+        if self.conda and path == f"{self.prefix}/{_STATE}":
+            self.private.append(path)
+            return False
+        if (stays_out(name) or name in secrets.CONFIGURATION) and not _holds_owned(path, owned):
+            if holds_secrets(name) or name in secrets.CONFIGURATION:
+                self.private.append(path)
+            return False
+        return True
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What stayed here by its name."""
+        found = []
+        if self.private:
+            message = (
+                f"files of the environment that look private and no package brought: {some(self.private)}"
+            )
+            found.append(Finding("private-files-left-out", "warning", message))
+        if self.beside:
+            message = f"other environments and caches below the conda prefix stay here: {some(self.beside)}"
+            found.append(Finding("conda-extras-left-out", "info", message))
+        return found
+
+
+def owned_files(plan: Plan, snapshot: Snapshot) -> Owned:
+    """What is planned, and what is left out."""
+    kept = {p.dist_info for p in plan.packages.pip}
+    owned = Owned()
+    for package in snapshot.packages.pip:
+        if package.dist_info is None:
+            continue
+        files = _recorded(Path(package.dist_info))
+        owned.files.update(dict.fromkeys(files, package.name))
+        if package.dist_info not in kept:
+            owned.left_out.update(files)
+    for package in plan.packages.pip:  # what two of them own stays
+        if package.dist_info:
+            owned.left_out.difference_update(_recorded(Path(package.dist_info)))
+    if snapshot.conda_prefix:
+        _conda(Path(snapshot.conda_prefix), owned)
+    return owned
+
+
+def _recorded(info: Path) -> list[str]:
+    """Absolute paths of what the install recorded, and its metadata folder's files."""
+    try:
+        record = info / "RECORD"
+        if record.stat().st_size > _RECORD_LIMIT:
+            return []
+        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [
+                os.path.normpath(os.path.join(info.parent, row[0]))
+                for row in csv.reader(file)
+                if row and row[0]
+            ]
+    except (OSError, csv.Error):
+        return [os.path.join(folder, name) for folder, _, names in os.walk(info) for name in names]
+
+
+def _conda(prefix: Path, owned: Owned) -> None:
+    for record in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            plain = json.loads(record.read_bytes())
+            name, files = str(plain["name"]), list(plain["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        for path in files:
+            if isinstance(path, str):
+                owned.files.setdefault(os.path.normpath(prefix / path), name)
+        owned.files[str(record)] = name
+
+
+def _holds_owned(folder: str, owned: Owned) -> bool:
+    return os.path.isdir(folder) and any(path.startswith(folder + "/") for path in owned.files)
+
+
+def drop_empty(members: dict[str, Member], left_out: Iterable[str]) -> None:
+    """Folders of which nothing is left: Python would import them as namespace packages (PEP 420)."""
+    folders = set()
+    for path in left_out:
+        parent = path.lstrip("/").rpartition("/")[0]
+        while parent in members and parent not in folders:
+            folders |= {parent, f"{parent}/__pycache__"}
+            parent = parent.rpartition("/")[0]
+    full = set()
+    for path, member in members.items():
+        if member.kind == "folder" and path in folders:
+            continue
+        parent = path.rpartition("/")[0]
+        while parent and parent not in full:
+            full.add(parent)
+            parent = parent.rpartition("/")[0]
+    for folder in folders - full:
+        members.pop(folder, None)
+
+
+def unreadable(*reasons: Mapping[str, str]) -> list[Finding]:
+    """Of paths that cannot be copied → why: an error, as what is missing may be all that counts."""
+    every = {path: reason for each in reasons for path, reason in each.items()}
+    if not every:
+        return []
+    paths = sorted(every)
+    return [
+        Finding(
+            "unreadable-files",
+            "error",
+            f"{len(paths)} files of the environment cannot be copied: {some(paths)} ({every[paths[0]]})",
+            "make them readable, unmount what is mounted there, or reinstall the package that they are of",
+        )
+    ]
+
+
+def some(paths: list[str]) -> str:
+    """The first of the paths, for a message."""
+    shown = ", ".join(printable(path, 300) for path in paths[:3])
+    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+__all__ = ["Keeper", "Owned", "drop_empty", "owned_files", "some", "unreadable"]

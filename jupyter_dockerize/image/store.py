@@ -1,0 +1,258 @@
+"""Our own images on this machine: one OCI layout, so that any other tool reads it, too.
+
+An image that has lost its name stays in the index without one, until `Store.prune` says what goes. Whoever
+writes layers holds the store's lock in common with others; who removes blobs holds it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
+from . import disk
+from .layout import BLOBS, NAME, Layout
+from .manifest import Descriptor, ImageValue
+from .reference import Reference
+
+LOCK = "lock"
+KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An image of the store, with all its names; ``config`` is the configuration blob as it stands."""
+
+    manifest: Descriptor
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    plain: Mapping[str, Any]
+    refs: tuple[Reference, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """All that it needs, the manifest included."""
+        return (self.manifest, self.config, *self.layers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What went: images by their names, or by their id where they had none, and the bytes that it frees."""
+
+    images: tuple[str, ...]
+    freed: int
+
+
+class Store:
+    """The store in ``folder``, which is made when the first image comes; ``quota`` in bytes, 0 for none."""
+
+    def __init__(self, folder: Path, quota: int = 0) -> None:
+        self.folder, self.quota = folder, quota
+        self.layout = Layout(folder)
+
+    @contextlib.contextmanager
+    def writing(self, needed: int) -> Iterator[Layout]:
+        """The layout, into which layers of about ``needed`` bytes may be written meanwhile.
+
+        What was written and has got no name by the end of the block is removed, unless somebody else
+        writes at the same time, who may rely on it. Raises `OutputError` where there is no room.
+        """
+        self.layout = Layout.create(self.folder)
+        self._check_room(needed)
+        before: set[str] = set()
+        try:
+            with self._lock(fcntl.LOCK_SH):
+                before = self._blobs()
+                yield self.layout
+        except BaseException:
+            with contextlib.suppress(OutputError, UsageError), self._lock(fcntl.LOCK_EX, wait=False) as alone:
+                if alone:
+                    self._remove(self._blobs() - before - self._needed())
+            raise
+
+    def images(self) -> list[Stored]:
+        """All images, those without a name too, in the index's order; what cannot be read is not listed."""
+        found: dict[str, Stored] = {}
+        for manifest in self._manifests():
+            known = found.get(manifest.digest) or self._read(manifest)
+            if known is not None:
+                refs = (*known.refs, *_names(manifest))
+                found[manifest.digest] = replace(known, refs=tuple(dict.fromkeys(refs)))
+        return list(found.values())
+
+    def find(self, ref: str) -> Stored | None:
+        """The image of that name, digest, or id (its configuration's digest, or 12 digits of it and more)."""
+        with contextlib.suppress(ReferenceError):
+            wanted = Reference.parse(ref)
+            for image in self.images():
+                if any(_same(name, wanted) for name in image.refs) and wanted.digest in (
+                    None,
+                    image.manifest.digest,
+                ):
+                    return image
+        start = ref if ref.startswith("sha256:") else f"sha256:{ref}"
+        if len(start) < len("sha256:") + 12:
+            return None
+        ids = [i for i in self.images() if any(d.digest.startswith(start) for d in (i.config, i.manifest))]
+        return ids[0] if len(ids) == 1 else None
+
+    def name(self, image: ImageValue, ref: Reference) -> Stored:
+        """The image has the name now; the one that had it before is in the store without it."""
+        self.layout.name(image, ref)
+        found = self.find(image.descriptor.digest)
+        assert found is not None
+        return found
+
+    def tag(self, image: Stored, ref: Reference) -> None:
+        """Another name for an image that is there."""
+        self.layout.tag(image.manifest, ref)
+
+    def forget(self, ref: str) -> None:
+        """The name is gone, with the last one the image; of an id or digest, all of it. Missing is fine."""
+        image = self.find(ref)
+        if image is None:
+            return
+        gone = [name for name in image.refs if _is_name(ref) and _same(name, Reference.parse(ref))]
+        if gone and len(gone) < len(image.refs):
+            self.layout.forget(image.manifest.digest, *gone)
+            return
+        self.layout.forget(image.manifest.digest)
+        with self._lock(fcntl.LOCK_EX, wait=False) as alone:
+            if alone:
+                self._remove({blob.digest for blob in image.blobs} - self._needed())
+
+    def prune(self, *more: Stored, dry_run: bool = False) -> Pruned:
+        """Removes images without a name, these ``more``, and blobs that no image needs; or only says so."""
+        if not self.folder.is_dir():
+            return Pruned(images=(), freed=0)
+        digests = {image.manifest.digest for image in more}
+        with self._lock(fcntl.LOCK_EX, wait=False) as alone:
+            if not alone:
+                raise UsageError(
+                    "an image is being written into the store", fix="wait for it to end, and try again"
+                )
+            every = self.images()
+            gone = [image for image in every if not image.refs or image.manifest.digest in digests]
+            kept = [image for image in every if image not in gone]
+            unneeded = self._blobs() - self._needed(kept)
+            freed = sum(self._size(digest) for digest in unneeded)
+            if not dry_run:
+                for image in gone:
+                    self.layout.forget(image.manifest.digest)
+                self._remove(unneeded)
+                disk.sweep(self.folder / BLOBS)
+        return Pruned(
+            images=tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone), freed=freed
+        )
+
+    def used(self) -> int:
+        """Bytes of all blobs."""
+        return sum(self._size(digest) for digest in self._blobs())
+
+    def _check_room(self, needed: int) -> None:
+        free = disk.free(self.folder) - KEEP_FREE
+        left = min(free, self.quota - self.used()) if self.quota else free
+        if needed <= left:
+            return
+        prunable = self.prune(dry_run=True).freed
+        prune = f"`jupyter dockerize prune` frees {prunable / 1e6:.0f} MB; " if prunable else ""
+        limit = "of its quota " if self.quota and left < free else ""
+        raise OutputError(
+            f"the store {self.folder} has no room for the image",
+            why=f"about {needed / 1e6:.0f} MB are needed, {max(0, left) / 1e6:.0f} MB {limit}are left",
+            fix=f"{prune}`prune REF` removes an image; "
+            "c.Dockerize.store names another folder, c.Dockerize.quota another size",
+        )
+
+    def _read(self, manifest: Descriptor) -> Stored | None:
+        try:
+            plain = json.loads(self.layout.read(manifest.digest))
+            config, layers = _blob(plain["config"]), tuple(map(_blob, plain["layers"]))
+            configuration = json.loads(self.layout.read(config.digest))
+            if not isinstance(configuration, dict):
+                return None
+        except (ValueError, KeyError, TypeError, RecursionError, UsageError):
+            return None
+        return Stored(
+            manifest=replace(manifest, annotations={}), config=config, layers=layers, plain=configuration
+        )
+
+    def _manifests(self) -> list[Descriptor]:
+        return self.layout.manifests() if self.folder.is_dir() else []
+
+    def _blobs(self) -> set[str]:
+        blobs = self.folder / BLOBS
+        names = [path.name for path in blobs.iterdir()] if blobs.is_dir() else []
+        return {f"sha256:{name}" for name in names if not name.startswith(disk.TEMPORARY)}
+
+    def _needed(self, images: Sequence[Stored] | None = None) -> set[str]:
+        """By ``images``, or all. Where the index names what cannot be read, nobody knows: then everything."""
+        every = self.images()
+        if len(every) < len({manifest.digest for manifest in self._manifests()}):
+            return self._blobs()
+        return {blob.digest for image in (every if images is None else images) for blob in image.blobs}
+
+    def _remove(self, digests: set[str]) -> None:
+        for digest in digests:
+            with contextlib.suppress(OSError, UsageError):
+                self.layout.path(digest).unlink()
+
+    def _size(self, digest: str) -> int:
+        try:
+            return self.layout.path(digest).stat().st_size
+        except (OSError, UsageError):
+            return 0
+
+    @contextlib.contextmanager
+    def _lock(self, kind: int, *, wait: bool = True) -> Iterator[bool]:
+        """Held in common or alone; without ``wait`` the block is told whether it is held."""
+        path = self.folder / LOCK
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+        try:
+            held = True
+            try:
+                fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+            except OSError as error:  # held by others; or a network's file system without locks
+                held = not isinstance(error, BlockingIOError)
+            yield held
+        finally:
+            os.close(descriptor)
+
+
+def _same(name: Reference, wanted: Reference) -> bool:
+    if wanted.tag is None:
+        return name.repository == wanted.repository
+    return replace(wanted, digest=None) == name
+
+
+def _names(manifest: Descriptor) -> tuple[Reference, ...]:
+    try:
+        return (Reference.parse(manifest.annotations[NAME]),)
+    except (KeyError, ReferenceError):
+        return ()
+
+
+def _is_name(ref: str) -> bool:
+    try:
+        Reference.parse(ref)
+    except ReferenceError:
+        return False
+    return True
+
+
+def _blob(plain: Mapping[str, Any]) -> Descriptor:
+    return Descriptor(
+        media_type=str(plain["mediaType"]), digest=str(plain["digest"]), size=int(plain["size"])
+    )
+
+
+__all__ = ["Pruned", "Store", "Stored"]

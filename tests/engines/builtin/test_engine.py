@@ -1,0 +1,209 @@
+"""The engine without a daemon: what a build gives, looked into and opened by bubblewrap."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize import api
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines.base import Limits
+from jupyter_dockerize.engines.builtin import BuiltinEngine
+from jupyter_dockerize.engines.builtin.settings import Settings, size_of
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.observe.ways import Where
+from jupyter_dockerize.errors import CancelledError, EngineError, NoEngineError, OutputError, UsageError
+from jupyter_dockerize.events import Event, Progress
+
+from ...commandline import notebook
+from ...conftest import missing
+
+pytestmark = pytest.mark.rig
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    if not shutil.which("bwrap"):
+        missing("bubblewrap is not there (tests/rig/up bubblewrap)")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def where(tiny: Path, tmp_path: Path) -> Where:
+    notebook(tmp_path / "survey.ipynb", "print(1)")
+    return Where(notebook=tmp_path / "survey.ipynb", python=str(tiny))
+
+
+@pytest.fixture
+def engine() -> BuiltinEngine:
+    return BuiltinEngine()
+
+
+def test_without_docker_the_environment_is_an_image_all_the_same(where: Where, engine: BuiltinEngine) -> None:
+    events: list[Event] = []
+    built = api.build(where, Wishes(), report=events.append)
+    assert (built.ref, built.engine, built.method, built.verdict) == (
+        "survey",
+        "builtin",
+        "copy",
+        "identical",
+    )
+    assert [f.code for f in built.findings if "no socket" in f.message] == ["no-docker"]
+    assert any(isinstance(event, Progress) for event in events)
+    (image,) = api.images()
+    assert (image.refs, image.id, image.digest) == (
+        ("survey:latest",),
+        built.image_id,
+        built.digest,
+    ) or image.refs == ("survey",)
+    assert image.size > 10_000_000
+    assert api.verify("survey").verdict == "identical"
+    assert api.verify("survey", f"python:{where.python}").verdict == "identical"
+
+
+def test_what_runs_in_an_image_is_shut_in(where: Where, engine: BuiltinEngine) -> None:
+    api.build(where, Wishes(), verify=False)
+    python = str(where.python)
+
+    def told(code: str, **limits: int) -> str:
+        return engine.execute("survey", [python, "-c", code], limits=Limits(**limits)).decode().strip()
+
+    assert (
+        told("import os; print(os.getuid(), os.getpid() < 10, len(os.listdir('/proc')) < 200)")
+        == "1000 True True"
+    )
+    assert told("import pwd; print(pwd.getpwuid(1000).pw_name)") == "jovyan"
+    assert told("import socket; print([n for _, n in socket.if_nameindex()])") == "['lo']"
+    assert (
+        told("import os; print({k for k in os.environ} & {'DOCKER_HOST', 'JUPYTER_DOCKERIZE_STORE'})")
+        == "set()"
+    )
+    with pytest.raises(EngineError, match="failed in the image") as caught:
+        told("open('/etc/new', 'w')")
+    assert "Read-only" in caught.value.why
+    with pytest.raises(EngineError) as caught:
+        told("b = bytearray(3 << 30)", memory=256 << 20)
+    assert "MemoryError" in caught.value.why
+    with pytest.raises(EngineError, match="printed more"):
+        told("while True: print('x' * 1000)", output=100_000)
+    with pytest.raises(EngineError, match="not done after"):
+        told("import time; time.sleep(60)", seconds=1)
+    with pytest.raises(EngineError, match="failed in the image"):
+        engine.execute("survey", ["/nothing"])
+
+
+def test_a_program_can_be_cancelled(where: Where, engine: BuiltinEngine) -> None:
+    import threading
+
+    api.build(where, Wishes(), verify=False)
+    cancel = Cancel()
+    threading.Timer(1, cancel.cancel).start()
+    with pytest.raises(CancelledError):
+        engine.execute("survey", [str(where.python), "-c", "import time; time.sleep(60)"], cancel=cancel)
+
+
+def test_a_cancelled_build_leaves_nothing(where: Where, store: Path) -> None:
+    cancel = Cancel()
+
+    def report(event: Event) -> None:
+        if isinstance(event, Progress):
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        api.build(where, Wishes(), report=report, cancel=cancel)
+    assert api.images() == []
+    assert BuiltinEngine().store.used() == 0
+
+
+def test_a_build_that_changed_its_name_is_put_back_when_it_is_cancelled_late(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = api.build(where, Wishes(), verify=False)
+    assert where.notebook
+    notebook(where.notebook, "print(2)")
+    cancel = Cancel()
+
+    def cut(*given: object, **more: object) -> object:
+        cancel.cancel()
+        raise CancelledError
+
+    monkeypatch.setattr("jupyter_dockerize.export.build.verify_against_plan", cut)
+    with pytest.raises(CancelledError):
+        api.build(where, Wishes(), cancel=cancel)
+    (image,) = api.images()
+    assert image.id == first.image_id
+
+
+def test_a_replaced_image_goes_with_prune(where: Where) -> None:
+    api.build(where, Wishes(), verify=False)
+    assert where.notebook
+    notebook(where.notebook, "print(2)")
+    second = api.build(where, Wishes(), verify=False)
+    assert [f.fix for f in second.findings if f.code == "image-replaced"] == [
+        "`jupyter dockerize prune` removes it"
+    ]
+    assert len(api.images()) == 2
+    assert len(api.prune(dry_run=True).images) == 1
+    api.prune()
+    assert [image.id for image in api.images()] == [second.image_id]
+    assert api.verify("survey").verdict == "identical"
+    api.prune(["survey"])
+    assert api.images() == []
+    with pytest.raises(UsageError, match="no image survey"):
+        api.verify("survey")
+
+
+def test_a_quota_that_is_too_small_is_told_before_the_work(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_QUOTA", "1 MB")
+    with pytest.raises(OutputError, match="no room"):
+        api.build(where, Wishes())
+    assert api.images() == []
+
+
+def test_without_bubblewrap_images_are_made_and_not_opened(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    built = api.build(where, Wishes())
+    assert built.verdict == "identical"
+    assert "not-run" in {finding.code for finding in built.findings}
+    with pytest.raises(NoEngineError, match="cannot be opened") as caught:
+        api.run("survey")
+    assert "bubblewrap" in caught.value.fix
+
+
+def test_what_needs_another_engine_says_so(where: Where) -> None:
+    with pytest.raises(NoEngineError, match="no engine can be used") as caught:
+        api.build(where, Wishes(), method="rebuild")
+    assert "no socket" in caught.value.why
+    with pytest.raises(NoEngineError):
+        api.build(where, Wishes(base="python:3.11"))
+    with pytest.raises(UsageError, match="installed anew"):
+        api.build(where, Wishes(), method="rebuild", engine="builtin")
+
+
+def test_elsewhere_than_on_linux_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    status = BuiltinEngine().status()
+    assert not status.available
+    assert "Linux" in status.reason
+    assert "Docker Desktop" in status.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("500M", 500_000_000), ("20 GB", 20 * 10**9), ("1.5G", 15 * 10**8)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert size_of(text) == size
+
+
+def test_no_size() -> None:
+    with pytest.raises(UsageError, match="not a size"):
+        Settings.load({"JUPYTER_DOCKERIZE_QUOTA": "much"})

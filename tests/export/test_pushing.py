@@ -1,0 +1,107 @@
+"""``build --push``: what is the same environment goes into its registry, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize import api
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.engines.registry.digest import digest_of
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.observe.ways import Where
+from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
+from jupyter_dockerize.events import Event, Progress, Step, ignore
+from jupyter_dockerize.export.pushing import PUSHING, Longer, check_push, push_built
+
+from ..commandline import notebook
+from ..conftest import Rig
+from ..display.samples import BUILT
+
+
+@pytest.fixture
+def ref(rig: Rig, engine: DockerEngine) -> Iterator[str]:
+    name = f"{rig.registry}/built/{os.urandom(6).hex()}:1"
+    yield name
+    engine.remove(name)
+
+
+@pytest.mark.engine
+@pytest.mark.rig
+def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, ref: str) -> None:
+    path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 1")
+    events: list[Event] = []
+    where = Where(notebook=path, python=str(tiny))
+    built = api.build(where, Wishes(), ref, method="copy", push=True, report=events.append)
+    assert built.verdict == "identical"
+    assert built.pushed
+    assert built.pushed.digest == built.digest == digest_of(ref, "linux/amd64")
+    steps = [(event.number, event.total, event.name) for event in events if isinstance(event, Step)]
+    assert steps[-1] == (4, 4, PUSHING)
+    assert {total for _, total, _ in steps} == {4}
+
+
+@pytest.mark.engine
+@pytest.mark.rig
+def test_a_push_that_is_cancelled_or_refused_leaves_the_image_here(
+    engine: DockerEngine, tiny: Path, tmp_path: Path, ref: str
+) -> None:
+    path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 2")
+    cancel = Cancel()
+
+    def cut(event: Event) -> None:
+        if isinstance(event, Progress) and event.what.startswith("push"):
+            cancel.cancel()
+
+    where = Where(notebook=path, python=str(tiny))
+    with pytest.raises(CancelledError, match="was made, and not pushed"):
+        api.build(where, Wishes(), ref, method="copy", push=True, report=cut, cancel=cancel)
+    built = replace(BUILT, ref=ref)
+    assert engine.inspect(ref)
+    assert digest_of(ref, "linux/amd64") is None
+    gone = f"127.0.0.1:9/{ref.partition('/')[2]}"
+    engine.tag(str(engine.find(ref).id), gone)
+    with pytest.raises(EngineError, match="cannot be pushed") as error:
+        push_built(replace(built, ref=gone), engine, report=Longer(ignore), cancel=Cancel())
+    assert f"`jupyter dockerize push {gone}` tries again" in error.value.fix
+    engine.remove(gone)
+
+
+@pytest.mark.parametrize("verdict", ["different", "impossible"])
+def test_what_is_not_the_same_environment_is_not_pushed(verdict: str) -> None:
+    told: list[Event] = []
+    built = replace(BUILT, verdict=verdict)  # type: ignore[arg-type]
+    # An engine is not even asked: there is none.
+    done = push_built(built, None, report=Longer(told.append), cancel=Cancel())  # type: ignore[arg-type]
+    assert done.pushed is None
+    assert [finding.code for finding in done.findings] == ["not-pushed"]
+    assert told == list(done.findings)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: check_push("penguins"), "names no registry"),
+        (lambda: check_push("r.example.org/a:1", Path("x.tar")), "to a file is not pushed"),
+        (lambda: api.push("penguins"), "names no registry"),
+        (lambda: api.build(Where(), Wishes(), "penguins", push=True), "names no registry"),
+    ],
+)
+def test_what_cannot_be_pushed_is_refused_before_any_work(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        call()
+
+
+def test_one_step_more_is_counted_from_the_beginning() -> None:
+    told: list[Event] = []
+    longer = Longer(told.append)
+    longer(Step(1, 2, "a"))
+    longer(Step(3, 9, "inner", within="a"))
+    longer(Step(2, 2, "b"))
+    longer.last("c")
+    assert told == [Step(1, 3, "a"), Step(3, 9, "inner", within="a"), Step(2, 3, "b"), Step(3, 3, "c")]

@@ -1,0 +1,144 @@
+"""Our own store: names move, nothing goes that has one, and there is room before there is work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_dockerize.errors import OutputError, UsageError
+from jupyter_dockerize.image.manifest import Config, ImageValue
+from jupyter_dockerize.image.reference import Reference
+from jupyter_dockerize.image.store import Store
+from jupyter_dockerize.image.validate.layout import validate
+
+from .layouts import of_text
+
+ONE, TWO = Reference.parse("analysis"), Reference.parse("analysis:v2")
+
+
+def put(store: Store, ref: Reference, *texts: bytes) -> str:
+    with store.writing(1) as layout:
+        value = ImageValue(config=Config(platform="linux/amd64")).append(*(of_text(layout, t) for t in texts))
+        return store.name(value, ref).config.digest
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_a_store_that_is_not_there_is_empty(store: Store) -> None:
+    assert store.images() == []
+    assert store.find("analysis") is None
+    assert store.prune().freed == 0
+    assert not store.folder.exists()
+
+
+def test_images_are_found_by_name_id_and_digest(store: Store) -> None:
+    identity = put(store, ONE, b"a")
+    for name in ("analysis", "analysis:latest", identity, identity.partition(":")[2][:12]):
+        found = store.find(name)
+        assert found is not None
+        assert found.config.digest == identity
+    assert store.find("analysis:v2") is None
+    assert store.find(identity.partition(":")[2][:6]) is None
+    assert validate(store.folder) == []
+
+
+def test_a_name_moves_and_the_old_image_goes_with_prune_only(store: Store) -> None:
+    old, new = put(store, ONE, b"base", b"old"), put(store, ONE, b"base", b"new")
+    found = store.find(old)
+    assert found is not None
+    assert found.refs == ()
+    would = store.prune(dry_run=True)
+    assert store.find(old) is not None
+    gone = store.prune()
+    assert gone == would
+    assert gone.images == (old[:19],)
+    assert gone.freed > 0
+    assert store.find(old) is None
+    image = store.find("analysis")
+    assert image is not None
+    assert image.config.digest == new
+    assert all(store.layout.holds(blob) for blob in image.blobs)
+    assert validate(store.folder) == []
+
+
+def test_an_image_that_gets_its_name_back_is_there_once(store: Store) -> None:
+    first = put(store, ONE, b"a")
+    put(store, ONE, b"b")
+    assert put(store, ONE, b"a") == first
+    assert [image.refs for image in store.images() if image.config.digest == first] == [(ONE,)]
+
+
+def test_names_are_added_and_the_last_takes_the_image_along(store: Store) -> None:
+    identity = put(store, ONE, b"a")
+    image = store.find(identity)
+    assert image is not None
+    store.tag(image, TWO)
+    store.forget("analysis")
+    found = store.find("analysis:v2")
+    assert found is not None
+    assert found.refs == (TWO,)
+    store.forget("analysis:v2")
+    store.forget("analysis:v2")
+    assert store.images() == []
+    assert store.used() == 0
+
+
+def test_what_fails_leaves_nothing(store: Store) -> None:
+    put(store, ONE, b"a")
+    used = store.used()
+
+    def fail() -> None:
+        with store.writing(1) as layout:
+            of_text(layout, b"never named")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert store.used() == used
+
+
+def test_a_quota_is_looked_at_before_the_work(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", quota=100_000)
+    put(store, ONE, b"a")
+    with pytest.raises(OutputError, match="no room") as caught, store.writing(200_000):
+        pytest.fail("there is no room")
+    assert "of its quota" in caught.value.why
+
+
+def test_a_full_disk_is_seen_before_the_work(store: Store) -> None:
+    with pytest.raises(OutputError, match="no room"), store.writing(1 << 60):
+        pytest.fail("there is no room")
+
+
+def test_nothing_is_pruned_while_another_process_writes(store: Store) -> None:
+    put(store, ONE, b"a")
+    code = (
+        "import sys; from pathlib import Path; from jupyter_dockerize.image.store import Store\n"
+        f"with Store(Path({str(store.folder)!r})).writing(1): print('in', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == b"in\n"
+    with pytest.raises(UsageError, match="is being written"):
+        store.prune()
+    other.stdin.close()
+    assert other.wait() == 0
+    assert store.prune().freed == 0
+
+
+def test_what_cannot_be_read_is_not_taken_for_unneeded(store: Store) -> None:
+    put(store, ONE, b"a")
+    put(store, TWO, b"b")
+    image = store.find("analysis")
+    assert image is not None
+    store.layout.path(image.manifest.digest).unlink()
+    used = store.used()
+    assert store.prune().freed == 0
+    assert store.used() == used

@@ -60,6 +60,26 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     raise NoEngineError("no engine can be used", why=first.reason, fix=first.fix)
 
 
+def available(name: str = "auto") -> list[Engine]:
+    """The engine called ``name``; for "auto" all that can be used, best first. Raises as `choose`."""
+    first = choose(name)
+    if name != "auto":
+        return [first]
+    every = engines()
+    behind = every[[engine.name for engine in every].index(first.name) + 1 :]
+    return [first, *(engine for engine in behind if engine.status().available)]
+
+
+def that_has(image: str, name: str = "auto") -> Engine:
+    """The engine called ``name``; for "auto" the first that has the image, else the best one.
+
+    Raises what `choose` raises.
+    """
+    found = available(name)
+    return next((engine for engine in found if engine.inspect(image) is not None), found[0])
+
+
 __all__ = [
-    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "choose", "engines", "survey",
+    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "available", "choose", "engines",
+    "survey", "that_has",
 ]  # fmt: skip

@@ -41,8 +41,12 @@ class Ordinary:
             env=self.environ, cwd=self.environment.notebook.parent, user=USER, group=USER, extra_groups=[],
             capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
-        assert done.returncode == status, f"{done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
-        return json.loads(done.stdout)
+        said = json.loads(done.stdout or "{}")
+        wrong = [d for d in said.get("differences", ()) if d["class"] != "planned"][:20]
+        assert done.returncode == status, (
+            f"{done.returncode} {said.get('summary')}\n{wrong}\n{done.stderr[-6000:]}"
+        )
+        return said
 
     def inside(self, *argv: str) -> str:
         """What a program prints in the image, unpacked by the product."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -160,9 +161,9 @@ class BuiltinEngine:
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)
-        return push_image(
-            self.store.layout, stored.manifest, name, logins=logins, report=report, cancel=cancel
-        )
+        layout, manifest = self.store.layout, stored.manifest
+        pushed = push_image(layout, manifest, name, logins=logins, report=report, cancel=cancel)
+        return replace(pushed, size=_image(self.store, stored).size)
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

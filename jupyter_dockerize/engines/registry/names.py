@@ -55,10 +55,10 @@ def host_of(name: str) -> str:
     return HUB_HOST if name in _HUB else name
 
 
-def netloc(url: str) -> str:
-    """Host and port of an address, "" of what is none."""
+def place_of(url: str) -> str:
+    """Host and port of an address, as registries are named; "" of what is none."""
     try:
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc.lower().removesuffix(":443")
     except ValueError:
         return ""
 
@@ -77,5 +77,5 @@ def is_speakable(url: str) -> bool:
 
 __all__ = [
     "HUB_HOST", "HUB_KEY", "HUB_TOKENS",
-    "domain_of", "host_of", "is_speakable", "key_of", "netloc", "server_of",
+    "domain_of", "host_of", "is_speakable", "key_of", "place_of", "server_of",
 ]  # fmt: skip

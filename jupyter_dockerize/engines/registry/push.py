@@ -73,14 +73,14 @@ def push_image(
             connections=WORKERS,
         ) as session:
             there = _side_by_side(
-                wanted, lambda each: _patiently(stop, lambda: has(session, ref.path, each)), stop
+                wanted, lambda each: _patiently(session, lambda: has(session, ref.path, each)), stop
             )
             missing = {key: each for key, each in wanted.items() if not there[key]}
             sent = _Sent(f"push {ref}", sum(each.descriptor.size for each in missing.values()), report)
             mounted = _side_by_side(
                 missing, lambda each: Upload(session, ref.path, each, sent.of(each)).run(), stop
             )
-            _patiently(stop, lambda: _name(session, ref, body, media_type, digest))
+            _patiently(session, lambda: _name(session, ref, body, media_type, digest))
     finally:
         forget()
     return Pushed(
@@ -150,8 +150,8 @@ def _side_by_side(blobs: Mapping[str, Blob], work: Callable[[Blob], bool], stop:
     return {key: each.result() for key, each in running.items()}
 
 
-def _patiently(cancel: Cancel, work: Callable[[], T]) -> T:
-    patience = Patience(cancel)
+def _patiently(session: Session, work: Callable[[], T]) -> T:
+    patience = Patience(session)
     while True:
         try:
             return work()

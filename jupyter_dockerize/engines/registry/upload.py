@@ -44,7 +44,7 @@ class Upload:
         self._size = blob.descriptor.size
         self._moved = moved
         self._total = Total(blob)
-        self._patience = Patience(session.cancel)
+        self._patience = Patience(session)
         self._largest = max(self._size, 1)  # bytes of a request
         self._again = False  # whether it has failed once to put parts together
         self._begin_anew()
@@ -88,6 +88,7 @@ class Upload:
         answer = self._session.ask("POST", path)
         if answer.status == 201 and "mount=" in path:
             _same_digest(self._session, answer, digest)
+            self._moved(self._size)
             return True
         if answer.status != 202:
             raise self._refused(answer)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -311,11 +312,20 @@ def _image(store: Store, stored: Stored) -> Image:
         refs=tuple(str(ref) for ref in stored.refs),
         digest=stored.manifest.digest,
         size=sum(_unpacked_size(store, layer) for layer in stored.layers),
-        created=str(stored.plain.get("created") or ""),
+        created=_written(store, stored),
         platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
         labels=dict(inner.get("Labels") or {}),
         volumes=tuple(inner.get("Volumes") or ()),
     )
+
+
+def _written(store: Store, stored: Stored) -> str:
+    """When it came into the store: what the image itself says is no time, or each would be another one."""
+    try:
+        time = store.layout.path(stored.manifest.digest).stat().st_mtime
+    except OSError:
+        return ""
+    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _unpacked_size(store: Store, layer: Descriptor) -> int:

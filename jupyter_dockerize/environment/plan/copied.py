@@ -52,6 +52,11 @@ def as_copied(plan: Plan, snapshot: Snapshot) -> Plan:
         for package in pip
         if package.edited or package.lost
     ]
+    choices += [
+        changed(package, "checkout", "files", "git's history stays here: the image does not know the commit")
+        for package in pip
+        if package.source.kind == "editable" and package.source.commit
+    ]
     return replace(
         plan,
         packages=Packages(pip=pip, conda=plan.packages.conda, apt=apt),

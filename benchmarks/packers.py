@@ -34,7 +34,8 @@ def conda_stack() -> Path:
     interpreter, done = prefix / "bin" / "python", prefix / ".done"
     if not done.exists():
         create_prefix(prefix, ["python", "pip"])
-        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(interpreter)]
-        subprocess.run([*install, "-r", str(HERE / "notebook.txt")], check=True)
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--link-mode", "copy"]
+        packages = ["--python", str(interpreter), "-r", str(HERE / "notebook.txt")]
+        subprocess.run([*install, *packages], check=True)
         done.touch()
     return interpreter

@@ -26,7 +26,8 @@ class Figure:
     @property
     def spread(self) -> str:
         low, high = min(self.seconds), max(self.seconds)
-        return f"{show(low)} to {show(high)}, {len(self.seconds)} runs"
+        runs = len(self.seconds)
+        return f"{show(low)} to {show(high)}, {runs} runs" if runs > 1 else "1 run"
 
 
 def show(seconds: float) -> str:

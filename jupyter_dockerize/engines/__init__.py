@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,10 +22,14 @@ class Survey:
 
 def engines(environ: Mapping[str, str] | None = None) -> list[Engine]:
     """All engines that there are, best first, available or not. Nothing is asked of them yet."""
-    from .builtin import BuiltinEngine
     from .docker import DockerEngine
 
-    return [DockerEngine(environ=environ), BuiltinEngine(environ=environ)]
+    docker = DockerEngine(environ=environ)
+    if sys.platform == "win32":
+        return [docker]
+    from .builtin import BuiltinEngine
+
+    return [docker, BuiltinEngine(environ=environ)]
 
 
 def survey(environ: Mapping[str, str] | None = None) -> Survey:
@@ -56,7 +61,8 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
                 engine.instead = first
                 return engine
             first = first or status
-    assert first is not None
+    if first is None:
+        raise NoEngineError("the builtin engine is for Linux", fix="start Docker Desktop")
     raise NoEngineError("no engine can be used", why=first.reason, fix=first.fix)
 
 

@@ -184,7 +184,8 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        return self.layout.manifests() if self.folder.is_dir() else []
+        # A folder that is there and empty is a store that nothing came into yet.
+        return self.layout.manifests() if self.folder.is_dir() and any(self.folder.iterdir()) else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

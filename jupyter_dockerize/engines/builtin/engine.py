@@ -24,7 +24,7 @@ from ...events import Log, Report, ignore
 from ...image.layer import Compression
 from ...image.layout import Layout
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
-from ...image.reference import Reference
+from ...image.reference import DIGEST, Reference
 from ...image.store import Pruned, Store, Stored
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
@@ -141,6 +141,8 @@ class BuiltinEngine:
         found = store.find(ref)
         if found is not None:
             return found
+        if not DIGEST.fullmatch(ref):
+            Reference.parse(ref)
         names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
         close = get_close_matches(ref, names, 1)
         lists = "`jupyter dockerize images` lists what is there"

@@ -19,7 +19,8 @@ def python(name: str, *more: str) -> Path:
         uv = [sys.executable, "-m", "uv"]
         packages = ["-r", str(HERE / f"{name}.txt"), *more]
         subprocess.run([*uv, "venv", "--quiet", "--seed", "--clear", str(venv)], check=True)
-        install = [*uv, "pip", "install", "--quiet", "--python", str(interpreter)]
+        # Copies: what is linked to uv's cache changes its ctime with every other environment.
+        install = [*uv, "pip", "install", "--quiet", "--link-mode", "copy", "--python", str(interpreter)]
         subprocess.run([*install, *packages], check=True)
         done.touch()
     return interpreter

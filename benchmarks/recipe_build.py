@@ -39,7 +39,7 @@ def run() -> str:
     logs: dict[str, str] = {}
 
     def build(name: str, folder: Path) -> None:
-        logs[name] = _build(folder)
+        logs[name] = build_cold(folder)
 
     with _folders(interpreter) as (ours, plain, base, packages):
         theirs, mine = in_turn(
@@ -75,17 +75,34 @@ def _folders(interpreter: Path) -> Iterator[tuple[Path, Path, str, int]]:
     try:
         made = api.recipe(api.Where(python=str(interpreter)), api.Wishes(), place / "ours")
         base = made.base
-        plain = place / "plain"
-        plain.mkdir()
-        freeze = subprocess.run(
-            [interpreter, "-m", "pip", "freeze", "--all"], check=True, capture_output=True, text=True
-        ).stdout
-        (plain / "requirements.txt").write_text(freeze)
-        (plain / "Dockerfile").write_text(PLAIN.format(base=base, ca=SECRET if _ca() else ""))
-        subprocess.run(["docker", "pull", "--quiet", base], check=True, stdout=subprocess.DEVNULL)
-        yield place / "ours", plain, base, len(made.plan.packages.pip)
+        yield place / "ours", _plain(interpreter, base, place / "plain"), base, len(made.plan.packages.pip)
     finally:
         shutil.rmtree(place)
+
+
+@contextmanager
+def our_recipe(interpreter: Path) -> Iterator[Path]:
+    """The folder of our recipe for the environment of ``interpreter``."""
+    with _folders(interpreter) as (ours, _, _, _):
+        yield ours
+
+
+@contextmanager
+def plain_dockerfile(interpreter: Path) -> Iterator[Path]:
+    """The folder of what people write for the environment of ``interpreter``."""
+    with _folders(interpreter) as (_, plain, _, _):
+        yield plain
+
+
+def _plain(interpreter: Path, base: str, folder: Path) -> Path:
+    freeze = subprocess.run(
+        [interpreter, "-m", "pip", "freeze", "--all"], check=True, capture_output=True, text=True
+    ).stdout
+    folder.mkdir()
+    (folder / "requirements.txt").write_text(freeze)
+    (folder / "Dockerfile").write_text(PLAIN.format(base=base, ca=SECRET if _ca() else ""))
+    subprocess.run(["docker", "pull", "--quiet", base], check=True, stdout=subprocess.DEVNULL)
+    return folder
 
 
 def _ca() -> str | None:
@@ -105,15 +122,17 @@ def _brief(step: str) -> str:
     return re.sub(r"\s+", " ", command)[:70]
 
 
-def _build(folder: Path) -> str:
-    """Builds and forgets an image; what the builder said."""
+def build_cold(folder: Path, name: str = "jd-bench", *, push: bool = False) -> str:
+    """Builds, may push, and forgets an image; what the builder said."""
     # Cold: --no-cache says so for the layers, and what earlier builds downloaded is thrown away.
     prune = ["docker", "builder", "prune", "--all", "--force", "--filter", "type=exec.cachemount"]
     subprocess.run(prune, check=True, stdout=subprocess.DEVNULL)
     secret = ["--secret", f"id=ca,src={_ca()}"] if _ca() else []
-    options = ["--progress=plain", "--no-cache", "--provenance=false", *secret, "-t", "jd-bench"]
+    options = ["--progress=plain", "--no-cache", "--provenance=false", *secret, "-t", name]
     done = subprocess.run(
         ["docker", "build", *options, str(folder)], check=True, stderr=subprocess.PIPE, text=True
     )
-    subprocess.run(["docker", "rmi", "--force", "jd-bench"], check=True, stdout=subprocess.DEVNULL)
+    if push:
+        subprocess.run(["docker", "push", "--quiet", name], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", "rmi", "--force", name], check=True, stdout=subprocess.DEVNULL)
     return done.stderr

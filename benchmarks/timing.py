@@ -26,15 +26,23 @@ class Figure:
     @property
     def spread(self) -> str:
         low, high = min(self.seconds), max(self.seconds)
-        return f"{show(low)} to {show(high)}, {len(self.seconds)} runs"
+        runs = len(self.seconds)
+        return f"{show(low)} to {show(high)}, {runs} runs" if runs > 1 else "1 run"
 
 
 def show(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def in_turn(works: dict[str, Callable[[], object]], *, runs: int, warm: int = 1) -> list[Figure]:
-    """Times each work ``runs`` times, A B A B …, after ``warm`` runs that are not counted."""
+def in_turn(
+    works: dict[str, Callable[[], object]],
+    *,
+    runs: int,
+    warm: int = 1,
+    after: Callable[[], object] = lambda: None,
+) -> list[Figure]:
+    """Times each work ``runs`` times, A B A B …, after ``warm`` runs that are not counted; nor is what
+    clears up ``after`` each."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for number in range(warm + runs):
         for name, work in works.items():
@@ -42,6 +50,7 @@ def in_turn(works: dict[str, Callable[[], object]], *, runs: int, warm: int = 1)
             work()
             if number >= warm:
                 times[name].append(time.perf_counter() - began)
+            after()
     return [Figure(name, tuple(seconds)) for name, seconds in times.items()]
 
 

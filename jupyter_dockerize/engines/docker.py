@@ -12,16 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
-from ..image import archive, disk
-from ..image.layer import Compression
-from ..image.layout import Layout
-from ..image.manifest import ImageValue
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
@@ -36,6 +32,11 @@ from .faults import explanation, mapped
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
+
+if TYPE_CHECKING:  # written on Linux and macOS only, and this is for Windows, too
+    from ..image.layer import Compression
+    from ..image.layout import Layout
+    from ..image.manifest import ImageValue
 
 LATE = 2.0  # seconds in which an engine may name an image though its builder was ended
 
@@ -164,6 +165,9 @@ class DockerEngine:
         cancel: Cancel,
     ) -> Image:
         """See `Engine.take`. Layers that the engine has already are not sent."""
+        from ..image import disk
+        from ..image.layout import Layout
+
         name = _taggable(ref)
         self._connected()  # before the work
         temporary = Path(tempfile.gettempdir())
@@ -210,6 +214,8 @@ class DockerEngine:
         report: Report,
         cancel: Cancel,
     ) -> Image:
+        from ..image import archive
+
         self._sweep()
         temporary = ownership.building()
         narrator = Narrator(report)
@@ -290,7 +296,7 @@ class DockerEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from .pushing import push
-        from .registry.push import check_pushable
+        from .registry.names import check_pushable
 
         cancel.check()
         name, image = check_pushable(ref), self.find(ref)

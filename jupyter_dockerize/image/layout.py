@@ -125,7 +125,7 @@ class Layout:
             raise UsageError(f"the blob {digest[:19]}… of {self.folder} is broken", why="it has other bytes")
         return data
 
-    def name(self, image: ImageValue, *refs: Reference) -> Descriptor:
+    def name(self, image: ImageValue, *refs: Reference, keep: bool = False) -> Descriptor:
         """The image's documents, and its names in the index; its layers are there already.
 
         Returns the manifest's descriptor. Raises `OutputError` where a layer is not there, and what `tag`
@@ -140,11 +140,11 @@ class Layout:
                 )
         self.add(image.config_json, image.config_descriptor.media_type)
         self.add(image.manifest_json, image.descriptor.media_type)
-        self.tag(image.descriptor, *refs)
+        self.tag(image.descriptor, *refs, keep=keep)
         return image.descriptor
 
-    def tag(self, manifest: Descriptor, *refs: Reference) -> None:
-        """Names for what is there. Another image that loses its last name to it stays in the index without.
+    def tag(self, manifest: Descriptor, *refs: Reference, keep: bool = False) -> None:
+        """Names for what is there. With ``keep`` an image that loses its last name to it stays in the index.
 
         Raises `OutputError`, and `UsageError` where the index is none.
         """
@@ -157,7 +157,7 @@ class Layout:
             if new:
                 kept = [e for e in kept if _name(e) is not None or _digest_of(e) != manifest.digest]
             named_still = {_digest_of(each) for each in (*kept, *new)}
-            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if _name(e) in taken}
+            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if keep and _name(e) in taken}
             nameless = [each for digest, each in lost.items() if digest not in named_still]
             self._write_index({**index, "manifests": [*kept, *nameless, *new]})
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..cancel import Cancel
 from ..errors import CancelledError
 
-WORKERS = 4  # more only seek
+MOST = 8  # more only seek
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -42,7 +42,8 @@ def side_by_side(
 
     order = sorted(range(len(items)), key=lambda number: -size(items[number]))
     try:
-        with ThreadPoolExecutor(max(1, min(WORKERS, os.cpu_count() or 1))) as pool:
+        # One more than there are processors: somebody always waits for the disk.
+        with ThreadPoolExecutor(min(MOST, (os.cpu_count() or 1) + 1)) as pool:
             running = {number: pool.submit(one, items[number]) for number in order}
     finally:
         forget()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from jupyter_dockerize.environment.choices import Wishes
-from jupyter_dockerize.environment.compare import compare, compare_snapshots
+from jupyter_dockerize.environment.compare import compare, compare_files, compare_snapshots
 from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
     Libraries,
@@ -59,6 +59,21 @@ def test_every_choice_is_listed_as_planned(plan: Plan) -> None:
         if d.class_ == "planned"
     }
     assert {(c.manager, c.name, c.kind) for c in plan.choices} <= listed
+
+
+@many
+@given(plans())
+def test_files_that_were_compared_one_by_one_are_as_good_as_a_look_inside(plan: Plan) -> None:
+    same = compare_files(plan, ())
+    assert same.verdict == "identical"
+    planned = {(c.manager, c.name, c.kind) for c in plan.choices}
+    assert planned == {(d.manager, d.name, d.field) for d in same.differences}
+    other = Difference(
+        manager="file", name="/x", field="mode", expected="644", found="755", class_="unexpected"
+    )
+    result = compare_files(plan, [other])
+    assert (result.verdict, result.summary()) == ("different", "different: 1 file")
+    assert only(result, "unexpected") == [other]
 
 
 @many

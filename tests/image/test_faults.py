@@ -153,6 +153,36 @@ def test_what_a_living_process_writes_is_not_swept_away(layout: Layout) -> None:
     assert layout.read(digest) == b"slow"
 
 
+def aged(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (0, 0))
+
+
+def test_a_folder_that_a_living_process_fills_is_not_swept_away(tmp_path: Path) -> None:
+    with disk.unfinished_folder(tmp_path) as folder:
+        (folder.path / "file").write_bytes(b"slow")
+        aged(folder.path.parent)
+        disk.sweep(tmp_path)
+        folder.name(tmp_path / "done")
+    assert (tmp_path / "done/file").read_bytes() == b"slow"
+    assert [path.name for path in tmp_path.iterdir()] == ["done"]
+
+
+def test_only_what_is_ours_and_old_is_swept_away(tmp_path: Path) -> None:
+    stays = {f"{disk.TEMPORARY}notes", f"{disk.TEMPORARY}0123456789abcdef.txt", "image"}
+    for name in (*stays, f"{disk.TEMPORARY}0123456789abcdef"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        aged(tmp_path / name)
+    link, young = f"{disk.TEMPORARY}{'0' * 16}", f"{disk.TEMPORARY}{'1' * 16}"
+    (tmp_path / link).symlink_to("image", target_is_directory=True)
+    (tmp_path / young).mkdir()
+    os.utime(tmp_path / young, (0, 0))
+    (tmp_path / young / "just-now").write_bytes(b"")
+    disk.sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == stays | {link, young}
+    assert (tmp_path / "image/inside").is_dir()
+
+
 def test_names_that_are_given_at_once_are_all_kept(layout: Layout) -> None:
     children = []
     for number in range(8):

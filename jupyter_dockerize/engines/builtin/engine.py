@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from ...events import Log, Report, ignore
 from ...image.layer import Compression
 from ...image.layout import Layout
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
-from ...image.reference import Reference
+from ...image.reference import DIGEST, Reference
 from ...image.store import Pruned, Store, Stored
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
@@ -145,6 +146,8 @@ class BuiltinEngine:
         found = store.find(ref)
         if found is not None:
             return found
+        if not DIGEST.fullmatch(ref):
+            Reference.parse(ref)
         names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
         close = get_close_matches(ref, names, 1)
         lists = "`jupyter dockerize images` lists what is there"
@@ -162,19 +165,17 @@ class BuiltinEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from ..registry.credentials import StoredLogins
-        from ..registry.push import check_pushable, push_image
+        from ..registry.names import check_pushable
+        from ..registry.push import push_image
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)
-        return push_image(
-            self.store.layout,
-            stored.manifest,
-            name,
-            elsewhere=self._in_its_registry(stored, name, logins, cancel),
-            logins=logins,
-            report=report,
-            cancel=cancel,
+        layout, manifest = self.store.layout, stored.manifest
+        elsewhere = self._in_its_registry(stored, name, logins, cancel)
+        pushed = push_image(
+            layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
         )
+        return replace(pushed, size=_image(self.store, stored).size)
 
     def _in_its_registry(
         self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
@@ -345,11 +346,20 @@ def _image(store: Store, stored: Stored) -> Image:
         refs=tuple(str(ref) for ref in stored.refs),
         digest=stored.manifest.digest,
         size=sum(_unpacked_size(store, layer) for layer in stored.layers),
-        created=str(stored.plain.get("created") or ""),
+        created=_written(store, stored),
         platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
         labels=dict(inner.get("Labels") or {}),
         volumes=tuple(inner.get("Volumes") or ()),
     )
+
+
+def _written(store: Store, stored: Stored) -> str:
+    """When it came into the store: what the image itself says is no time, or each would be another one."""
+    try:
+        time = store.layout.path(stored.manifest.digest).stat().st_mtime
+    except OSError:
+        return ""
+    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _unpacked_size(store: Store, layer: Descriptor) -> int:

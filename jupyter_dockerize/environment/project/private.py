@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 _SECRETS = (
@@ -12,6 +12,7 @@ _SECRETS = (
     "kaggle.json", "credentials.json", "client_secret*.json", "service-account*.json",
     "service_account*.json", "secrets.toml", "secrets.yaml", "secrets.yml", "id_rsa*", "id_dsa*",
     "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
+    "authorized_keys", "known_hosts", ".*_history", ".viminfo", ".lesshst",  # what was typed, and where to
 )  # fmt: skip
 _HARMLESS = (".env.example", ".env.sample", ".env.template", "*.pub")
 _CACHES = (
@@ -20,14 +21,24 @@ _CACHES = (
 )  # fmt: skip
 
 
+def _lying_in(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Paths of which a part, or several parts in a row, match one of ``patterns``: one expression for all,
+    as there are tens of thousands of paths in an environment."""
+    parts = "|".join(re.escape(pattern).replace(r"\*", "[^/]*") for pattern in patterns)
+    return re.compile(f"(?:.*/)?(?:{parts})(?:/.*)?", re.DOTALL)
+
+
+_SECRET, _CACHED, _FINE = _lying_in(_SECRETS), _lying_in(_CACHES), _lying_in(_HARMLESS)
+
+
 def holds_secrets(path: str) -> bool:
     """Whether the path, or a folder that it lies in, has a name under which people keep secrets."""
-    return _matches(path, _SECRETS)
+    return _matches(path, _SECRET)
 
 
 def is_cache(path: str) -> bool:
     """Whether the path, or a folder that it lies in, is history or a cache, and can be made again."""
-    return _matches(path, _CACHES)
+    return _matches(path, _CACHED)
 
 
 def stays_out(path: str) -> bool:
@@ -35,13 +46,6 @@ def stays_out(path: str) -> bool:
     return holds_secrets(path) or is_cache(path)
 
 
-def _matches(path: str, patterns: Iterable[str]) -> bool:
+def _matches(path: str, pattern: re.Pattern[str]) -> bool:
     parts = PurePosixPath(path.lower()).parts
-    if not parts or any(fnmatchcase(parts[-1], pattern) for pattern in _HARMLESS):
-        return False
-    for pattern in patterns:
-        length = pattern.count("/") + 1
-        for end in range(length, len(parts) + 1):
-            if fnmatchcase("/".join(parts[end - length : end]), pattern):
-                return True
-    return False
+    return bool(parts) and not _FINE.fullmatch(parts[-1]) and bool(pattern.fullmatch("/".join(parts)))

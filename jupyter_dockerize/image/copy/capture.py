@@ -100,7 +100,7 @@ def _system(
     names = {package.name for package in plan.packages.apt}
     places = {root.place(path) for path in {*links.wanted(above.values()), *python.outside}}
     if not dpkg.packages:
-        places |= bare.places(root)
+        places |= {place for place in bare.places(root) if not lent(f"/{place}")}
     # Libraries of ~/.local are found where they are here, and are somewhere else in the image.
     moved = {m.source.lstrip("/") for path, m in above.items() if m.source and m.source != f"/{path}"}
     taken = {*above, *moved}

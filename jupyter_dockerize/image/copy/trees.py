@@ -123,15 +123,15 @@ def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None
     Whoever may run a file may also read it: in the image nobody is its owner of before.
     """
     place = (at or path).lstrip("/")
-    mode = stat.S_IMODE(status.st_mode)
-    common = {"path": place, "uid": owner.uid, "gid": owner.gid, "mtime": DATE}
-    if stat.S_ISLNK(status.st_mode):
-        return Member(kind="symlink", mode=0o777, target=os.readlink(path), **common)  # type: ignore[arg-type]
-    if stat.S_ISDIR(status.st_mode):
-        return Member(kind="folder", mode=mode & 0o1755 | 0o755, **common)  # type: ignore[arg-type]
+    uid, gid, mode = owner.uid, owner.gid, stat.S_IMODE(status.st_mode)
     if stat.S_ISREG(status.st_mode):
         mode = 0o755 if mode & 0o111 else 0o644
-        return Member(mode=mode, size=status.st_size, source=path, **common)  # type: ignore[arg-type]
+        return Member(path=place, mode=mode, uid=uid, gid=gid, mtime=DATE, size=status.st_size, source=path)
+    if stat.S_ISDIR(status.st_mode):
+        return Member(path=place, kind="folder", mode=mode & 0o1755 | 0o755, uid=uid, gid=gid, mtime=DATE)
+    if stat.S_ISLNK(status.st_mode):
+        target = os.readlink(path)
+        return Member(path=place, kind="symlink", mode=0o777, uid=uid, gid=gid, mtime=DATE, target=target)
     return None
 
 
@@ -180,7 +180,8 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
                 path=parent, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE
             )
             parent = parent.rpartition("/")[0]
-    for path in sorted(whole, key=lambda path: path.split("/")):
+    # By their parts: a folder's own before its neighbour's, whose name goes on with a "-".
+    for path in sorted(whole, key=lambda path: path.replace("/", "\0")):
         yield whole[path]
 
 

@@ -158,6 +158,8 @@ class _Members:
             self._say("hard-link", f"{about} is a hard link to the folder {quoted(target)}")
 
     def _whiteout(self, path: bytes, entry: Entry, about: str) -> bool:
+        if WHITEOUT not in path:
+            return False
         folder, slash, name = path.rpartition(b"/")
         if any(part.startswith(WHITEOUT) for part in folder.split(b"/")):
             # > […] it is not possible to create a filesystem which has a file or directory with a name

@@ -11,7 +11,7 @@ import pytest
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.compare import compare
 from jupyter_dockerize.environment.interpret.snapshot import interpret
-from jupyter_dockerize.environment.model import Libraries, Snapshot
+from jupyter_dockerize.environment.model import Libraries, Snapshot, Source
 from jupyter_dockerize.environment.plan.copied import as_copied, settled, settled_onto
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import UsageError
@@ -40,6 +40,15 @@ def test_nothing_becomes_a_wheel_or_moves_into_one_environment() -> None:
     assert plan.packages.pip == source.packages.pip
     assert plan.choices == ()
     assert compare(plan, image(plan, source)).verdict == "identical"
+
+
+def test_a_checkout_comes_without_its_repository_and_that_is_planned() -> None:
+    checkout = Source(kind="editable", url="https://github.com/ada/mine", commit="a" * 40)
+    source = snapshot(pip("mine", source=checkout, location="/home/ada/mine"))
+    plan = copied(source)
+    assert [(c.name, c.source, c.planned) for c in plan.choices] == [("mine", "checkout", "files")]
+    found = snapshot(pip("mine", source=Source(kind="editable", url="file:///home/ada/mine")))
+    assert compare(plan, image(copied(found), found)).verdict == "identical"
 
 
 def test_no_kernel_is_added_where_nobody_installs_one() -> None:

@@ -1,0 +1,52 @@
+"""How much memory a copy takes does not depend on how much is copied."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from .copies import environment
+
+MOST = 300 << 20  # bytes
+
+PROGRAM = """
+import resource, sys
+from dataclasses import replace
+from pathlib import Path
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.events import ignore
+from jupyter_dockerize.export.copy import deliver
+from jupyter_dockerize.image.cache import LayerCache
+from jupyter_dockerize.image.copy.grouping import Group
+from jupyter_dockerize.image.tar import Member
+from tests.export.copies import copy_of
+
+small, large, output = map(Path, sys.argv[1:])
+copy = copy_of(small)
+folder = "opt/a-path/of-the-usual/length/lib/python3.13/site-packages"
+members = [
+    Member(path=f"{folder}/package{n // 100}/module_{n}.py", source=str(small / "one/a.py"), size=3000)
+    for n in range(65_000)
+]
+members.append(Member(path=f"{folder}/libtorch.so", source=str(large), size=large.stat().st_size))
+groups = [Group(f"layer {n}", tuple(members[n::19])) for n in range(19)]
+copy = replace(copy, captured=replace(copy.captured, groups=tuple(groups)))
+_, comparison = deliver(copy, "memory", output, check=True, report=ignore, cancel=Cancel())
+print(comparison.verdict, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_a_gigabyte_and_65000_files_are_written_and_read_back_in_little_memory(tmp_path: Path) -> None:
+    small, large = environment(tmp_path / "env"), tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 30)  # a sparse file is its zeros
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, small, large, tmp_path / "image.tar"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2], env=os.environ,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    verdict, peak = done.stdout.split()
+    assert verdict == "identical"
+    assert int(peak) < MOST

@@ -37,8 +37,9 @@ def base_of(ref: str, platform: str, near: Path, *, report: Report, cancel: Canc
         return
     try:
         pulled = pull_manifest(Reference.parse(ref), platform, cancel=cancel)
-    except RegistryError as error:
-        error.fix = f"{error.fix}; or leave --base out" if error.fix else "leave --base out"
+    except (RegistryError, UsageError) as error:
+        more = "an image that only Docker has becomes a base of copies when it is pushed to a registry"
+        error.fix = f"{error.fix}; {more}" if error.fix else more
         raise
     with disk.unfinished_folder(near) as folder:
         layout = Layout.create(folder.path, lasting=False)

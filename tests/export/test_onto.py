@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -73,6 +74,9 @@ def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path:
     base = f"{rig.registry}/library/debian:bookworm-slim"
     built = api.build(where, Wishes(base=base), method="copy", output=tmp_path / "out")
     assert built.verdict == "identical"
+    again = api.build(where, Wishes(base=base), method="copy", output=tmp_path / "again", verify=False)
+    assert again.digest == built.digest
+    shutil.rmtree(tmp_path / "again")
     wrong = [each for each in validate(tmp_path / "out") if each.severity == "error"]
     assert wrong == []  # the base has devices, which is a warning
     layout = Layout(tmp_path / "out")
@@ -244,8 +248,9 @@ def test_cancelled_meanwhile_nothing_is_left(
 
 
 def test_a_base_that_is_not_there_is_named(conforming: Conforming, tmp_path: Path, store: Path) -> None:
-    with pytest.raises(UsageError, match="there is no image"):
+    with pytest.raises(UsageError, match="there is no image") as caught:
         opened(f"{conforming.host}/team/none:1", tmp_path)
+    assert "pushed to a registry" in caught.value.fix
 
 
 def test_another_digest_than_was_asked_for_is_refused(

@@ -196,8 +196,8 @@ def _builder(
     """Who makes the image, and what is to be said where it is not who people expect."""
     from .engines import choose
 
-    # What another base or platform needs is installed anew: nobody's files are theirs.
-    rebuild = method == "rebuild" or (method is None and (wishes.base or wishes.platform))
+    # What another platform needs is installed anew: nobody's files are for it.
+    rebuild = method == "rebuild" or (method is None and wishes.platform)
     chosen = choose(name, rebuild=bool(rebuild))
     if chosen.instead is None:
         return chosen, ()

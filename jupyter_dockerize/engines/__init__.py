@@ -49,7 +49,7 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     if rebuild and name == "builtin":
         raise UsageError(
             "the builtin engine copies files, and what was asked for is installed anew",
-            fix="leave --method rebuild, --base and --platform out, or --engine builtin",
+            fix="leave --method rebuild and --platform out, or --engine builtin",
         )
     first: Status | None = None
     for engine in engines(environ):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import Cancel
-from ..contents.identity import LABEL_SCHEMA
+from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
 from ..image.reference import DIGEST, Reference
@@ -175,7 +175,8 @@ class DockerEngine:
         with disk.unfinished_folder(temporary) as folder:
             layout = Layout.create(folder.path, lasting=False)
             value = write(layout, "none")
-            there = self._layers_there([layer.diff_id for layer in value.layers])
+            base = value.config.labels.get(LABEL_BASE, "")
+            there = self._layers_there([layer.diff_id for layer in value.layers], base)
             try:
                 return self._load(layout, value, name, there, report, cancel)
             except EngineError:
@@ -184,16 +185,20 @@ class DockerEngine:
                 # An image that had them may have been removed meanwhile.
                 return self._load(layout, value, name, (), report, cancel)
 
-    def _layers_there(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """The lowest layers that an image of ours has here, too: stores know a layer by all that is below."""
+    def _layers_there(self, wanted: Sequence[str], base: str) -> tuple[str, ...]:
+        """The lowest layers that an image of ours, or the base, has here, too.
+
+        Stores know a layer by all that is below.
+        """
         import docker.errors
 
         longest = 0
         with mapped("list images"):
             client = self._connected().client()
-            for one in client.images(filters={"label": LABEL_SCHEMA}):
-                with contextlib.suppress(docker.errors.NotFound):
-                    have = (client.inspect_image(one["Id"]).get("RootFS") or {}).get("Layers") or ()
+            ours = [str(one["Id"]) for one in client.images(filters={"label": LABEL_SCHEMA})]
+            for one in (*ours, base):
+                with contextlib.suppress(docker.errors.NotFound, docker.errors.NullResource):
+                    have = (client.inspect_image(one).get("RootFS") or {}).get("Layers") or ()
                     same = itertools.takewhile(
                         lambda pair: pair[0] == pair[1], zip(wanted, have, strict=False)
                     )

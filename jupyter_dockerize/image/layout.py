@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,26 @@ class Layout:
             )
         file.name(self.path(named))
         return named
+
+    def adopt(
+        self, blob: Descriptor, path: Path, progress: Callable[[int], object] = lambda size: None
+    ) -> None:
+        """The blob, out of a file of this machine, unless it is here already.
+
+        ``progress`` hears of its bytes. Raises `OutputError` where it is not the blob, or cannot be written.
+        """
+        if path == self.path(blob.digest) or self.holds(blob):
+            progress(blob.size)
+            return
+        with self.writing() as file:
+            try:
+                with path.open("rb") as source:
+                    while piece := source.read(CHUNK):
+                        file.write(piece)
+                        progress(len(piece))
+            except OSError as error:
+                raise OutputError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+            self.keep(file, blob.digest)
 
     def add(self, data: bytes, media_type: str) -> Descriptor:
         """A small blob, as one piece."""

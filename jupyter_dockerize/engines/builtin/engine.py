@@ -15,11 +15,12 @@ from datetime import datetime, timezone
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...cancel import Cancel
-from ...contents.identity import LABEL_SCHEMA
-from ...errors import EngineError, NoEngineError, UsageError
+from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
+from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Log, Report, ignore
 from ...image.layer import Compression
 from ...image.layout import Layout
@@ -33,6 +34,10 @@ from ..base import Container, Image, Limits, Pushed, Status
 from . import bwrap, running
 from .running import Run, Runs
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..registry.blobs import Blob
+    from ..registry.credentials import Logins
 
 RUNS = "open"  # in the store's folder
 GZIP_ENDS = 4  # RFC 1952, 2.3.1: ISIZE, the unpacked size modulo 2^32, little endian
@@ -165,9 +170,40 @@ class BuiltinEngine:
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)
-        layout, manifest = self.store.layout, stored.manifest
-        pushed = push_image(layout, manifest, name, logins=logins, report=report, cancel=cancel)
+        pushed = push_image(
+            self.store.layout,
+            stored.manifest,
+            name,
+            elsewhere=self._in_its_registry(stored, name, logins, cancel),
+            logins=logins,
+            report=report,
+            cancel=cancel,
+        )
         return replace(pushed, size=_image(self.store, stored).size)
+
+    def _in_its_registry(
+        self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
+    ) -> Mapping[str, Blob]:
+        """Layers of its base, where that is in the registry which the image goes to: they are mounted."""
+        from ..registry.blobs import FileBlob
+        from ..registry.pull import pull_manifest
+
+        labels = (image.plain.get("config") or {}).get("Labels") or {}
+        with contextlib.suppress(DockerizeError):
+            base = Reference.parse(str(labels.get(LABEL_BASE)))
+            if base.domain != name.domain or base.path == name.path:
+                return {}
+            pinned = replace(base, digest=labels.get(LABEL_BASE_DIGEST) or base.digest)
+            platform = "/".join(str(image.plain.get(key)) for key in ("os", "architecture"))
+            found = pull_manifest(pinned, platform, logins=logins, cancel=cancel)
+            origin = (base.domain, base.path)
+            each = {blob.descriptor.digest for blob in found.layers}
+            return {
+                layer.digest: FileBlob(layer, self.store.layout.path(layer.digest), origin)
+                for layer in image.layers
+                if layer.digest in each
+            }
+        return {}
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""

@@ -196,7 +196,7 @@ def test_what_needs_another_engine_says_so(where: Where) -> None:
         api.build(where, Wishes(), method="rebuild")
     assert "no socket" in caught.value.why
     with pytest.raises(NoEngineError):
-        api.build(where, Wishes(base="python:3.11"))
+        api.build(where, Wishes(platform="linux/arm64"))
     with pytest.raises(UsageError, match="installed anew"):
         api.build(where, Wishes(), method="rebuild", engine="builtin")
 

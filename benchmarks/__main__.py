@@ -1,4 +1,4 @@
-"""``python -m benchmarks [snapshot magic bundle recipe copy]``: measures, and writes RESULTS.md."""
+"""``python -m benchmarks [snapshot magic bundle recipe copy push]``: measures, and writes RESULTS.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from . import bundle, copy, magic, recipe_build, snapshot
+from . import bundle, copy, magic, push, recipe_build, snapshot
 
 SECTIONS = {
     "snapshot": snapshot.run,
@@ -16,6 +16,7 @@ SECTIONS = {
     "bundle": bundle.run,
     "recipe": recipe_build.run,
     "copy": copy.run,
+    "push": push.run,
 }
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Results

@@ -81,6 +81,13 @@ def _folders(interpreter: Path) -> Iterator[tuple[Path, Path, str, int]]:
 
 
 @contextmanager
+def our_recipe(interpreter: Path) -> Iterator[Path]:
+    """The folder of our recipe for the environment of ``interpreter``."""
+    with _folders(interpreter) as (ours, _, _, _):
+        yield ours
+
+
+@contextmanager
 def plain_dockerfile(interpreter: Path) -> Iterator[Path]:
     """The folder of what people write for the environment of ``interpreter``."""
     with _folders(interpreter) as (_, plain, _, _):
@@ -115,15 +122,17 @@ def _brief(step: str) -> str:
     return re.sub(r"\s+", " ", command)[:70]
 
 
-def build_cold(folder: Path) -> str:
-    """Builds and forgets an image; what the builder said."""
+def build_cold(folder: Path, name: str = "jd-bench", *, push: bool = False) -> str:
+    """Builds, may push, and forgets an image; what the builder said."""
     # Cold: --no-cache says so for the layers, and what earlier builds downloaded is thrown away.
     prune = ["docker", "builder", "prune", "--all", "--force", "--filter", "type=exec.cachemount"]
     subprocess.run(prune, check=True, stdout=subprocess.DEVNULL)
     secret = ["--secret", f"id=ca,src={_ca()}"] if _ca() else []
-    options = ["--progress=plain", "--no-cache", "--provenance=false", *secret, "-t", "jd-bench"]
+    options = ["--progress=plain", "--no-cache", "--provenance=false", *secret, "-t", name]
     done = subprocess.run(
         ["docker", "build", *options, str(folder)], check=True, stderr=subprocess.PIPE, text=True
     )
-    subprocess.run(["docker", "rmi", "--force", "jd-bench"], check=True, stdout=subprocess.DEVNULL)
+    if push:
+        subprocess.run(["docker", "push", "--quiet", name], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", "rmi", "--force", name], check=True, stdout=subprocess.DEVNULL)
     return done.stderr

@@ -225,7 +225,12 @@ def main() -> int:
         f"{count} packages seen, {built['packages']} in the image of {built['size'] / 1e9:.2f} GB: {built['verdict']}",
         f"{built['seconds']:.0f} s from %dockerize to the verdict, {time.monotonic() - began:.0f} s for the demo",
     )
-    print(f"\n   docker run --rm -p 8888:8888 {NAME}\n")
+    opens = (
+        f"jupyter dockerize run {NAME}"
+        if engine.chosen == "builtin"
+        else f"docker run --rm -p 8888:8888 {NAME}"
+    )
+    print(f"\n   {opens}\n")
     return 0
 
 

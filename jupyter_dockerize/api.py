@@ -196,8 +196,8 @@ def _builder(
     """Who makes the image, and what is to be said where it is not who people expect."""
     from .engines import choose
 
-    # What another base or platform needs is installed anew: nobody's files are theirs.
-    rebuild = method == "rebuild" or (method is None and (wishes.base or wishes.platform))
+    # What another platform needs is installed anew: nobody's files are for it.
+    rebuild = method == "rebuild" or (method is None and wishes.platform)
     chosen = choose(name, rebuild=bool(rebuild))
     if chosen.instead is None:
         return chosen, ()
@@ -231,7 +231,8 @@ def verify(
     from .export.verify import verify as verify_image
 
     cancel = cancel or Cancel()
-    return verify_image(_engine(engine), ref, source, here=here, hashes=hashes, report=report, cancel=cancel)
+    chosen = _engine(engine, ref)
+    return verify_image(chosen, ref, source, here=here, hashes=hashes, report=report, cancel=cancel)
 
 
 def diff(
@@ -264,7 +265,7 @@ def run(
     What is open like this already is not opened twice. Returns when it answers. Raises `UsageError` where
     there is no such image, folder or port.
     """
-    chosen = _engine(engine)
+    chosen = _engine(engine, ref)
     chosen.find(ref)  # before anything is said to be opened
     report(Step(1, 1, f"Opening {ref}"))
     return chosen.start(ref, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel())
@@ -272,17 +273,19 @@ def run(
 
 def ps(*, engine: str = "auto") -> list[Container]:
     """What `run` started and nobody stopped yet."""
-    return _engine(engine).containers()
+    from .engines import available
+
+    return [container for one in available(engine) for container in one.containers()]
 
 
 def stop(name: str, *, engine: str = "auto") -> None:
     """Stops and removes what `run` started."""
-    _engine(engine).stop(name)
+    _engine_of(name, engine).stop(name)
 
 
 def logs(name: str, *, tail: int = 200, engine: str = "auto") -> list[str]:
     """The last lines of what `run` started."""
-    return _engine(engine).logs(name, tail=tail)
+    return _engine_of(name, engine).logs(name, tail=tail)
 
 
 def push(ref: str, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None) -> Pushed:
@@ -294,7 +297,7 @@ def push(ref: str, *, engine: str = "auto", report: Report = ignore, cancel: Can
     from .export.pushing import PUSHING, check_push
 
     check_push(ref)
-    chosen = _engine(engine)
+    chosen = _engine(engine, ref)
     chosen.find(ref)
     report(Step(1, 1, PUSHING))
     return chosen.push(ref, report=report, cancel=cancel or Cancel())
@@ -314,7 +317,9 @@ def login(registry: str, user: str, password: str, *, cancel: Cancel | None = No
 
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first."""
-    return _engine(engine).images()
+    from .engines import available
+
+    return [image for one in available(engine) for image in one.images()]
 
 
 def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:
@@ -334,10 +339,22 @@ def engines() -> Survey:
     return survey()
 
 
-def _engine(name: str) -> Engine:
-    from .engines import choose
+def _engine(name: str, image: str | None = None) -> Engine:
+    """The engine called ``name``; for "auto" the one that has ``image``, else the best one."""
+    from .engines import choose, that_has
 
-    return choose(name)
+    return choose(name) if image is None else that_has(image, name)
+
+
+def _engine_of(container: str, name: str) -> Engine:
+    """The engine called ``name``; for "auto" the one that has opened ``container``, else the best one."""
+    from .engines import available
+
+    found = available(name)
+    if len(found) == 1:
+        return found[0]
+    has = (one for one in found if any(container in (c.name, c.ref) for c in one.containers()))
+    return next(has, found[0])
 
 
 __all__ = [

@@ -9,7 +9,7 @@ conda-extras-left-out conda-invalid-record conda-record-missing conda-removed co
 contradicting-pins cuda-differs data-not-included data-outside edited-configuration
 edits-not-carried environ-invalid environ-withheld files-outside hidden-by-home image-replaced
 index-credentials index-invalid index-refused index-unreachable libraries-unknown library-driver
-library-missing library-not-in-base library-unowned links-lead-nowhere login-in-plain-text
+library-carried library-missing library-not-in-base library-unowned links-lead-nowhere login-in-plain-text
 login-not-checked machine-unknown minimal-kept mounted-files no-docker no-notebook no-server
 no-wheel-for-target not-carried not-locked not-pushed not-run not-solved not-verifiable
 notebook-not-saved path-outside pip-duplicate pip-edited pip-egg-info pip-half-removed pip-invalid

@@ -8,10 +8,11 @@ contributor's own is used. ``JUPYTER_DOCKERIZE_REQUIRE_ENGINE=1`` (continuous in
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,8 @@ import pytest
 from uv import find_uv_bin
 
 from jupyter_dockerize.engines.docker import DockerEngine
+
+from .engines.registry.real import RealRegistry
 
 REQUIRED = os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE") == "1"
 _ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"
@@ -62,6 +65,25 @@ def rig() -> Rig:
     if not home or not registry:
         missing("the rig is not up (tests/rig/up)")
     return Rig(Path(home), registry)
+
+
+@pytest.fixture
+def real_registry(rig: Rig, tmp_path: Path) -> Iterator[Callable[[str], RealRegistry]]:
+    """Starts registries for one test; the text is added to the configuration."""
+    program = rig.home / "packages/registry/usr/bin/docker-registry"
+    made: list[RealRegistry] = []
+
+    def start(more: str = "") -> RealRegistry:
+        folder = tmp_path / f"registry-{len(made)}"
+        folder.mkdir()
+        made.append(RealRegistry(program, folder, more))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for registry in made:
+        registry.kill()
+        shutil.rmtree(registry.folder)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,9 @@ from jupyter_dockerize.errors import NoEngineError
 
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    image = Image(id="sha256:1", refs=("penguins:latest",), size=1, created="", platform="")
+    image = Image(
+        id="sha256:1", refs=("penguins:latest", "r.example.org/a:1"), size=1, created="", platform=""
+    )
     container = Container(name="penguins-2", id="1", ref="penguins", status="running", url=None)
     monkeypatch.setattr(api, "images", lambda: [image])
     monkeypatch.setattr(api, "ps", lambda: [container])
@@ -43,8 +45,10 @@ def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["run", "penguins"], "", []),
         (["run", "--port", "8888"], "pen", ["penguins:latest"]),
         (["stop"], "", ["penguins-2"]),
+        (["push"], "r.", ["r.example.org/a:1"]),
+        (["login"], "", ["docker.io", "r.example.org"]),
         (["verify", "x"], "k", ["kernel:", "kernel:python3"]),
-        (["diff", "live"], "image:", ["image:", "image:penguins:latest"]),
+        (["diff", "live"], "image:", ["image:", "image:penguins:latest", "image:r.example.org/a:1"]),
         (["ps"], "--j", ["--json"]),
         (["recipe", "-o"], "d", ["data/"]),
         (["run", "--mount"], "/nonexistent/", []),

@@ -20,7 +20,7 @@ CLASSES = ("unexpected", "tolerated", "planned")  # gravest first
 LONG = 24  # characters of a side's name; above that a letter stands for it in every line
 WHOLE = "*"  # the name of what stands for a whole kind
 OFFERED = "offered"  # told by a finding: nobody meant to leave it out
-KINDS = {"changed": "changed", "added": "added", "left-out": "left out", "package": "brought by the base"}
+KINDS = {"changed": "changed", "added": "added", "left-out": "left out", "package": "brought along"}
 MEANT = {
     "changed": "changed for the image",
     "added": "added to the image",

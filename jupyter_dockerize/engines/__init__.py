@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,10 +22,14 @@ class Survey:
 
 def engines(environ: Mapping[str, str] | None = None) -> list[Engine]:
     """All engines that there are, best first, available or not. Nothing is asked of them yet."""
-    from .builtin import BuiltinEngine
     from .docker import DockerEngine
 
-    return [DockerEngine(environ=environ), BuiltinEngine(environ=environ)]
+    docker = DockerEngine(environ=environ)
+    if sys.platform == "win32":
+        return [docker]
+    from .builtin import BuiltinEngine
+
+    return [docker, BuiltinEngine(environ=environ)]
 
 
 def survey(environ: Mapping[str, str] | None = None) -> Survey:
@@ -44,7 +49,7 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     if rebuild and name == "builtin":
         raise UsageError(
             "the builtin engine copies files, and what was asked for is installed anew",
-            fix="leave --method rebuild, --base and --platform out, or --engine builtin",
+            fix="leave --method rebuild and --platform out, or --engine builtin",
         )
     first: Status | None = None
     for engine in engines(environ):
@@ -56,10 +61,31 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
                 engine.instead = first
                 return engine
             first = first or status
-    assert first is not None
+    if first is None:
+        raise NoEngineError("the builtin engine is for Linux", fix="start Docker Desktop")
     raise NoEngineError("no engine can be used", why=first.reason, fix=first.fix)
 
 
+def available(name: str = "auto") -> list[Engine]:
+    """The engine called ``name``; for "auto" all that can be used, best first. Raises as `choose`."""
+    first = choose(name)
+    if name != "auto":
+        return [first]
+    every = engines()
+    behind = every[[engine.name for engine in every].index(first.name) + 1 :]
+    return [first, *(engine for engine in behind if engine.status().available)]
+
+
+def that_has(image: str, name: str = "auto") -> Engine:
+    """The engine called ``name``; for "auto" the first that has the image, else the best one.
+
+    Raises what `choose` raises.
+    """
+    found = available(name)
+    return next((engine for engine in found if engine.inspect(image) is not None), found[0])
+
+
 __all__ = [
-    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "choose", "engines", "survey",
+    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "available", "choose", "engines",
+    "survey", "that_has",
 ]  # fmt: skip

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..cancel import Cancel
 from ..events import Report, ignore
-from ..image.layer import Compression
-from ..image.layout import Layout
-from ..image.manifest import ImageValue
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
+
+if TYPE_CHECKING:  # written on Linux and macOS only, and this is for Windows, too
+    from ..image.layer import Compression
+    from ..image.layout import Layout
+    from ..image.manifest import ImageValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cancel import Cancel
-from ..contents.identity import LABEL_SCHEMA
+from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Report, ignore
-from ..image import archive, disk
-from ..image.layer import Compression
-from ..image.layout import Layout
-from ..image.manifest import ImageValue
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
@@ -36,6 +32,11 @@ from .faults import explanation, mapped
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
+
+if TYPE_CHECKING:  # written on Linux and macOS only, and this is for Windows, too
+    from ..image.layer import Compression
+    from ..image.layout import Layout
+    from ..image.manifest import ImageValue
 
 LATE = 2.0  # seconds in which an engine may name an image though its builder was ended
 
@@ -164,6 +165,9 @@ class DockerEngine:
         cancel: Cancel,
     ) -> Image:
         """See `Engine.take`. Layers that the engine has already are not sent."""
+        from ..image import disk
+        from ..image.layout import Layout
+
         name = _taggable(ref)
         self._connected()  # before the work
         temporary = Path(tempfile.gettempdir())
@@ -171,7 +175,8 @@ class DockerEngine:
         with disk.unfinished_folder(temporary) as folder:
             layout = Layout.create(folder.path, lasting=False)
             value = write(layout, "none")
-            there = self._layers_there([layer.diff_id for layer in value.layers])
+            base = value.config.labels.get(LABEL_BASE, "")
+            there = self._layers_there([layer.diff_id for layer in value.layers], base)
             try:
                 return self._load(layout, value, name, there, report, cancel)
             except EngineError:
@@ -180,16 +185,20 @@ class DockerEngine:
                 # An image that had them may have been removed meanwhile.
                 return self._load(layout, value, name, (), report, cancel)
 
-    def _layers_there(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """The lowest layers that an image of ours has here, too: stores know a layer by all that is below."""
+    def _layers_there(self, wanted: Sequence[str], base: str) -> tuple[str, ...]:
+        """The lowest layers that an image of ours, or the base, has here, too.
+
+        Stores know a layer by all that is below.
+        """
         import docker.errors
 
         longest = 0
         with mapped("list images"):
             client = self._connected().client()
-            for one in client.images(filters={"label": LABEL_SCHEMA}):
-                with contextlib.suppress(docker.errors.NotFound):
-                    have = (client.inspect_image(one["Id"]).get("RootFS") or {}).get("Layers") or ()
+            ours = [str(one["Id"]) for one in client.images(filters={"label": LABEL_SCHEMA})]
+            for one in (*ours, base):
+                with contextlib.suppress(docker.errors.NotFound, docker.errors.NullResource):
+                    have = (client.inspect_image(one).get("RootFS") or {}).get("Layers") or ()
                     same = itertools.takewhile(
                         lambda pair: pair[0] == pair[1], zip(wanted, have, strict=False)
                     )
@@ -205,6 +214,8 @@ class DockerEngine:
         report: Report,
         cancel: Cancel,
     ) -> Image:
+        from ..image import archive
+
         self._sweep()
         temporary = ownership.building()
         narrator = Narrator(report)
@@ -285,7 +296,7 @@ class DockerEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from .pushing import push
-        from .registry.push import check_pushable
+        from .registry.names import check_pushable
 
         cancel.check()
         name, image = check_pushable(ref), self.find(ref)

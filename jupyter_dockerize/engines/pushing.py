@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ..cancel import Cancel
-from ..errors import EngineError, RegistryError
+from ..errors import EngineError, RegistryError, UsageError
 from ..events import Report
 from ..image.reference import DIGEST, Reference
 from .base import Image, Pushed
@@ -19,6 +19,8 @@ from .registry.credentials import StoredLogins
 from .registry.names import server_of
 
 _DIGEST = re.compile(rf"\S+: digest: ({DIGEST.pattern}) size: [0-9]+")
+_UNKNOWN = re.compile(r"unauthorized|authentication required|no basic auth|\b401\b", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"denied|forbidden|\b403\b", re.IGNORECASE)
 _SKIPPED, _MOUNTED, _PUSHED = "Layer already exists", "Mounted from", "Pushed"
 
 
@@ -35,6 +37,8 @@ def push(
     import docker.errors
 
     ref = str(name)
+    if name.tag is None:  # then engines push every tag of the repository
+        raise UsageError(f"{ref} names no tag", fix="push the image by a name with a tag")
     login = StoredLogins(environ, cancel=cancel)(name.domain, name.path)
     auth: dict[str, str] = {}
     if login:
@@ -77,14 +81,13 @@ def push(
 
 def _refused(ref: str, domain: str, said: str) -> RegistryError:
     login = f"`jupyter dockerize login {domain}`"
-    lower = said.lower()
-    if any(word in lower for word in ("unauthorized", "authentication required", "no basic auth", "401")):
+    if _UNKNOWN.search(said):
         why, fix = said, f"log in with {login}, as a user who may push there"
-    elif any(word in lower for word in ("denied", "forbidden", "403")):
+    elif _FORBIDDEN.search(said):
         why, fix = said, f"name a repository that you may write to, or log in as somebody who may: {login}"
     else:
-        known = meaning(said, "try again; `docker push` shows more")
-        why, fix = known.why, known.fix
+        known = meaning(said, f"try again; `docker push {ref}` shows more")
+        why, fix = known.why, known.fix.replace("docker pull NAME", f"docker push {ref}")
     return RegistryError(f"{ref} cannot be pushed", why=why[:500], fix=fix)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..cancel import Cancel
@@ -13,16 +16,19 @@ from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
 from ..events import Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
+from ..image.copy.base_image import contents
+from ..image.copy.onto import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, Counter, plan_copy, write
+from .copying import Copy, Counter, Onto, plan_copy, write
+from .onto import base_of
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -46,40 +52,39 @@ def copy_into_engine(
 
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
-    planned, copy = _planned(where, wishes, STEPS, hashes=hashes, report=report, cancel=cancel)
-    if not overwrite:
-        refuse_to_overwrite(engine, ref, planned.plan.notebook)
-    report(Step(2, STEPS, COPYING))
-    before = engine.inspect(ref)
+    with _planned(where, wishes, Path(tempfile.gettempdir()), hashes, report, cancel) as (planned, copy):
+        if not overwrite:
+            refuse_to_overwrite(engine, ref, planned.plan.notebook)
+        report(Step(2, STEPS, COPYING))
+        before = engine.inspect(ref)
+        kept: tuple[ImageValue, Path] | None = None
 
-    kept: tuple[ImageValue, Path] | None = None
+        def into(layout: Layout, compression: Compression) -> ImageValue:
+            nonlocal kept
+            known = LayerCache(layout.folder) if layout.lasting else None
+            value = write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
+            kept = (value, layout.folder) if layout.lasting else None
+            return value
 
-    def into(layout: Layout, compression: Compression) -> ImageValue:
-        nonlocal kept
-        known = LayerCache(layout.folder) if layout.lasting else None
-        value = write(copy, layout, compression=compression, report=report, cancel=cancel, known=known)
-        kept = (value, layout.folder) if layout.lasting else None
-        return value
+        def read_back() -> Comparison:
+            assert kept is not None
+            return compared(copy, *kept, report=report, cancel=cancel)
 
-    def read_back() -> Comparison:
-        assert kept is not None
-        return compared(copy, *kept, report=report, cancel=cancel)
-
-    image = engine.take(into, ref, size=copy.captured.size, report=report, cancel=cancel)
-    findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
-    made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
-    step = Step(3, STEPS, VERIFYING)
-    return verified(
-        made,
-        copy.plan,
-        engine,
-        step,
-        check=check,
-        read_back=read_back if kept else None,
-        started=started,
-        report=report,
-        cancel=cancel,
-    )
+        image = engine.take(into, ref, size=copy.size, report=report, cancel=cancel)
+        findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
+        made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
+        step = Step(3, STEPS, VERIFYING)
+        return verified(
+            made,
+            copy.plan,
+            engine,
+            step,
+            check=check,
+            read_back=read_back if kept else None,
+            started=started,
+            report=report,
+            cancel=cancel,
+        )
 
 
 def copy_into_files(
@@ -97,13 +102,14 @@ def copy_into_files(
     """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes, read
     back and compared with them.
 
-    No engine is asked and no network. Raises `OutputError` where ``output`` cannot be written; it is there
-    whole, or as it was.
+    No engine is asked, and no network but for a base. Raises `OutputError` where ``output`` cannot be
+    written; it is there whole, or as it was.
     """
     _check_output(output)
-    planned, copy = _planned(where, wishes, STEPS, hashes=hashes, report=report, cancel=cancel)
-    report(Step(2, STEPS, COPYING))
-    value, comparison = deliver(copy, ref, output, check=check, report=report, cancel=cancel)
+    near = output.absolute().parent
+    with _planned(where, wishes, near, hashes, report, cancel) as (planned, copy):
+        report(Step(2, STEPS, COPYING))
+        value, comparison = deliver(copy, ref, output, check=check, report=report, cancel=cancel)
     return Built(
         ref=ref,
         digest=value.descriptor.digest,
@@ -117,7 +123,7 @@ def copy_into_files(
         packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
         differences=comparison.differences if comparison else (),
         findings=tuple(dict.fromkeys((*planned.findings, *copy.findings))),
-        size=copy.captured.size,
+        size=copy.size,
         seconds=round(time.monotonic() - started, 1),
     )
 
@@ -153,8 +159,10 @@ def deliver(
 def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cancel: Cancel) -> Comparison:
     """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
     read = Counter("compared", copy.captured.size, report)
-    members = (member for group in copy.captured.groups for member in group.members)
-    differences = readback.read_back(path, value, members, progress=read.add, cancel=cancel)
+    every = (member for group in copy.captured.groups for member in group.members)
+    members = (member for member in every if not takes_away(member))
+    below = len(copy.base.layers) if copy.base else 0
+    differences = readback.read_back(path, value, members, below=below, progress=read.add, cancel=cancel)
     return compare_files(copy.plan, differences)
 
 
@@ -168,18 +176,27 @@ def _summary(copy: Copy, comparison: Comparison | None) -> str:
     return f"{comparison.summary()}, {files:,} files read back"
 
 
+@contextlib.contextmanager
 def _planned(
-    where: Where, wishes: Wishes, steps: int, *, hashes: bool, report: Report, cancel: Cancel
-) -> tuple[Planned, Copy]:
-    if wishes.base is not None:
-        raise UsageError("--base does not go with --method copy", fix="leave one of them out")
+    where: Where, wishes: Wishes, near: Path, hashes: bool, report: Report, cancel: Cancel
+) -> Iterator[tuple[Planned, Copy]]:
+    """What is to be copied. Meanwhile the layers of its base are in a folder in ``near``, or in our store."""
     planned = plan_image(
-        where, wishes, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+        where, wishes, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
-    copy = plan_copy(planned.plan, planned.snapshot, wishes.allow)
-    for finding in copy.findings:
-        report(finding)
-    return planned, copy
+    with contextlib.ExitStack() as stack:
+        onto = None
+        if wishes.base is not None:
+            base = stack.enter_context(
+                base_of(wishes.base, planned.plan.platform, near, report=report, cancel=cancel)
+            )
+            read = Counter(f"read of {wishes.base}", base.size, report)
+            held = contents(base, planned.plan.system.arch, progress=read.add, cancel=cancel)
+            onto = Onto(base, held)
+        copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto)
+        for finding in copy.findings:
+            report(finding)
+        yield planned, copy
 
 
 def _is_folder(output: Path) -> bool:

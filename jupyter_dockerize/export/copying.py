@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from ..cancel import Cancel
 from ..contents import identity, init, jupyter, layout, project, standin
 from ..environment.model import Snapshot, dump
-from ..environment.plan.copied import settled
+from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Finding, Progress, Report
 from ..image.cache import LayerCache, stamp
+from ..image.copy.base_image import STATUS, BaseImage, Contents
 from ..image.copy.capture import Captured, capture
+from ..image.copy.dpkg import parse
 from ..image.copy.grouping import Group
+from ..image.copy.onto import capture_onto, shell
 from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
@@ -25,6 +29,10 @@ from ..image.tar import Member
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 REPORTED = 8 << 20  # bytes between two reports of progress
+# Of a base: they would lead the environment's Python to what is not its own.
+_LEADS_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"})
+# Debian Policy 5.6.12: what a version may be written with.
+_VERSION = re.compile(r"^Version: ([0-9A-Za-z.+:~-]{1,200})$", re.MULTILINE)
 
 NO_SERVER = Finding(
     "no-server",
@@ -42,12 +50,26 @@ class Copy:
     captured: Captured
     config: Config
     findings: tuple[Finding, ...]
+    base: BaseImage | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that are written, about: of files, and of the base's blobs."""
+        return self.captured.size + (self.base.size if self.base else 0)
 
 
-def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
-    """Which files make the image ``FROM scratch`` of a plan `as_copied`.
+@dataclass(frozen=True, slots=True)
+class Onto:
+    """The base of a copy, and what it holds."""
 
-    Raises `FindingsError` for those that cannot be read.
+    image: BaseImage
+    contents: Contents
+
+
+def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None = None) -> Copy:
+    """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base.
+
+    Raises `FindingsError` for those that cannot be read, and what `capture_onto` raises.
     """
     python = snapshot.python.executable
     final = plan
@@ -57,16 +79,30 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
         final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
         return _ours(final, python, places)
 
-    captured = capture(plan, snapshot, ours, _project(plan))
+    def ours_onto(carried: Collection[str], places: Collection[str]) -> dict[str, Member]:
+        nonlocal final
+        assert onto
+        final = settled_onto(plan, snapshot, _packages(onto.contents), carried)
+        return _ours(final, python, places)
+
+    if onto:
+        ref = onto.image.ref
+        captured = capture_onto(plan, snapshot, ours_onto, _project(plan), onto.contents, ref)
+    else:
+        captured = capture(plan, snapshot, ours, _project(plan))
     findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
     refuse(findings, allow)
     programs = _programs(snapshot, captured)
+    base = onto.image if onto else None
+    inherited = {k: v for k, v in base.env.items() if k not in _LEADS_PYTHON} if base else {}
+    path = [folder for folder in inherited.get("PATH", "").split(":") if folder]
     variables = {
+        **inherited,
         **dict(final.environ),
         **dict(captured.variables),
-        "PATH": ":".join(dict.fromkeys((*programs, *SYSTEM_PATH))),
+        "PATH": ":".join(dict.fromkeys((*programs, *path, *SYSTEM_PATH))),
         "HOME": layout.HOME,
-        "SHELL": "/bin/bash",
+        "SHELL": shell(onto.contents) if onto else "/bin/bash",
     }
     config = Config(
         platform=final.platform,
@@ -76,9 +112,27 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...]) -> Copy:
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
-        labels=identity.labels(redacted(final), "copy", python=python),
+        labels={
+            **(base.labels if base else {}),
+            **identity.labels(
+                redacted(final),
+                "copy",
+                python=python,
+                **({"base": base.ref, "digest": base.digest} if base else {}),
+            ),
+        },
     )
-    return Copy(plan=final, captured=captured, config=config, findings=findings)
+    return Copy(plan=final, captured=captured, config=config, findings=findings, base=base)
+
+
+def _packages(base: Contents) -> dict[str, str]:
+    """The base's Debian packages, with their versions."""
+    found = {}
+    for stanza in base.text(STATUS).split("\n\n"):
+        version = _VERSION.search(stanza)
+        if version and (package := parse(stanza)):
+            found[package.name] = version[1]
+    return found
 
 
 def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:
@@ -137,7 +191,13 @@ def write(
     Layers that ``known`` has, and ``to`` still holds, are not written again. Raises `ChangedError` for files
     that are written meanwhile, `OutputError`, `CancelledError`.
     """
-    read = Counter("copied", copy.captured.size, report)
+    read = Counter("copied", copy.size, report)
+    below = copy.base.layers if copy.base else ()
+
+    def base(layer: Layer, cancel: Cancel) -> None:
+        assert copy.base
+        cancel.check()
+        to.adopt(layer.descriptor, copy.base.blobs[layer.descriptor.digest], read.add)
 
     def one(group: Group, cancel: Cancel) -> Layer:
         if known is None:
@@ -166,11 +226,12 @@ def write(
         return layer
 
     try:
+        side_by_side(base, below, size=lambda layer: layer.descriptor.size, cancel=cancel)
         layers = side_by_side(one, copy.captured.groups, size=lambda group: group.size, cancel=cancel)
     finally:
         if known:
             known.save()
-    return ImageValue(config=copy.config).append(*layers)
+    return ImageValue(config=copy.config).append(*below, *layers)
 
 
 class Counter:
@@ -190,4 +251,4 @@ class Counter:
         self._report(Progress(self._what, min(self._done, self._total), self._total))
 
 
-__all__ = ["Copy", "Counter", "plan_copy", "write"]
+__all__ = ["Copy", "Counter", "Onto", "plan_copy", "write"]

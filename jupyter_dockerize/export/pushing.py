@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..engines.base import Engine
-from ..engines.registry.push import check_pushable
+from ..engines.registry.names import check_pushable
 from ..errors import CancelledError, EngineError, UsageError
 from ..events import Event, Finding, Report, Step
 from .build import Built

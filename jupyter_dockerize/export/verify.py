@@ -7,11 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_METHOD
 from ..engines.base import Engine, Image
 from ..environment.choices import Wishes
 from ..environment.compare import compare, compare_snapshots
 from ..environment.comparison import Comparison, seen_from_the_other_side
 from ..environment.model import Packages, Snapshot, ordered
+from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
 from ..events import Report
@@ -48,6 +50,8 @@ def verify(
         stored = stored_plan(engine, image, cancel=cancel) if has_plan(image) else None
         snapshot = snapshot_of(source, lambda: engine, here=here, hashes=hashes, report=report, cancel=cancel)
         plan = planned_like(stored, snapshot)
+        if image.labels.get(LABEL_METHOD) == "copy" and not plan.foreign:
+            plan = as_copied(plan, snapshot)
     found = verify_against_plan(engine, image, plan, hashes=hashes, cancel=cancel)
     return replace(found, expected=source or "", found=ref)
 

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,26 @@ class Layout:
         file.name(self.path(named))
         return named
 
+    def adopt(
+        self, blob: Descriptor, path: Path, progress: Callable[[int], object] = lambda size: None
+    ) -> None:
+        """The blob, out of a file of this machine, unless it is here already.
+
+        ``progress`` hears of its bytes. Raises `OutputError` where it is not the blob, or cannot be written.
+        """
+        if path == self.path(blob.digest) or self.holds(blob):
+            progress(blob.size)
+            return
+        with self.writing() as file:
+            try:
+                with path.open("rb") as source:
+                    while piece := source.read(CHUNK):
+                        file.write(piece)
+                        progress(len(piece))
+            except OSError as error:
+                raise OutputError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+            self.keep(file, blob.digest)
+
     def add(self, data: bytes, media_type: str) -> Descriptor:
         """A small blob, as one piece."""
         described = describe(media_type, data)
@@ -105,7 +125,7 @@ class Layout:
             raise UsageError(f"the blob {digest[:19]}… of {self.folder} is broken", why="it has other bytes")
         return data
 
-    def name(self, image: ImageValue, *refs: Reference) -> Descriptor:
+    def name(self, image: ImageValue, *refs: Reference, keep: bool = False) -> Descriptor:
         """The image's documents, and its names in the index; its layers are there already.
 
         Returns the manifest's descriptor. Raises `OutputError` where a layer is not there, and what `tag`
@@ -120,11 +140,11 @@ class Layout:
                 )
         self.add(image.config_json, image.config_descriptor.media_type)
         self.add(image.manifest_json, image.descriptor.media_type)
-        self.tag(image.descriptor, *refs)
+        self.tag(image.descriptor, *refs, keep=keep)
         return image.descriptor
 
-    def tag(self, manifest: Descriptor, *refs: Reference) -> None:
-        """Names for what is there. Another image that loses its last name to it stays in the index without.
+    def tag(self, manifest: Descriptor, *refs: Reference, keep: bool = False) -> None:
+        """Names for what is there. With ``keep`` an image that loses its last name to it stays in the index.
 
         Raises `OutputError`, and `UsageError` where the index is none.
         """
@@ -137,7 +157,7 @@ class Layout:
             if new:
                 kept = [e for e in kept if _name(e) is not None or _digest_of(e) != manifest.digest]
             named_still = {_digest_of(each) for each in (*kept, *new)}
-            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if _name(e) in taken}
+            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if keep and _name(e) in taken}
             nameless = [each for digest, each in lost.items() if digest not in named_still]
             self._write_index({**index, "manifests": [*kept, *nameless, *new]})
 

@@ -21,8 +21,8 @@ from .manifest import LAYER, Descriptor, ImageValue, Layer
 from .side_by_side import side_by_side
 from .tar import Member
 from .validate.entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, Source
-from .validate.layer import WHITEOUT, Shape, hidden, look, stacked
-from .validate.names import normal, parents
+from .validate.layer import WHITEOUT, Shape, applied, look, stacked
+from .validate.names import normal
 from .validate.stored import Stored, opened
 from .validate.violation import Found, Limits, Unfit, quoted
 
@@ -36,35 +36,42 @@ def read_back(
     image: ImageValue,
     members: Iterable[Member],
     *,
+    below: int = 0,
     progress: Callable[[int], object] = lambda size: None,
     cancel: Cancel,
 ) -> tuple[Difference, ...]:
     """What the layout or archive at ``path`` has otherwise than ``members`` and their files are right now;
     nothing for a whole image.
 
-    Of members with one path the last one counts, as in layers. ``progress`` hears the number of bytes that
-    were unpacked with each piece. Raises `UsageError` where nothing can be opened, and `CancelledError`.
+    The ``below`` lowest layers are another image's, which ``members`` lie on: of them the blobs' digests are
+    compared. Of members with one path the last one counts, as in layers. ``progress`` hears the number of
+    bytes that were unpacked with each piece. Raises `UsageError` where nothing can be opened, and
+    `CancelledError`.
     """
     expected = {os.fsencode(member.path): member for member in members}
+    ours = image.layers[below:]
     found = Found(Limits())
     try:
         with opened(path, found) as stored:
             _documents(stored, image, found)
+            for layer in image.layers[:below]:
+                _blob(stored, layer.descriptor, found, cancel)
 
             def read(layer: Layer, cancel: Cancel) -> _Read:
                 return _layer(stored, layer, expected, found, progress, cancel)
 
-            layers = side_by_side(read, image.layers, size=lambda layer: layer.descriptor.size, cancel=cancel)
+            layers = side_by_side(read, ours, size=lambda layer: layer.descriptor.size, cancel=cancel)
     except OSError as error:
         raise UsageError(f"{path} cannot be read", why=error.strerror or str(error)) from error
     for number, link in stacked(layer.shape for layer in layers):
-        found.at(image.layers[number].descriptor.digest)("through-link", f"it writes below {quoted(link)}")
+        found.at(ours[number].descriptor.digest)("through-link", f"it writes below {quoted(link)}")
     broken = (
         _difference(each.where, "files", each.message, "")
         for each in found.violations
         if each.severity == "error"
     )
-    return (*broken, *_differences(_applied(layers), expected))
+    there = applied((layer.shape, layer.members, layer.folders) for layer in layers)
+    return (*broken, *_differences(there, expected))
 
 
 def _documents(stored: Stored, image: ImageValue, found: Found) -> None:
@@ -79,6 +86,20 @@ def _documents(stored: Stored, image: ImageValue, found: Found) -> None:
                     say("digest", "it has other bytes than were written")
         except Unfit as error:
             say(error.rule, error.message)
+
+
+def _blob(stored: Stored, blob: Descriptor, found: Found, cancel: Cancel) -> None:
+    say, total = found.at(blob.digest), hashlib.sha256()
+    try:
+        with stored.open(_path(blob)) as file:
+            for piece in file.pieces():
+                cancel.check()
+                total.update(piece)
+    except Unfit as error:
+        say(error.rule, error.message)
+        return
+    if (file.size, "sha256:" + total.hexdigest()) != (blob.size, blob.digest):
+        say("digest", "it has other bytes than its digest says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,25 +214,6 @@ def _content(entry: Entry, member: Member, source: Source, cancel: Cancel) -> st
     finally:
         os.close(descriptor)
     return ""
-
-
-def _applied(layers: Iterable[_Read]) -> dict[bytes, tuple[Difference, ...]]:
-    """What is there when every layer lies on those below it."""
-    there: dict[bytes, tuple[Difference, ...]] = {}
-    through: set[bytes] = set()
-    for layer in layers:
-        gone = layer.shape.gone
-        # What takes the place of a folder hides what was in it.
-        covered = through & layer.members.keys() - layer.folders
-        if gone or covered:
-            there = {
-                path: differences
-                for path, differences in there.items()
-                if not hidden(path, gone) and covered.isdisjoint(parents(path))
-            }
-        there |= layer.members
-        through |= layer.shape.through
-    return there
 
 
 def _differences(

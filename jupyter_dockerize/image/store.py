@@ -104,14 +104,14 @@ class Store:
 
     def name(self, image: ImageValue, ref: Reference) -> Stored:
         """The image has the name now; the one that had it before is in the store without it."""
-        self.layout.name(image, ref)
+        self.layout.name(image, ref, keep=True)
         found = self.find(image.descriptor.digest)
         assert found is not None
         return found
 
     def tag(self, image: Stored, ref: Reference) -> None:
         """Another name for an image that is there."""
-        self.layout.tag(image.manifest, ref)
+        self.layout.tag(image.manifest, ref, keep=True)
 
     def forget(self, ref: str) -> None:
         """The name is gone, with the last one the image; of an id or digest, all of it. Missing is fine."""
@@ -184,7 +184,8 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        return self.layout.manifests() if self.folder.is_dir() else []
+        # A folder that is there and empty is a store that nothing came into yet.
+        return self.layout.manifests() if self.folder.is_dir() and any(self.folder.iterdir()) else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

@@ -1,5 +1,7 @@
 """Which engine is used, and what is said when there is none."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,14 @@ def test_where_docker_does_not_answer_the_builtin_engine_knows_why(tmp_path: Pat
 def test_a_name_that_is_none():
     with pytest.raises(UsageError, match="no engine 'rocket'"):
         choose("rocket")
+
+
+def test_where_files_cannot_be_locked_as_on_unix_docker_is_there_all_the_same():
+    """What Windows lacks of Python's library is not asked for before it is needed."""
+    code = (
+        "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
+        "import jupyter_dockerize.engines.docker, jupyter_dockerize.api, jupyter_dockerize.cli\n"
+        "from jupyter_dockerize.export import build, prepare, verify"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -143,6 +143,4 @@ def test_what_cannot_be_written_or_copied_is_told_before_the_work(where: Where, 
         api.build(where, Wishes(), method="copy", output=tmp_path / "none" / "image.tar")
     with pytest.raises(UsageError, match="only a copied image"):
         api.build(where, Wishes(), method="rebuild", output=tmp_path / "image.tar")
-    with pytest.raises(UsageError, match="--base"):
-        api.build(where, Wishes(base="python:3.11"), method="copy", output=tmp_path / "image.tar")
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb") == ["full"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,37 +21,63 @@ from jupyter_dockerize.events import Event, Progress, Step, ignore
 from jupyter_dockerize.export.pushing import PUSHING, Longer, check_push, push_built
 
 from ..commandline import notebook
-from ..conftest import Rig
 from ..display.samples import BUILT
+from ..engines.registry.real import RealRegistry
 
 
 @pytest.fixture
-def ref(rig: Rig, engine: DockerEngine) -> Iterator[str]:
-    name = f"{rig.registry}/built/{os.urandom(6).hex()}:1"
-    yield name
-    engine.remove(name)
+def ref(real_registry: Callable[[str], RealRegistry]) -> str:
+    return f"{real_registry('').host}/built/{os.urandom(6).hex()}:1"
+
+
+@pytest.fixture
+def here(engine: DockerEngine, ref: str) -> Iterator[str]:
+    """The name in the engine."""
+    yield ref
+    engine.remove(ref)
 
 
 @pytest.mark.engine
 @pytest.mark.rig
-def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, ref: str) -> None:
+def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, here: str) -> None:
     path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 1")
     events: list[Event] = []
     where = Where(notebook=path, python=str(tiny))
-    built = api.build(where, Wishes(), ref, method="copy", push=True, report=events.append)
+    built = api.build(where, Wishes(), here, method="copy", push=True, report=events.append)
     assert built.verdict == "identical"
     assert built.pushed
-    assert built.pushed.digest == built.digest == digest_of(ref, "linux/amd64")
+    assert built.pushed.digest == built.digest == digest_of(here, "linux/amd64")
     steps = [(event.number, event.total, event.name) for event in events if isinstance(event, Step)]
     assert steps[-1] == (4, 4, PUSHING)
     assert {total for _, total, _ in steps} == {4}
 
 
+@pytest.mark.rig
+def test_without_docker_it_goes_on_from_our_own_store(
+    tiny: Path, tmp_path: Path, ref: str, judges: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    path = notebook(tmp_path / "own.ipynb", "1 + 3")
+    where = Where(notebook=path, python=str(tiny))
+    built = api.build(where, Wishes(), ref, engine="builtin", verify=False, push=True)
+    assert built.pushed
+    assert built.pushed.uploaded > 1
+    assert built.pushed.digest == built.digest == digest_of(ref, "linux/amd64")
+    again = api.push(ref, engine="builtin")
+    assert (again.digest, again.uploaded, again.skipped) == (built.digest, 0, built.pushed.uploaded)
+    assert again.size == built.size
+    argv = [judges / "skopeo", "inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{ref}"]
+    seen = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert seen.stdout.strip() == built.digest
+
+
 @pytest.mark.engine
 @pytest.mark.rig
 def test_a_push_that_is_cancelled_or_refused_leaves_the_image_here(
-    engine: DockerEngine, tiny: Path, tmp_path: Path, ref: str
+    engine: DockerEngine, tiny: Path, tmp_path: Path, here: str
 ) -> None:
+    ref = here
     path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 2")
     cancel = Cancel()
 

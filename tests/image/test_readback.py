@@ -223,3 +223,18 @@ def test_it_ends_when_it_is_cancelled(here: dict[str, Member], layout: Layout) -
 def test_where_nothing_is_there_that_is_said(tmp_path: Path, layout: Layout) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         differences(tmp_path / "none", image_of(layout), {})
+
+
+def test_of_layers_that_others_made_the_digest_alone_counts(here: dict[str, Member], layout: Layout) -> None:
+    image = image_of(layout, [file("theirs", b"1")], list(here.values()))
+
+    def found() -> list[tuple[str, str]]:
+        said = read_back(layout.folder, image, here.values(), below=1, cancel=Cancel())
+        return [(each.name, each.expected) for each in said]
+
+    assert found() == []
+    blob = layout.path(image.layers[0].descriptor.digest)
+    blob.write_bytes(blob.read_bytes() + b"x")
+    assert found() == [(image.layers[0].descriptor.digest, "it has other bytes than its digest says")]
+    blob.unlink()
+    assert found() == [(image.layers[0].descriptor.digest, "it is not there")]

@@ -35,6 +35,8 @@ def test_a_store_that_is_not_there_is_empty(store: Store) -> None:
     assert store.find("analysis") is None
     assert store.prune().freed == 0
     assert not store.folder.exists()
+    store.folder.mkdir()
+    assert store.images() == []
 
 
 def test_images_are_found_by_name_id_and_digest(store: Store) -> None:

@@ -68,6 +68,14 @@ def in_image(ref: str, *argv: str, options: Sequence[str] = ()) -> str:
     return run("docker", "run", "--rm", *options, ref, *argv)
 
 
+def verified(ref: str, environ: dict[str, str] | None = None) -> tuple[str, list[str]]:
+    """The verdict of an image on itself, and the differences that nobody planned."""
+    done = subprocess.run([*CLI, "verify", ref, "--json"], env=environ, capture_output=True, check=False)
+    said = json.loads(done.stdout)
+    odd = [each for each in said["differences"] if each["class"] != "planned"]
+    return said["verdict"], [f"{d['name']} {d['field']}: {d['expected']} → {d['found']}" for d in odd]
+
+
 def address(url: str) -> tuple[str, str]:
     """Host and token of the address that ``run`` prints."""
     match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/.*[?&]token=([\w-]+)", url)

@@ -5,10 +5,8 @@ And once more after its dpkg database is gone.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +21,7 @@ from tests.rig import debian as releases
 from ..archives import files
 from ..conftest import missing
 from ..elsewhere import Elsewhere, elsewhere
-from .conftest import CLI, run
+from .conftest import run, verified
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
 
@@ -70,14 +68,6 @@ def copied(machine: Elsewhere) -> Iterator[Any]:
     run("docker", "load", "--quiet", "--input", archive)
     yield {**said, "paths": set(files(archive))}
     run("docker", "rmi", "--force", REF)
-
-
-def verified(ref: str) -> tuple[str, list[str]]:
-    """The verdict, and the differences that nobody planned."""
-    done = subprocess.run([*CLI, "verify", ref, "--json"], capture_output=True, check=False)
-    said = json.loads(done.stdout)
-    odd = [each for each in said["differences"] if each["class"] != "planned"]
-    return said["verdict"], [f"{d['name']} {d['field']}: {d['expected']} → {d['found']}" for d in odd]
 
 
 def inside(ref: str, *argv: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,14 @@ from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Pyt
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import ReferenceError, UsageError  # noqa: A004
 from jupyter_dockerize.events import Event, Progress, ignore
+from jupyter_dockerize.image.manifest import INDEX
 from jupyter_dockerize.recipe.resolution import Base, Resolution
 from jupyter_dockerize.resolve import resolve
 from jupyter_dockerize.resolve.indexes import own_index
 from jupyter_dockerize.resolve.target import target_of
 from jupyter_dockerize.resolve.uv import Target
 
+from ..engines.registry.servers import Answer, Fake, closing, digest
 from .conftest import BASE, Environment, plan_of
 from .index import private_index
 
@@ -59,6 +64,28 @@ def test_offline_versions_are_pinned_and_a_finding_says_so(environment: Environm
     assert {(p.name, p.hashes) for p in resolution.pip} == {("humanize", ()), ("six", ())}
     assert codes(resolution)["not-locked"] == "warning"
     assert codes(resolution)["base-not-pinned"] == "info"
+
+
+@pytest.mark.parametrize("helper", [{}, {"credsStore": "not-there"}])
+def test_a_private_base_is_pinned_with_the_login_that_is_kept_here(
+    environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helper: dict[str, str]
+) -> None:
+    login = base64.b64encode(b"ada:secret").decode()
+
+    def private(request: BaseHTTPRequestHandler) -> Answer:
+        if request.headers.get("Authorization") != f"Basic {login}":
+            return 401, {"WWW-Authenticate": 'Basic realm="x"'}, b""
+        return 200, {"Content-Type": INDEX}, body
+
+    body = json.dumps({"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}}]}).encode()
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with closing(Fake()) as fake:
+        fake.routes["/v2/team/python/manifests/3.12"] = private
+        plain = {"auths": {fake.host: {"auth": login}}, **helper}
+        (tmp_path / "config.json").write_text(json.dumps(plain))
+        base = dataclasses.replace(BASE, ref=f"{fake.host}/team/python:3.12")
+        _, resolution = resolved(environment.snapshot(), base=base)
+    assert resolution.base.digest == digest(body)
 
 
 def test_behind_a_proxy_that_does_not_answer_the_same_happens(

@@ -24,7 +24,7 @@ from ..base import Limits
 
 KEPT = 16 << 10  # bytes of stderr
 PIECE = 1 << 16
-LOOKING = 5.0  # seconds
+LOOKING = 1.5  # seconds
 SCRATCH = 64 << 20  # bytes of /tmp in the sandbox
 
 CANNOT = "images cannot be opened here"

@@ -10,19 +10,22 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...cancel import Cancel
-from ...contents.identity import LABEL_SCHEMA
-from ...errors import EngineError, NoEngineError, UsageError
+from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
+from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Log, Report, ignore
 from ...image.layer import Compression
 from ...image.layout import Layout
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
-from ...image.reference import Reference
+from ...image.reference import DIGEST, Reference
 from ...image.store import Pruned, Store, Stored
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
@@ -31,6 +34,10 @@ from ..base import Container, Image, Limits, Pushed, Status
 from . import bwrap, running
 from .running import Run, Runs
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..registry.blobs import Blob
+    from ..registry.credentials import Logins
 
 RUNS = "open"  # in the store's folder
 GZIP_ENDS = 4  # RFC 1952, 2.3.1: ISIZE, the unpacked size modulo 2^32, little endian
@@ -139,6 +146,8 @@ class BuiltinEngine:
         found = store.find(ref)
         if found is not None:
             return found
+        if not DIGEST.fullmatch(ref):
+            Reference.parse(ref)
         names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
         close = get_close_matches(ref, names, 1)
         lists = "`jupyter dockerize images` lists what is there"
@@ -156,13 +165,45 @@ class BuiltinEngine:
     def push(self, ref: str, *, report: Report, cancel: Cancel) -> Pushed:
         """See `Engine.push`."""
         from ..registry.credentials import StoredLogins
-        from ..registry.push import check_pushable, push_image
+        from ..registry.names import check_pushable
+        from ..registry.push import push_image
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)
-        return push_image(
-            self.store.layout, stored.manifest, name, logins=logins, report=report, cancel=cancel
+        pushed = push_image(
+            self.store.layout,
+            stored.manifest,
+            name,
+            elsewhere=self._in_its_registry(stored, name, logins, cancel),
+            logins=logins,
+            report=report,
+            cancel=cancel,
         )
+        return replace(pushed, size=_image(self.store, stored).size)
+
+    def _in_its_registry(
+        self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
+    ) -> Mapping[str, Blob]:
+        """Layers of its base, where that is in the registry which the image goes to: they are mounted."""
+        from ..registry.blobs import FileBlob
+        from ..registry.pull import pull_manifest
+
+        labels = (image.plain.get("config") or {}).get("Labels") or {}
+        with contextlib.suppress(DockerizeError):
+            base = Reference.parse(str(labels.get(LABEL_BASE)))
+            if base.domain != name.domain or base.path == name.path:
+                return {}
+            pinned = replace(base, digest=labels.get(LABEL_BASE_DIGEST) or base.digest)
+            platform = "/".join(str(image.plain.get(key)) for key in ("os", "architecture"))
+            found = pull_manifest(pinned, platform, logins=logins, cancel=cancel)
+            origin = (base.domain, base.path)
+            each = {blob.descriptor.digest for blob in found.layers}
+            return {
+                layer.digest: FileBlob(layer, self.store.layout.path(layer.digest), origin)
+                for layer in image.layers
+                if layer.digest in each
+            }
+        return {}
 
     def tag(self, image_id: str, ref: str) -> None:
         """See `Engine.tag`."""
@@ -309,11 +350,20 @@ def _image(store: Store, stored: Stored) -> Image:
         refs=tuple(str(ref) for ref in stored.refs),
         digest=stored.manifest.digest,
         size=sum(_unpacked_size(store, layer) for layer in stored.layers),
-        created=str(stored.plain.get("created") or ""),
+        created=_written(store, stored),
         platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
         labels=dict(inner.get("Labels") or {}),
         volumes=tuple(inner.get("Volumes") or ()),
     )
+
+
+def _written(store: Store, stored: Stored) -> str:
+    """When it came into the store: what the image itself says is no time, or each would be another one."""
+    try:
+        time = store.layout.path(stored.manifest.digest).stat().st_mtime
+    except OSError:
+        return ""
+    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _unpacked_size(store: Store, layer: Descriptor) -> int:

@@ -88,10 +88,11 @@ class RemoteBlob:
 
     def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
         """A stream that breaks off is taken up where it ended. Raises `RegistryError`."""
-        at, patience = start, Patience(cancel)
+        at = start
         with Session(
             self.domain, logins=self.logins, repository=self.repository, ca=self.ca, cancel=cancel
         ) as session:
+            patience = Patience(session)
             while at < self.descriptor.size:
                 try:
                     for piece in self._from(session, at):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,8 +93,10 @@ def files(environ: Mapping[str, str]) -> Iterator[Path]:
     yield docker_file(environ)
     if runtime := environ.get("XDG_RUNTIME_DIR"):
         yield Path(runtime, "containers", "auth.json")
-    if home := environ.get("XDG_CONFIG_HOME") or (environ.get("HOME") and f"{environ['HOME']}/.config"):
-        yield Path(home, "containers", "auth.json")
+    elif sys.platform == "linux":
+        yield Path(f"/run/containers/{os.getuid()}/auth.json")
+    if home := environ.get("HOME"):  # where there is no runtime folder: macOS
+        yield Path(environ.get("XDG_CONFIG_HOME") or f"{home}/.config", "containers", "auth.json")
 
 
 def docker_file(environ: Mapping[str, str]) -> Path:

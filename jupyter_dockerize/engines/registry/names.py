@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ...errors import ReferenceError, UsageError  # noqa: A004 - the field's word
-from ...image.reference import DOCKER_HUB, Reference
+from ...image.reference import DOCKER_HUB, OFFICIAL, Reference
 from ..loopback import is_loopback
 
 HUB_HOST = "registry-1.docker.io"
@@ -33,6 +33,19 @@ def domain_of(text: str) -> str:
     return domain
 
 
+def check_pushable(ref: str) -> Reference:
+    """``ref`` as a name in a registry. Raises `UsageError` for one that only an engine here could know."""
+    reference = Reference.parse(ref)
+    if reference.domain == DOCKER_HUB and reference.path.startswith(OFFICIAL):
+        raise UsageError(
+            f"{ref} names no registry",
+            why="Docker Hub is meant where none is named, and there a user's name stands before an image's",
+            fix=f"give it a name like registry.example.org/team/{ref} or docker.io/USER/{ref}, "
+            "with -t of build or by `docker tag`",
+        )
+    return reference
+
+
 def key_of(text: str) -> str:
     """A key of a file of logins as a reference begins: without scheme; of an address only the host.
 
@@ -55,10 +68,10 @@ def host_of(name: str) -> str:
     return HUB_HOST if name in _HUB else name
 
 
-def netloc(url: str) -> str:
-    """Host and port of an address, "" of what is none."""
+def place_of(url: str) -> str:
+    """Host and port of an address, as registries are named; "" of what is none."""
     try:
-        return urlsplit(url).netloc
+        return urlsplit(url).netloc.lower().removesuffix(":443")
     except ValueError:
         return ""
 
@@ -77,5 +90,5 @@ def is_speakable(url: str) -> bool:
 
 __all__ = [
     "HUB_HOST", "HUB_KEY", "HUB_TOKENS",
-    "domain_of", "host_of", "is_speakable", "key_of", "netloc", "server_of",
+    "check_pushable", "domain_of", "host_of", "is_speakable", "key_of", "place_of", "server_of",
 ]  # fmt: skip

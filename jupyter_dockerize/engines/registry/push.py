@@ -17,7 +17,7 @@ from ...errors import CancelledError, UsageError
 from ...events import Progress, Report, ignore
 from ...image.layout import Layout
 from ...image.manifest import Descriptor, ImageValue
-from ...image.reference import DOCKER_HUB, OFFICIAL, Reference
+from ...image.reference import Reference
 from ..base import Pushed
 from . import manifests
 from .blobs import Blob, BytesBlob, FileBlob
@@ -73,14 +73,14 @@ def push_image(
             connections=WORKERS,
         ) as session:
             there = _side_by_side(
-                wanted, lambda each: _patiently(stop, lambda: has(session, ref.path, each)), stop
+                wanted, lambda each: _patiently(session, lambda: has(session, ref.path, each)), stop
             )
             missing = {key: each for key, each in wanted.items() if not there[key]}
             sent = _Sent(f"push {ref}", sum(each.descriptor.size for each in missing.values()), report)
             mounted = _side_by_side(
                 missing, lambda each: Upload(session, ref.path, each, sent.of(each)).run(), stop
             )
-            _patiently(stop, lambda: _name(session, ref, body, media_type, digest))
+            _patiently(session, lambda: _name(session, ref, body, media_type, digest))
     finally:
         forget()
     return Pushed(
@@ -91,19 +91,6 @@ def push_image(
         mounted=sum(mounted[key] for key in missing if key in blobs),
         skipped=sum(there[key] for key in blobs),
     )
-
-
-def check_pushable(ref: str) -> Reference:
-    """``ref`` as a name in a registry. Raises `UsageError` for one that only an engine here could know."""
-    reference = Reference.parse(ref)
-    if reference.domain == DOCKER_HUB and reference.path.startswith(OFFICIAL):
-        raise UsageError(
-            f"{ref} names no registry",
-            why="Docker Hub is meant where none is named, and there a user's name stands before an image's",
-            fix=f"give it a name like registry.example.org/team/{ref} or docker.io/USER/{ref}, "
-            "with -t of build or by `docker tag`",
-        )
-    return reference
 
 
 def _documents(layout: Layout, image: ImageValue | Descriptor) -> tuple[bytes, str, Blob, list[Descriptor]]:
@@ -150,8 +137,8 @@ def _side_by_side(blobs: Mapping[str, Blob], work: Callable[[Blob], bool], stop:
     return {key: each.result() for key, each in running.items()}
 
 
-def _patiently(cancel: Cancel, work: Callable[[], T]) -> T:
-    patience = Patience(cancel)
+def _patiently(session: Session, work: Callable[[], T]) -> T:
+    patience = Patience(session)
     while True:
         try:
             return work()
@@ -194,4 +181,4 @@ class _Sent:
         return moved
 
 
-__all__ = ["check_pushable", "push_image"]
+__all__ = ["push_image"]

@@ -24,18 +24,18 @@ from ..loopback import is_loopback
 from .connections import CONNECT, IDLE, Breakable, open_session
 from .credentials import Logins, nobody
 from .faults import Faults, why_silent
-from .names import host_of, is_speakable, key_of
-from .tokens import Authorization
+from .names import host_of, is_speakable, key_of, place_of
+from .tokens import CLIENT, Authorization
 
 ANSWER_LIMIT = 4 << 20  # bytes: > Registries SHOULD enforce some limit [of a manifest]; clients, too: 4 MiB
 TOKEN_LIMIT = 1 << 20
 REDIRECTS = 3
-AGENT = "jupyter-dockerize"
 PIECE = 256 << 10  # bytes that are read or sent at once
 AGAIN = (408, 429, 500, 502, 503, 504)  # what the same question may be answered otherwise than with later
 
+_DIRECT = {"http": "", "https": ""}
 _HEADERS = {
-    "User-Agent": AGENT,
+    "User-Agent": CLIENT,
     # Digests are of the bytes themselves, so nothing may be compressed on the way.
     "Accept-Encoding": "identity",
 }
@@ -103,6 +103,7 @@ class Session:
         self._authorization = Authorization(
             self.host, lambda: logins(self.domain, repository), scopes, self.faults, self._fetch
         )
+        self.answered = False  # whether anybody was ever there
         self._ca = ca
         self._until = None if seconds is None else time.monotonic() + seconds
         self._adapter = Breakable(connections)
@@ -152,6 +153,10 @@ class Session:
                 raise self.faults.busy(response.status_code, response.headers, b"")
             yield Answer(response.status_code, response.headers, b"", response.url), self._pieces(response)
 
+    def owns(self, url: str) -> bool:
+        """Whether an address is the registry's own, so that it is shown who we are."""
+        return place_of(url) == place_of(self._base)
+
     def address(self, url: str, at: str = "") -> str:
         """``url`` as the registry gave it, in full. Raises `RegistryError` for a place that is not safe."""
         try:
@@ -168,7 +173,7 @@ class Session:
         """An answer that is no redirect; one round of authentication, few redirects."""
         url, asked = self.address(url), False
         for _ in range(REDIRECTS + 2):
-            mine = urlsplit(url).netloc == self.host
+            mine = self.owns(url)
             shown = self._authorization.header if mine else None
             response = self._send(method, url, headers, body, shown, idle)
             if response.status_code == 401 and mine and not asked:
@@ -199,7 +204,7 @@ class Session:
         left = self._left()
         try:
             # ``auth`` is a function that does nothing: otherwise requests would look into ~/.netrc.
-            return self._session.request(
+            response = self._session.request(
                 method,
                 url,
                 headers={
@@ -212,11 +217,15 @@ class Session:
                 auth=lambda request: request,
                 allow_redirects=False,
                 stream=True,
+                # A registry on this machine is no affair of a proxy, which would see its passwords.
+                proxies=_DIRECT if is_loopback(urlsplit(url).netloc) else None,
                 timeout=(min(CONNECT, left), min(idle, left)),
                 verify=self._ca or True,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise self._broke_off(error) from None
+        self.answered = True
+        return response
 
     def _left(self) -> float:
         left = float("inf") if self._until is None else self._until - time.monotonic()

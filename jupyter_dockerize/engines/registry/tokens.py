@@ -15,12 +15,12 @@ from typing import Any
 
 from .credentials import Login
 from .faults import Faults
-from .names import HUB_HOST, HUB_TOKENS, netloc
+from .names import HUB_HOST, HUB_TOKENS, place_of
 
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)\s+(?=[A-Za-z_]+\s*=)")
 _FIELD = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s",]+))')
 _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
-CLIENT = "jupyter-dockerize"
+CLIENT = "jupyter-dockerize"  # > client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Authorization:
 
     def _token(self, challenge: Challenge) -> str:
         login, question = self._login, challenge.question(self._scopes)
-        server = netloc(challenge.realm)
+        server = place_of(challenge.realm)
         if login and not may_have(server, self._host):
             login = None
             self._faults.note = f"its logins are for {server}, another host, which was not shown yours"
@@ -126,6 +126,7 @@ def may_have(realm: str, host: str) -> bool:
     It is the same host; or a domain above it, whose owner decides anyway who answers by the registry's
     name (registry.gitlab.com asks for tokens at gitlab.com); or Docker Hub's.
     """
+    host = host.lower().removesuffix(":443")
     if realm == host or (host, realm) == (HUB_HOST, HUB_TOKENS):
         return True
     domain = "." in realm and ":" not in realm and not realm.replace(".", "").isdigit()
@@ -136,4 +137,4 @@ def _fields(text: str) -> dict[str, str]:
     return {name.lower(): quoted or plain for name, quoted, plain in _FIELD.findall(text)}
 
 
-__all__ = ["Authorization", "Challenge", "basic", "bearer", "may_have"]
+__all__ = ["CLIENT", "Authorization", "Challenge", "basic", "bearer", "may_have"]

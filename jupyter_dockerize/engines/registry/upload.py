@@ -28,6 +28,8 @@ def has(session: Session, repository: str, blob: Blob) -> bool:
     answer = session.ask("HEAD", f"/v2/{repository}/blobs/{wanted.digest}")
     if answer.status == 404:
         return False
+    if answer.status != 200 and not session.owns(answer.url):
+        return True  # it is in a store elsewhere, which lets it be fetched, and not be asked for
     if answer.status != 200:
         raise session.faults.refused(answer.status, answer.body, pushing=repository)
     _same_digest(session, answer, wanted.digest)
@@ -44,7 +46,7 @@ class Upload:
         self._size = blob.descriptor.size
         self._moved = moved
         self._total = Total(blob)
-        self._patience = Patience(session.cancel)
+        self._patience = Patience(session)
         self._largest = max(self._size, 1)  # bytes of a request
         self._again = False  # whether it has failed once to put parts together
         self._begin_anew()
@@ -88,6 +90,7 @@ class Upload:
         answer = self._session.ask("POST", path)
         if answer.status == 201 and "mount=" in path:
             _same_digest(self._session, answer, digest)
+            self._moved(self._size)
             return True
         if answer.status != 202:
             raise self._refused(answer)

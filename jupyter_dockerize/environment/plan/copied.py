@@ -6,7 +6,7 @@ the source's own release.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from ...errors import UsageError
@@ -52,6 +52,11 @@ def as_copied(plan: Plan, snapshot: Snapshot) -> Plan:
         for package in pip
         if package.edited or package.lost
     ]
+    choices += [
+        changed(package, "checkout", "files", "git's history stays here: the image does not know the commit")
+        for package in pip
+        if package.source.kind == "editable" and package.source.commit
+    ]
     return replace(
         plan,
         packages=Packages(pip=pip, conda=plan.packages.conda, apt=apt),
@@ -93,6 +98,48 @@ def settled(plan: Plan, snapshot: Snapshot, apt: Collection[str], there: Callabl
     return replace(plan, packages=packages, choices=sorted_choices(choices))
 
 
+def settled_onto(plan: Plan, snapshot: Snapshot, base: Mapping[str, str], carried: Collection[str]) -> Plan:
+    """The plan of a copy that lies on a base: the system's packages are those that the base has.
+
+    ``base`` are its Debian packages with their versions, ``carried`` those of this machine of which
+    libraries come along as files. Raises `UsageError` for a package that was asked for and is not in it.
+    """
+    there = {_plain(name): version for name, version in base.items()}
+    for name in plan.wishes.apt:
+        if _plain(name) not in there:
+            raise UsageError(
+                f"the base {plan.wishes.base} does not have the package {name}",
+                why="a copy installs nothing",
+                fix="name a base that has it, or take --method rebuild",
+            )
+    apt, choices = [], list(plan.choices)
+    planned = {_plain(package.name): package for package in plan.packages.apt}
+    for name, package in planned.items():
+        version = there.get(name)
+        if version is not None:
+            apt.append(replace(package, version=version))
+        if version != package.version:
+            gone = "its libraries come along as files" if package.name in carried else "the base lacks it"
+            choices.append(
+                Choice(
+                    kind="left-out" if version is None else "changed",
+                    manager="apt",
+                    name=package.name,
+                    reason=gone if version is None else "brought by the base",
+                    source=package.version,
+                    planned=version or "",
+                )
+            )
+    rest = [package for package in snapshot.packages.apt if _plain(package.name) not in planned]
+    if rest:
+        count = f"{len(rest)} package{'s' if len(rest) > 1 else ''}"
+        choices.append(
+            Choice(kind="left-out", manager="apt", name="*", reason="the base brings its own", source=count)
+        )
+    packages = replace(plan.packages, apt=tuple(apt))
+    return replace(plan, packages=packages, choices=sorted_choices(choices))
+
+
 def _of_an_install(choice: Choice) -> bool:
     """A kernel that is added, a package that travels as a wheel or moves into the one environment."""
     return choice.manager == "pip" and choice.kind in ("added", "changed")
@@ -102,4 +149,4 @@ def _plain(name: str) -> str:
     return name.removesuffix("t64")
 
 
-__all__ = ["as_copied", "settled"]
+__all__ = ["as_copied", "settled", "settled_onto"]

@@ -12,6 +12,7 @@ _SECRETS = (
     "kaggle.json", "credentials.json", "client_secret*.json", "service-account*.json",
     "service_account*.json", "secrets.toml", "secrets.yaml", "secrets.yml", "id_rsa*", "id_dsa*",
     "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
+    "authorized_keys", "known_hosts", ".*_history", ".viminfo", ".lesshst",  # what was typed, and where to
 )  # fmt: skip
 _HARMLESS = (".env.example", ".env.sample", ".env.template", "*.pub")
 _CACHES = (

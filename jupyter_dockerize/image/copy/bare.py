@@ -42,7 +42,7 @@ def places(root: Root) -> set[str]:
 
 def data(root: Root, more: Iterable[str]) -> dict[str, Member]:
     """The data of this machine's system, and the folders ``more`` (absolute), by path."""
-    folders = [f"/{place}" for path in _DATA if (root.root / (place := root.place(path))).is_dir()]
+    folders = [f"/{place}" for path in _DATA if os.path.isdir(root.root / (place := root.place(path)))]
     members = collect([*folders, *more], owner=ROOT).members
     root.merged(members)
     return members

@@ -69,7 +69,7 @@ def capture(
     if cache:
         members[cache.path] = cache
     members = {path: member for path, member in members.items() if path not in above}
-    folders = _folders(above, members)
+    leading = folders(above, members)
     packages = frozenset(package.name for package in system.packages)
     every = {**members, **above, **project}
     links = [path for path, member in python.environment.items() if member.kind == "symlink"]
@@ -84,7 +84,7 @@ def capture(
         Group("the notebook and what belongs to it", tuple(project.values())),
     ]
     return Captured(
-        groups=tuple(_whole(group, folders) for group in groups if group.members),
+        groups=tuple(whole(group, leading) for group in groups if group.members),
         packages=packages,
         variables=python.variables,
         findings=(*python.findings, *dangling(every, links), *system.findings, *findings),
@@ -100,7 +100,7 @@ def _system(
     names = {package.name for package in plan.packages.apt}
     places = {root.place(path) for path in {*links.wanted(above.values()), *python.outside}}
     if not dpkg.packages:
-        places |= bare.places(root)
+        places |= {place for place in bare.places(root) if not lent(f"/{place}")}
     # Libraries of ~/.local are found where they are here, and are somewhere else in the image.
     moved = {m.source.lstrip("/") for path, m in above.items() if m.source and m.source != f"/{path}"}
     taken = {*above, *moved}
@@ -137,7 +137,7 @@ def _chain(root: Root, place: str, into: dict[str, Member]) -> None:
         place = root.place(os.path.normpath(os.path.join("/", os.path.dirname(place), target)))
 
 
-def _folders(above: Mapping[str, Member], system: Mapping[str, Member]) -> dict[str, Member]:
+def folders(above: Mapping[str, Member], system: Mapping[str, Member]) -> dict[str, Member]:
     """Folders as every layer says them; the ones that lead to the environment are open to its user."""
     found = {path: m for path, m in (*system.items(), *above.items()) if m.kind == "folder"}
     for path in above:
@@ -150,7 +150,7 @@ def _folders(above: Mapping[str, Member], system: Mapping[str, Member]) -> dict[
     return found
 
 
-def _whole(group: Group, folders: Mapping[str, Member]) -> Group:
+def whole(group: Group, folders: Mapping[str, Member]) -> Group:
     """The group with the folders that lead to its members, in the one order that layers have."""
 
     def owner(path: str) -> Owner:
@@ -164,4 +164,4 @@ def _whole(group: Group, folders: Mapping[str, Member]) -> Group:
     return Group(group.title, members)
 
 
-__all__ = ["Captured", "capture"]
+__all__ = ["Captured", "capture", "folders", "whole"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ...events import Finding
 from ..tar import Member
@@ -15,11 +15,11 @@ _MADE = ("dev/", "proc/", "sys/", "run/")  # there when the image runs
 
 def dangling(members: Mapping[str, Member], links: Iterable[str]) -> list[Finding]:
     """Of ``links`` those that lead nowhere among ``members``; whether they do lead somewhere here."""
-    folders = _parents(members)
+    folders = parents(members)
     lost: list[str] = []
     broken: list[str] = []
     for path in links:
-        if not _lands(path, members, folders):
+        if landed(path, members, folders) is None:
             (lost if os.path.exists(f"/{path}") else broken).append(path)
     found = []
     if lost:
@@ -34,7 +34,8 @@ def dangling(members: Mapping[str, Member], links: Iterable[str]) -> list[Findin
     return found
 
 
-def _parents(paths: Iterable[str]) -> set[str]:
+def parents(paths: Iterable[str]) -> set[str]:
+    """The folders that lead to ``paths``."""
     found: set[str] = set()
     for path in paths:
         parent = path.rpartition("/")[0]
@@ -44,8 +45,11 @@ def _parents(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def _lands(path: str, members: Mapping[str, Member], folders: set[str]) -> bool:
-    """Followed as the kernel would in the image (path_resolution(7))."""
+def landed(path: str, members: Mapping[str, Member], folders: Collection[str]) -> str | None:
+    """Where ``path`` leads to in the image, None for nowhere: as the kernel would follow it.
+
+    path_resolution(7). ``folders`` are those that no member says, but lead to one.
+    """
     rest, at, hops = path.split("/")[::-1], "", 0
     while rest:
         part = rest.pop()
@@ -59,15 +63,15 @@ def _lands(path: str, members: Mapping[str, Member], folders: set[str]) -> bool:
         if member is not None and member.kind == "symlink":
             hops += 1
             if hops > _HOPS:
-                return False
+                return None
             if member.target.startswith("/"):
                 at = ""
             rest += member.target.split("/")[::-1]
         elif member is not None or place in folders:
             at = place
         else:
-            return f"{place}/".startswith(_MADE)
-    return True
+            return place if f"{place}/".startswith(_MADE) else None
+    return at
 
 
-__all__ = ["dangling"]
+__all__ = ["dangling", "landed", "parents"]

@@ -58,7 +58,7 @@ class Dpkg:
             text = (self.root / STATUS).read_text("utf-8", "replace")
         except OSError:
             return {}
-        parsed = [package for stanza in text.split("\n\n") if (package := _parse(stanza))]
+        parsed = [package for stanza in text.split("\n\n") if (package := parse(stanza))]
         native = next((package.arch for package in parsed if package.name == "dpkg"), "")
         found: dict[str, Package] = {}
         for package in sorted(parsed, key=lambda package: package.arch not in (native, "all")):
@@ -189,7 +189,7 @@ class Dpkg:
                 yield link, name
 
 
-def _parse(stanza: str) -> Package | None:
+def parse(stanza: str) -> Package | None:
     fields: dict[str, str] = {}
     name = ""
     for line in stanza.split("\n"):
@@ -227,4 +227,4 @@ def _md5(path: Path) -> str | None:
         return None
 
 
-__all__ = ["ALTERNATIVES", "DIVERSIONS", "INFO", "STATUS", "Dpkg", "Package"]
+__all__ = ["ALTERNATIVES", "DIVERSIONS", "INFO", "STATUS", "Dpkg", "Package", "parse"]

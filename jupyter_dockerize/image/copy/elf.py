@@ -35,7 +35,7 @@ class Links:
     ) -> None:
         self._loader = probe.Loader(environ, MACHINES.get(arch, ""))
         self._stays = stays
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()  # files that were looked into
         self.left: set[str] = set()
 
     def wanted(self, members: Iterable[Member]) -> set[str]:
@@ -44,9 +44,9 @@ class Links:
         waiting = [member.source for member in members if member.kind == "file" and _maybe(member)]
         while waiting:
             path = waiting.pop()
-            if path is None or path in self._seen:
+            if path is None or path in self.seen:
                 continue
-            self._seen.add(path)
+            self.seen.add(path)
             about = self._loader.elf(path)
             if not about:
                 continue
@@ -59,6 +59,12 @@ class Links:
                 else:
                     found.add(place)
                     waiting.append(os.path.realpath(place))
+        return found
+
+    def find(self, name: str, path: str) -> str | None:
+        """The library that ``name`` means to the file at ``path``; None where there is none here."""
+        about = self._loader.elf(path)
+        found: str | None = self._loader.find(name, path, about) if about else None
         return found
 
 

@@ -115,7 +115,7 @@ def collect_system(dpkg: Dpkg, names: Iterable[str], mounts: Collection[str] = (
             place = root.place(path)
             if place in members or _document(place):
                 continue
-            if f"/{place}" in mounts and not (dpkg.root / place).is_dir():
+            if f"/{place}" in mounts and not os.path.isdir(dpkg.root / place):
                 lent.append(f"/{place}")
                 continue
             source = edited.get(place, path)

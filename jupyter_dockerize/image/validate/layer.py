@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, Source, entries
 from .names import fault_of, normal, parents
@@ -17,6 +18,8 @@ _ALL = b"\0"  # in the place of a name: all that is in the folder
 
 OLDEST, NEWEST = -(1 << 31), (1 << 34) - 1  # seconds that ext4 and XFS can keep
 LARGEST_ID = (1 << 32) - 2
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,25 @@ def hidden(path: bytes, gone: frozenset[bytes]) -> bool:
     )
 
 
+def applied(layers: Iterable[tuple[Shape, Mapping[bytes, Kept], Set[bytes]]]) -> dict[bytes, Kept]:
+    """What is there when every layer lies on those below it: of each its shape, what is kept of its members,
+    and which of them are folders."""
+    there: dict[bytes, Kept] = {}
+    through: set[bytes] = set()
+    for shape, members, folders in layers:
+        # What takes the place of a folder hides what was in it.
+        covered = through & members.keys() - folders
+        if shape.gone or covered:
+            there = {
+                path: kept
+                for path, kept in there.items()
+                if not hidden(path, shape.gone) and covered.isdisjoint(parents(path))
+            }
+        there |= members
+        through |= shape.through
+    return there
+
+
 class Pulled:
     """Pieces as the stream that the reader of entries takes."""
 
@@ -245,4 +267,4 @@ class Pulled:
         return bool(self._piece)
 
 
-__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "hidden", "look", "stacked"]
+__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "applied", "hidden", "look", "stacked"]

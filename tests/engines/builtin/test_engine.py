@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,17 @@ from ...commandline import notebook
 from ...conftest import missing
 
 pytestmark = pytest.mark.rig
+
+
+DOCKER = os.environ.get("DOCKER_HOST", "")
+
+
+@pytest.fixture
+def docker() -> str:
+    """Where there is one."""
+    if not DOCKER:
+        missing("no engine is up")
+    return DOCKER
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +196,7 @@ def test_what_needs_another_engine_says_so(where: Where) -> None:
         api.build(where, Wishes(), method="rebuild")
     assert "no socket" in caught.value.why
     with pytest.raises(NoEngineError):
-        api.build(where, Wishes(base="python:3.11"))
+        api.build(where, Wishes(platform="linux/arm64"))
     with pytest.raises(UsageError, match="installed anew"):
         api.build(where, Wishes(), method="rebuild", engine="builtin")
 
@@ -207,3 +219,16 @@ def test_sizes(text: str, size: int) -> None:
 def test_no_size() -> None:
     with pytest.raises(UsageError, match="not a size"):
         Settings.load({"JUPYTER_DOCKERIZE_QUOTA": "much"})
+
+
+@pytest.mark.engine
+def test_with_docker_there_too_each_image_is_found_where_it_is(
+    where: Where, monkeypatch: pytest.MonkeyPatch, docker: str
+) -> None:
+    built = api.build(where, Wishes())
+    monkeypatch.setenv("DOCKER_HOST", docker)
+    assert api.engines().chosen == "docker"
+    assert built.image_id in {image.id for image in api.images()}
+    assert api.verify("survey").verdict == "identical"
+    with pytest.raises(UsageError, match="no image survey in this engine"):
+        api.verify("survey", engine="docker")

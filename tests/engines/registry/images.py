@@ -15,7 +15,12 @@ from ...image.layouts import of_texts
 def an_image(folder: Path, *sizes: int, seed: int = 1) -> tuple[Layout, ImageValue]:
     """A layout that holds an image whose layers are about so many bytes, which cannot be compressed."""
     layout = Layout.create(folder)
-    some = random.Random(seed)
-    image = of_texts(layout, *(some.randbytes(size) for size in sizes))
+    image = into(layout, *sizes, seed=seed)
     layout.name(image, Reference.parse("analysis:v2"))
     return layout, image
+
+
+def into(layout: Layout, *sizes: int, seed: int) -> ImageValue:
+    """The same in any layout, without a name."""
+    some = random.Random(seed)
+    return of_texts(layout, *(some.randbytes(size) for size in sizes))

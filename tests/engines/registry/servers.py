@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -106,6 +107,7 @@ class Conforming(Server):
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self.uploads: dict[str, bytearray] = {}
+        self.busy: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # one request of an upload
         self.received = 0
         self.largest = 1 << 40  # bytes of a request
         self.twist: Twist = lambda method, path, status, headers: (status, headers)
@@ -126,7 +128,8 @@ class Conforming(Server):
         if address.path == "/v2/":
             return 200, {}, b"{}"
         if found := re.fullmatch(r"/v2/(.+)/blobs/uploads/([0-9a-f]*)", address.path):
-            return self._upload(request, found[1], found[2], asked)
+            with self.busy[found[2] or uuid.uuid4().hex]:
+                return self._upload(request, found[1], found[2], asked)
         if found := re.fullmatch(r"/v2/(.+)/blobs/(sha256:[0-9a-f]+)", address.path):
             return self._blob(request, (found[1], found[2]))
         if found := re.fullmatch(r"/v2/(.+)/manifests/(.+)", address.path):

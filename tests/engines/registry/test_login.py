@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import stat
+import tempfile
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -163,16 +164,17 @@ def test_a_file_that_we_would_spoil_is_left_alone(registry: Fake, environ: dict[
     assert config(environ).read_text() == text
 
 
+@pytest.mark.parametrize(("where", "what"), [(os, "fsync"), (Path, "replace"), (tempfile, "mkstemp")])
 def test_a_disk_that_fails_leaves_the_old_file(
-    registry: Fake, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    registry: Fake, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, where: object, what: str
 ) -> None:
     Path(environ["DOCKER_CONFIG"]).mkdir()
     config(environ).write_text('{"auths": {}}')
 
-    def full(descriptor: int) -> None:
+    def full(*arguments: object, **more: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(where, what, full)
     with pytest.raises(OutputError, match="cannot be kept") as error:
         login(registry.host, environ)
     assert "No space" in error.value.why

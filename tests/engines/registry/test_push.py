@@ -18,16 +18,17 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Pushed
 from jupyter_dockerize.engines.registry.blobs import RemoteBlob
 from jupyter_dockerize.engines.registry.credentials import Login, Logins, nobody
+from jupyter_dockerize.engines.registry.names import check_pushable
 from jupyter_dockerize.engines.registry.pull import pull_manifest
-from jupyter_dockerize.engines.registry.push import check_pushable, push_image
+from jupyter_dockerize.engines.registry.push import push_image
 from jupyter_dockerize.errors import CancelledError, RegistryError, UsageError
 from jupyter_dockerize.events import Event, Progress
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
 from jupyter_dockerize.image.reference import Reference
 
-from .conftest import RealRegistry
 from .images import an_image
+from .real import RealRegistry
 from .servers import Conforming, Line, Tokens, closing, digest
 
 PLATFORM = "linux/amd64"
@@ -51,8 +52,8 @@ def has(host: str, repository: str, image: ImageValue) -> bool:
 
 
 @pytest.mark.rig
-def test_an_image_goes_in_once(real: Real, tmp_path: Path) -> None:
-    host = real("").host
+def test_an_image_goes_in_once(real_registry: Real, tmp_path: Path) -> None:
+    host = real_registry("").host
     layout, image = an_image(tmp_path / "layout", 300_000, 200_000, 10)
     first = push(layout, image, f"{host}/team/analysis:1")
     assert first.digest == image.descriptor.digest
@@ -68,8 +69,8 @@ def test_an_image_goes_in_once(real: Real, tmp_path: Path) -> None:
 
 
 @pytest.mark.rig
-def test_layers_of_another_repository_are_mounted(real: Real, tmp_path: Path) -> None:
-    host = real("").host
+def test_layers_of_another_repository_are_mounted(real_registry: Real, tmp_path: Path) -> None:
+    host = real_registry("").host
     layout, image = an_image(tmp_path / "layout", 300_000, 200_000)
     push(layout, image, f"{host}/team/base:1")
     base = pull_manifest(Reference.parse(f"{host}/team/base:1"), PLATFORM, logins=nobody)
@@ -82,8 +83,8 @@ def test_layers_of_another_repository_are_mounted(real: Real, tmp_path: Path) ->
 
 
 @pytest.mark.rig
-def test_layers_of_another_registry_go_through_and_touch_no_disk(real: Real, tmp_path: Path) -> None:
-    source, target = real("").host, real("").host
+def test_layers_of_another_registry_go_through_and_touch_no_disk(real_registry: Real, tmp_path: Path) -> None:
+    source, target = real_registry("").host, real_registry("").host
     layout, image = an_image(tmp_path / "layout", 3_000_000, 200_000)
     push(layout, image, f"{source}/team/base:1")
     base = pull_manifest(Reference.parse(f"{source}/team/base:1"), PLATFORM, logins=nobody)
@@ -102,8 +103,8 @@ def test_layers_of_another_registry_go_through_and_touch_no_disk(real: Real, tmp
 
 
 @pytest.mark.rig
-def test_a_push_that_is_cut_at_any_of_50_places_ends_well(real: Real, tmp_path: Path) -> None:
-    host = real("").host
+def test_a_push_that_is_cut_at_any_of_50_places_ends_well(real_registry: Real, tmp_path: Path) -> None:
+    host = real_registry("").host
     for number in range(50):
         layout, image = an_image(tmp_path / f"layout{number}", 150_000, 150_000, 100_000, seed=number)
         with closing(Line(host, 500 + number * 400_000 // 50)) as line:
@@ -114,9 +115,9 @@ def test_a_push_that_is_cut_at_any_of_50_places_ends_well(real: Real, tmp_path: 
 
 @pytest.mark.rig
 def test_a_registry_that_is_killed_in_between_and_comes_back_gets_the_rest(
-    real: Real, tmp_path: Path
+    real_registry: Real, tmp_path: Path
 ) -> None:
-    registry = real("")
+    registry = real_registry("")
     layout, image = an_image(tmp_path / "layout", 20_000_000, 20_000_000, 100_000)
     killed = threading.Event()
 
@@ -133,8 +134,8 @@ def test_a_registry_that_is_killed_in_between_and_comes_back_gets_the_rest(
 
 
 @pytest.mark.rig
-def test_a_push_that_is_killed_leaves_the_old_image_or_the_new(real: Real, tmp_path: Path) -> None:
-    host = real("").host
+def test_a_push_that_is_killed_leaves_the_old_image_or_the_new(real_registry: Real, tmp_path: Path) -> None:
+    host = real_registry("").host
     old_layout, old = an_image(tmp_path / "old", 1000)
     push(old_layout, old, f"{host}/a/b:1")
     layout, new = an_image(tmp_path / "new", 15_000_000, 10_000_000, seed=2)
@@ -167,9 +168,9 @@ def test_a_push_that_is_killed_leaves_the_old_image_or_the_new(real: Real, tmp_p
 
 @pytest.mark.rig
 def test_what_is_pushed_comes_back_by_skopeo_with_the_same_digest(
-    real: Real, judges: Path, tmp_path: Path
+    real_registry: Real, judges: Path, tmp_path: Path
 ) -> None:
-    host = real("").host
+    host = real_registry("").host
     layout, image = an_image(tmp_path / "layout", 300_000, 10)
     push(layout, image, f"{host}/a/b:1")
     target = tmp_path / "back"
@@ -192,11 +193,11 @@ def test_a_registry_that_wants_a_password(basic: RealRegistry, tmp_path: Path) -
 
 
 @pytest.mark.rig
-def test_a_registry_that_may_only_be_read(real: Real, tmp_path: Path) -> None:
+def test_a_registry_that_may_only_be_read(real_registry: Real, tmp_path: Path) -> None:
     layout, image = an_image(tmp_path / "layout", 1000)
-    registry = real("")
-    registry._config.write_text(
-        registry._config.read_text().replace(
+    registry = real_registry("")
+    registry.config.write_text(
+        registry.config.read_text().replace(
             "storage:\n", "storage:\n  maintenance: {readonly: {enabled: true}}\n"
         )
     )

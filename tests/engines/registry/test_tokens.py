@@ -52,6 +52,7 @@ def test_whatever_is_sent_as_a_challenge_is_read_or_passed_over(header: str) -> 
         ("registry.example.org", "registry.example.org", True),
         ("registry.example.org:5000", "registry.example.org:5000", True),
         ("registry.example.org:5001", "registry.example.org:5000", False),
+        ("registry.example.org", "Registry.Example.org:443", True),
         ("auth.docker.io", "registry-1.docker.io", True),
         ("auth.docker.io", "registry.example.org", False),
         ("gitlab.com", "registry.gitlab.com", True),

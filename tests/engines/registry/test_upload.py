@@ -119,11 +119,23 @@ def test_a_registry_that_wants_to_be_left_alone_for_hours_is_not_waited_for(fake
     assert "minutes" in error.fix
 
 
-def test_a_registry_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST", 0.1)
-    monkeypatch.setattr(patience.Patience.__init__, "__defaults__", (0.5,))
-    error = refused("127.0.0.1:9")
-    assert "does not answer" in error.what
+def test_a_registry_that_never_answered_is_not_waited_for_long() -> None:
+    with pytest.raises(RegistryError, match="does not answer"), Session("127.0.0.1:9") as session:
+        Upload(session, "a/b", BLOB, lambda done: None).run()
+    assert not session.answered
+
+
+def test_a_registry_that_falls_silent_is_given_up_in_the_end(
+    conforming: Conforming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "SECONDS", 1.0)
+    conforming.guard = lambda request: _hung_up(request) if request.command == "PATCH" else None
+    assert "does not answer" in refused(conforming.host).what
+
+
+def _hung_up(request: BaseHTTPRequestHandler) -> None:
+    request.connection.close()
+    raise ConnectionResetError
 
 
 # What registries must not get away with
@@ -167,7 +179,7 @@ def test_a_registry_that_took_less_than_it_was_sent_is_sent_the_rest(conforming:
 def test_a_registry_that_takes_a_byte_at_a_time_is_given_up(
     conforming: Conforming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience.Patience.__init__, "__defaults__", (0.5,))
+    monkeypatch.setattr(patience, "SECONDS", 0.5)
 
     def one(method: str, path: str, status: int, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
         if method == "PATCH":
@@ -186,13 +198,13 @@ def test_a_registry_that_says_after_a_cut_that_it_has_what_never_came_is_refused
 ) -> None:
     def more(method: str, path: str, status: int, headers: dict[str, str]) -> tuple[int, dict[str, str]]:
         if method == "GET":
-            headers["Range"] = f"0-{len(DATA) - 1}"
+            headers["Range"] = f"0-{len(DATA)}"
         return status, headers
 
     conforming.twist = more
     with closing(Line(conforming.host, 300_000)) as line:
         error = refused(line.host)
-    assert f"has {len(DATA):,} bytes" in error.why
+    assert f"has {len(DATA) + 1:,} bytes" in error.why
     assert there(conforming) is None
 
 
@@ -289,6 +301,15 @@ def test_what_is_written_is_not_redirected(fake: Fake, other: Fake) -> None:
     fake.give("/v2/a/b/blobs/uploads/", 307, Location=f"http://{other.host}/up")
     assert "redirects what is written" in refused(fake.host).why
     assert not other.seen
+
+
+@pytest.mark.parametrize(("status", "there"), [(200, True), (403, True), (404, False)])
+def test_a_blob_may_be_in_a_store_elsewhere(fake: Fake, other: Fake, status: int, there: bool) -> None:
+    fake.give(f"/v2/a/b/blobs/{digest(DATA)}", 307, Location=f"http://{other.host}/store")
+    other.routes["/store"] = lambda request: (status, {"Content-Length": str(len(DATA))}, b"")
+    with Session(fake.host, logins=lambda *_: CANARY) as session:
+        assert upload.has(session, "a/b", BLOB) is there
+    assert other.authorized() == [None]
 
 
 def test_an_upload_without_a_place_is_refused(fake: Fake) -> None:

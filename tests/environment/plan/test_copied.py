@@ -11,8 +11,8 @@ import pytest
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.compare import compare
 from jupyter_dockerize.environment.interpret.snapshot import interpret
-from jupyter_dockerize.environment.model import Libraries, Snapshot
-from jupyter_dockerize.environment.plan.copied import as_copied, settled
+from jupyter_dockerize.environment.model import Libraries, Snapshot, Source
+from jupyter_dockerize.environment.plan.copied import as_copied, settled, settled_onto
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import UsageError
 
@@ -40,6 +40,15 @@ def test_nothing_becomes_a_wheel_or_moves_into_one_environment() -> None:
     assert plan.packages.pip == source.packages.pip
     assert plan.choices == ()
     assert compare(plan, image(plan, source)).verdict == "identical"
+
+
+def test_a_checkout_comes_without_its_repository_and_that_is_planned() -> None:
+    checkout = Source(kind="editable", url="https://github.com/ada/mine", commit="a" * 40)
+    source = snapshot(pip("mine", source=checkout, location="/home/ada/mine"))
+    plan = copied(source)
+    assert [(c.name, c.source, c.planned) for c in plan.choices] == [("mine", "checkout", "files")]
+    found = snapshot(pip("mine", source=Source(kind="editable", url="file:///home/ada/mine")))
+    assert compare(plan, image(copied(found), found)).verdict == "identical"
 
 
 def test_no_kernel_is_added_where_nobody_installs_one() -> None:
@@ -116,3 +125,27 @@ def test_an_image_of_a_build_is_not_what_is_meant_here() -> None:
     plan = make_plan(source, Wishes())
     assert copied(source).fingerprint == plan.fingerprint
     assert compare(plan, image_of(plan)).verdict == "identical"
+
+
+def test_on_a_base_debians_packages_are_those_of_the_base() -> None:
+    source = snapshot(
+        pip("numpy"), apt=(apt("libpq5", "15.1"), apt("libssl3", "3.0"), apt("curl", "7"), apt("vim", "9"))
+    )
+    source = replace(source, libraries=Libraries(files=1, roots=("libpq5", "libssl3", "curl")))
+    plan = settled_onto(copied(source), source, {"libssl3t64": "3.5", "curl": "7", "bash": "5"}, {"libpq5"})
+    assert {(p.name, p.version) for p in plan.packages.apt} == {("curl", "7"), ("libssl3", "3.5")}
+    assert {(c.kind, c.name, c.source, c.planned) for c in plan.choices} == {
+        ("left-out", "libpq5", "15.1", ""),
+        ("changed", "libssl3", "3.0", "3.5"),
+        ("left-out", "*", "1 package", ""),
+    }
+    found = replace(
+        source, packages=replace(source.packages, apt=(apt("libssl3t64", "3.5"), apt("curl", "7")))
+    )
+    assert compare(plan, found).verdict == "identical"
+
+
+def test_a_package_that_was_asked_for_and_that_the_base_lacks_is_refused() -> None:
+    source = snapshot(pip("numpy"), apt=(apt("curl", "7"),))
+    with pytest.raises(UsageError, match="does not have the package curl"):
+        settled_onto(copied(source, apt=("curl",), base="debian:13"), source, {"bash": "5"}, ())

@@ -214,6 +214,7 @@ def test_pipes_and_devices_are_not_read(folder: Path) -> None:
 SECRET = [
     ".env", ".env.local", "prod.env", ".git/config", ".ssh/id_ed25519", ".aws/credentials",
     ".netrc", "kaggle.json", ".docker/config.json", "server.pem", "server.key", "id_rsa",
+    ".bash_history",
     "id_rsa_work", ".ipynb_checkpoints/a.ipynb", ".pypirc", "__pycache__/a.pyc", ".venv/pyvenv.cfg",
     "node_modules/x.js", "deep/.env", "deep/.docker/config.json", "KAGGLE.JSON",
 ]  # fmt: skip

@@ -36,13 +36,15 @@ def test_what_is_left_out_is_gone_with_its_folders_and_bytecode(python: Path) ->
 
 
 def test_private_files_that_no_package_brought_stay_here_and_are_named(python: Path) -> None:
-    for path in (python.parents[1] / ".env", site(python) / "id_rsa"):
+    """Also what a home holds that is an environment, too."""
+    home = python.parents[1]
+    for path in (home / ".env", home / ".bash_history", home / ".python_history", site(python) / "id_rsa"):
         path.write_text("secret")
     files = copied(python)
-    assert not any(path.endswith((".env", "id_rsa")) for path in files.environment)
+    assert not any(path.endswith((".env", "id_rsa", "_history")) for path in files.environment)
     [finding] = files.findings
     assert finding.code == "private-files-left-out"
-    assert "id_rsa" in finding.message
+    assert ".bash_history" in finding.message
 
 
 def test_a_record_that_names_files_outside_brings_none_of_them(python: Path, tmp_path: Path) -> None:

@@ -28,7 +28,6 @@ from ..image.manifest import ImageValue
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, Counter, Onto, plan_copy, write
-from .onto import base_of
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -187,6 +186,8 @@ def _planned(
     with contextlib.ExitStack() as stack:
         onto = None
         if wishes.base is not None:
+            from .onto import base_of
+
             base = stack.enter_context(
                 base_of(wishes.base, planned.plan.platform, near, report=report, cancel=cancel)
             )

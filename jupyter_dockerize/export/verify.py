@@ -13,7 +13,7 @@ from ..environment.choices import Wishes
 from ..environment.compare import compare, compare_snapshots
 from ..environment.comparison import Comparison, seen_from_the_other_side
 from ..environment.model import Packages, Snapshot, ordered
-from ..environment.plan.copied import as_copied
+from ..environment.plan.copied import as_copied, on_its_base
 from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
 from ..events import Report
@@ -52,6 +52,7 @@ def verify(
         plan = planned_like(stored, snapshot)
         if image.labels.get(LABEL_METHOD) == "copy" and not plan.foreign:
             plan = as_copied(plan, snapshot)
+            plan = on_its_base(plan, stored) if stored and stored.wishes.base else plan
     found = verify_against_plan(engine, image, plan, hashes=hashes, cancel=cancel)
     return replace(found, expected=source or "", found=ref)
 

@@ -177,6 +177,7 @@ def test_it_runs_in_an_engine_and_is_identical(
         done = subprocess.run(started, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout) == (0, "jovyan\n"), done.stderr
         assert api.verify(ref, engine="docker").verdict == "identical"
+        assert api.verify(ref, f"python:{where.python}", engine="docker").verdict == "identical"
     finally:
         engine.remove(ref)
 

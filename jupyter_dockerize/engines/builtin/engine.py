@@ -170,14 +170,10 @@ class BuiltinEngine:
 
         name, stored = check_pushable(ref), self._stored(ref)
         logins = StoredLogins(self._environ, cancel=cancel)
+        layout, manifest = self.store.layout, stored.manifest
+        elsewhere = self._in_its_registry(stored, name, logins, cancel)
         pushed = push_image(
-            self.store.layout,
-            stored.manifest,
-            name,
-            elsewhere=self._in_its_registry(stored, name, logins, cancel),
-            logins=logins,
-            report=report,
-            cancel=cancel,
+            layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
         )
         return replace(pushed, size=_image(self.store, stored).size)
 

@@ -140,6 +140,16 @@ def settled_onto(plan: Plan, snapshot: Snapshot, base: Mapping[str, str], carrie
     return replace(plan, packages=packages, choices=sorted_choices(choices))
 
 
+def on_its_base(plan: Plan, stored: Plan) -> Plan:
+    """The plan of a copy whose image is there, and carries ``stored``: Debian's packages are its base's."""
+    choices = (
+        *(choice for choice in plan.choices if choice.manager != "apt"),
+        *(choice for choice in stored.choices if choice.manager == "apt"),
+    )
+    packages = replace(plan.packages, apt=stored.packages.apt)
+    return replace(plan, packages=packages, choices=sorted_choices(choices))
+
+
 def _of_an_install(choice: Choice) -> bool:
     """A kernel that is added, a package that travels as a wheel or moves into the one environment."""
     return choice.manager == "pip" and choice.kind in ("added", "changed")
@@ -149,4 +159,4 @@ def _plain(name: str) -> str:
     return name.removesuffix("t64")
 
 
-__all__ = ["as_copied", "settled", "settled_onto"]
+__all__ = ["as_copied", "on_its_base", "settled", "settled_onto"]

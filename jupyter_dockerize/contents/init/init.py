@@ -12,26 +12,39 @@ HANDED_ON = tuple(
     getattr(signal, name)
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
 )
+AWAITED = (*HANDED_ON, signal.SIGCHLD)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def main(argv: "list[str]") -> int:
-    signal.pthread_sigmask(signal.SIG_BLOCK, HANDED_ON)  # until there is somebody to hand them on to
+    # They wait to be asked for: one that a handler takes just before a call that blocks stays there unheard.
+    signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     child = os.fork()
     if child == 0:
         start(argv)
     with suppress(OSError):  # the child does the same; whoever comes first
         os.setpgid(child, child)
-    for number in HANDED_ON:
-        signal.signal(number, lambda number, frame: hand_on(child, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
     while True:
-        try:
-            pid, status = os.wait()
-        except ChildProcessError:
-            return 1
-        if pid == child:
+        number = signal.sigwait(AWAITED)
+        if number != signal.SIGCHLD:
+            hand_on(child, number)
+            continue
+        status = reap(child)
+        if status is not None:
             return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def reap(child: int) -> "int | None":
+    """All that have ended: one signal stands for several. The program's status, if it is among them."""
+    found = None
+    with suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == child:
+                found = status
+    return found
 
 
 def start(argv: "list[str]") -> None:
@@ -42,7 +55,7 @@ def start(argv: "list[str]") -> None:
         os.tcsetpgrp(0, os.getpgrp())
     for number in (*IGNORED_BY_PYTHON, signal.SIGTTOU):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDED_ON)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - what the container is for
     except OSError as error:

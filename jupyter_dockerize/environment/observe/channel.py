@@ -131,7 +131,15 @@ class Channel:
         return tuple(found.get(count, "") for count in range(max(found, default=-1) + 1))
 
     def _open_subshell(self) -> str:
-        reply = self._reply(self._send("control", "create_subshell_request", {}), 10) or {}
+        request = self._send("control", "create_subshell_request", {})
+        try:
+            reply = self._reply(request, 10) or {}
+        except (CancelledError, KeyboardInterrupt):
+            # It is opened all the same, and nobody else knows its name.
+            late = (self._reply(request, _GRACE, cancellable=False) or {}).get("subshell_id")
+            if isinstance(late, str):
+                self._delete_subshell(late)
+            raise
         shell = reply.get("subshell_id")
         if not isinstance(shell, str):
             raise KernelError("the kernel opened no subshell", why=str(reply.get("evalue", "no answer")))

@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.observe import kernel as kernels
+from jupyter_dockerize.environment.observe.channel import Channel
 from jupyter_dockerize.environment.observe.kernel import fresh, live
 from jupyter_dockerize.environment.observe.probing import Observed
 from jupyter_dockerize.errors import CancelledError, KernelError
@@ -142,24 +143,45 @@ def test_an_idle_kernel_elsewhere_answers_by_its_channel(start: Start, other: Pa
     assert "humanize" in names(live(elsewhere(kernel, tmp_path)).facts)
 
 
+SUBSHELLS = "[t.name for t in __import__('threading').enumerate() if t.name.startswith('subshell-')]"
+
+
+def no_subshells(kernel: Any) -> bool:
+    """Whether there are none; a thread ends a moment after what it runs."""
+    for _ in range(50):
+        if kernel.value(SUBSHELLS) == "[]":
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def test_a_cancelled_look_leaves_no_subshell_behind(
-    start: Start, monkeypatch: pytest.MonkeyPatch, cancelled_by: Callable[[Path], Cancel]
+    start: Start, monkeypatch: pytest.MonkeyPatch, cancelled_by: Callable[[Path], Cancel], tmp_path: Path
 ) -> None:
-    kernel = start()
-    threads = "__import__('threading').active_count()"
-    live(kernel.file)  # some of the kernel's own threads come with the first subshell, and stay
-    before = int(kernel.value(threads))
-    here = Path(kernel.file).with_name("probing")
+    kernel, here = start(), tmp_path / "probing"
     slow = f"(__import__('pathlib').Path({str(here)!r}).touch(), __import__('time').sleep(1))"
     monkeypatch.setattr("jupyter_dockerize.environment.observe.probing.expression", lambda options: slow)
     with pytest.raises(CancelledError):
         live(kernel.file, cancel=cancelled_by(here))
-    # The thread of a subshell ends a moment after what it runs; that of the first look may not have, before.
-    for _ in range(100):
-        if int(kernel.value(threads)) <= before:
-            break
-        time.sleep(0.1)
-    assert int(kernel.value(threads)) <= before
+    assert here.exists()
+    assert no_subshells(kernel)
+
+
+def test_a_look_that_is_cancelled_while_its_subshell_is_opened_leaves_none(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel, cancel, real = start(), Cancel(), Channel._send
+
+    def send(self: Channel, channel: str, kind: str, *given: Any, **more: Any) -> str:
+        sent = real(self, channel, kind, *given, **more)
+        if kind == "create_subshell_request":
+            cancel.cancel()
+        return sent
+
+    monkeypatch.setattr(Channel, "_send", send)
+    with pytest.raises(CancelledError):
+        live(kernel.file, cancel=cancel)
+    assert no_subshells(kernel)
 
 
 # ── nbclient ────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.tar import Member
 from jupyter_dockerize.image.unpack import unpack
 
+from ..conftest import missing
 from .layouts import GOOD, REF, file, folder, link, write
 
 
@@ -141,7 +142,7 @@ def test_umoci_unpacks_the_same(tmp_path: Path) -> None:
     """What another tool makes of the same image: names, kinds and bytes."""
     judges = os.environ.get("JUPYTER_DOCKERIZE_TEST_JUDGES")
     if not judges:
-        pytest.skip("the rig's judges are not up")
+        missing("the rig's judges are not up")
     from jupyter_dockerize.image.manifest import Config, ImageValue
 
     layout = Layout.create(tmp_path / "layout")

@@ -176,11 +176,13 @@ class Session:
             mine = self.owns(url)
             shown = self._authorization.header if mine else None
             response = self._send(method, url, headers, body, shown, idle)
-            if response.status_code == 401 and mine and not asked:
+            # A token that others had fetched, and used up meanwhile, is no refusal of ours.
+            stale = shown != self._authorization.header
+            if response.status_code == 401 and mine and (stale or not asked):
                 challenge = response.headers.get("WWW-Authenticate", "")
                 response.close()
                 self._authorization.renew(challenge, shown)
-                asked = True
+                asked = asked or not stale
             elif response.is_redirect:
                 response.close()
                 if method not in ("GET", "HEAD"):

@@ -259,6 +259,17 @@ def test_bad_input_gets_a_clear_error_and_leaves_nothing_behind(
     assert listing(temporary) == {}
 
 
+def test_a_time_that_is_none_is_refused_before_any_work(tiny: Path, tmp_path: Path) -> None:
+    environ = {**DEAD, "SOURCE_DATE_EPOCH": "yesterday"}
+    for verb in (
+        ["build", "-t", "x", "--method", "copy", "-o", tmp_path / "x.tar"],
+        ["recipe", "-o", tmp_path / "x"],
+    ):
+        done = run(*verb, "--python", tiny, env=environ)
+        assert (done.status, list(tmp_path.iterdir())) == (2, [])
+        assert "SOURCE_DATE_EPOCH is not a time: 'yesterday'" in done.stderr
+
+
 def test_without_an_engine_the_diagnosis_says_what_to_do() -> None:
     done = run("engines", env=DEAD)
     assert done.status == 0

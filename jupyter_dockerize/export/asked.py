@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from ..codes import CODES
+from ..contents.times import source_date_epoch
 from ..environment.choices import Wishes
 from ..environment.names import printable
 from ..environment.observe.interpreter import executable
@@ -20,7 +21,11 @@ from .naming import image_name
 
 
 def check(where: Where, wishes: Wishes) -> None:
-    """Raises `UsageError` for what names nothing: notebook, kernel, interpreter, files, platform, base."""
+    """Raises `UsageError` for what names nothing: notebook, kernel, interpreter, files, platform, base.
+
+    So it does for a time that is none.
+    """
+    source_date_epoch()
     _check_environment(where)
     if wishes.minimal:
         _check_has_run(where)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..cancel import Cancel
-from ..contents import identity, init, jupyter, layout, project, standin
+from ..contents import identity, init, jupyter, layout, project, standin, times
 from ..environment.model import Snapshot, dump
 from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
@@ -21,6 +21,7 @@ from ..image.copy.capture import Captured, capture
 from ..image.copy.contents import STATUS, Contents
 from ..image.copy.dpkg import parse
 from ..image.copy.grouping import Group
+from ..image.copy.newest import newest_input
 from ..image.copy.onto import capture_onto
 from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
@@ -106,8 +107,10 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         "HOME": layout.HOME,
         "SHELL": shell(onto.contents) if onto else "/bin/bash",
     }
+    said = times.source_date_epoch()
     config = Config(
         platform=final.platform,
+        created=times.rfc3339(newest_input(captured.groups) if said is None else said),
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
         cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs)),

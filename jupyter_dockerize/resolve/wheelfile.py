@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import itertools
-import os
 import re
 import stat
 import time
@@ -23,7 +22,10 @@ from pathlib import PurePosixPath
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from ..contents.times import source_date_epoch
+
 EARLIEST = 315532800  # 1980-01-01: zip archives know nothing before
+LATEST = 4354819198  # 2107-12-31T23:59:58Z: and nothing after
 _TAG = re.compile(
     r"[a-z0-9_]+(?:\.[a-z0-9_]+)*-[a-z0-9_]+(?:\.[a-z0-9_]+)*-[a-z0-9_]+(?:\.[a-z0-9_]+)*", re.I
 )
@@ -130,11 +132,8 @@ def _check(path: str) -> None:
 
 
 def _time() -> tuple[int, int, int, int, int, int]:
-    try:
-        epoch = max(EARLIEST, int(os.environ.get("SOURCE_DATE_EPOCH", "")))
-    except ValueError:
-        epoch = EARLIEST
-    return time.gmtime(epoch)[:6]
+    epoch = source_date_epoch() or EARLIEST
+    return time.gmtime(min(max(EARLIEST, epoch), LATEST))[:6]
 
 
 __all__ = ["Member", "Wheel", "expand", "make", "stem"]

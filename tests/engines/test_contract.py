@@ -152,6 +152,14 @@ def test_a_build(engine: DockerEngine, ref: str):
     assert remains(engine) == ([], [])
 
 
+def test_the_time_that_the_user_says_is_the_images_where_the_builder_can_say_it(
+    engine: DockerEngine, ref: str
+):
+    engine._environ = {**engine._environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    can = "buildx" in (engine.status().builder or "")
+    assert build(engine, ref, bundle("LABEL a=b")).created.startswith("2023-11-14") == can
+
+
 def test_a_second_build_moves_the_name(engine: DockerEngine, ref: str):
     first = build(engine, ref, bundle("RUN echo one > /one"))
     second = build(engine, ref, bundle("RUN echo two > /two"))

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents import times
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.errors import CancelledError, FindingsError
@@ -190,6 +192,20 @@ def test_pip_installs_and_uninstalls_and_all_is_as_before(tmp_path: Path) -> Non
     after = copied(python, tmp_path / "after")
     assert len(set(layers(more)) - set(layers(before))) == 2  # its own pile, and ours, which holds the plan
     assert after.descriptor == before.descriptor
+
+
+def test_it_is_of_the_time_of_its_newest_file_or_of_what_the_user_says(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = int(time.time()) - 5
+    os.utime(next(python.parents[1].rglob("humanize/__init__.py")), (at, at))
+    for path in python.parents[1].rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_mtime > at:
+            os.utime(path, (at - 60, at - 60))
+    plan, snapshot = planned(python)
+    assert plan_copy(plan, snapshot, ("no-server",)).config.created == times.rfc3339(at)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert plan_copy(plan, snapshot, ("no-server",)).config.created == "2023-11-14T22:13:20Z"
 
 
 def test_a_copy_that_is_cancelled_leaves_no_blob(python: Path, tmp_path: Path) -> None:

@@ -354,7 +354,7 @@ def _image(store: Store, stored: Stored) -> Image:
 
 
 def _written(store: Store, stored: Stored) -> str:
-    """When it came into the store: what the image itself says is no time, or each would be another one."""
+    """When it came into the store: the image itself says the time of its newest input."""
     try:
         time = store.layout.path(stored.manifest.digest).stat().st_mtime
     except OSError:

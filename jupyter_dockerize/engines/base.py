@@ -85,7 +85,7 @@ class Limits:
     """The sandbox of `Engine.execute`: no network, read-only root, no capabilities, and these."""
 
     seconds: float = 120
-    memory: int = 2 << 30  # bytes
+    memory: int = 2 << 30  # bytes of all processes together; of each, where they cannot be counted together
     processes: int = 256
     output: int = 64 << 20  # bytes of stdout kept; more ends the run with an error
 
@@ -170,7 +170,7 @@ class Engine(Protocol):
     ) -> bytes:
         """stdout of a program in a sandboxed container of the image, entry point bypassed.
 
-        User 1000, no network, nothing writable but 64 MB of /tmp (which holds no programs), no
+        User 1000, no network, nothing writable but 64 MB of /tmp and of shared memory each, no
         capabilities, `Limits`. Raises `EngineError` with the end of stderr when it exits otherwise
         than 0 or goes over a limit, `CancelledError` when it was cancelled.
         """

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,17 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.errors import CancelledError, FindingsError
 from jupyter_dockerize.events import Event
 from jupyter_dockerize.export import copying
-from jupyter_dockerize.export.copying import plan_copy, write
+from jupyter_dockerize.export.copying import Copy, plan_copy, write
 from jupyter_dockerize.export.verify import verify_against_plan
 from jupyter_dockerize.image import cache
 from jupyter_dockerize.image.cache import LayerCache
+from jupyter_dockerize.image.copy.capture import Captured, folders, whole
+from jupyter_dockerize.image.copy.grouping import Group, distributions
+from jupyter_dockerize.image.copy.python import python_files
 from jupyter_dockerize.image.layer import Compression
 from jupyter_dockerize.image.layout import Layout
-from jupyter_dockerize.image.manifest import ImageValue
+from jupyter_dockerize.image.manifest import Config, ImageValue
+from jupyter_dockerize.image.tar import Member
 
 from ..image.copy.environments import install, planned, venv
 from .copies import copy_of, environment
@@ -65,20 +70,81 @@ def lasting() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_the_same_environment_gives_the_same_image_in_any_process(python: Path, tmp_path: Path) -> None:
+def elsewhere(code: str, *words: str | Path, seed: int) -> str:
+    """What this file's functions print in another process, whose sets have an order of their own."""
+    begin = f"import os, sys\nfrom {__name__} import *\ndel os.environ['PYTHONHASHSEED']\n"
+    done = subprocess.run(
+        [sys.executable, "-c", begin + code, *words],
+        env={**os.environ, "PYTHONHASHSEED": str(seed)}, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def shuffled(folder: Path, chance: random.Random) -> None:
+    """Takes every name out of its folder and puts it back, in another order and at another time."""
+    aside = folder.with_name("aside")
+    aside.mkdir()
+    for place, below, files in os.walk(folder):
+        names = [*below, *files]
+        for target, source in ((aside, Path(place)), (Path(place), aside)):
+            chance.shuffle(names)
+            for name in names:
+                (source / name).rename(target / name)
+        os.utime(place, (1, 1))
+    aside.rmdir()
+
+
+def test_the_same_environment_gives_the_same_image_in_any_process_and_order(
+    python: Path, tmp_path: Path
+) -> None:
+    """All of it: looked at, planned, captured with its system, and written."""
     first = copied(python, tmp_path / "first")
-    code = (
-        "import os, sys; del os.environ['PYTHONHASHSEED']; from pathlib import Path\n"
-        "from tests.export.test_copying import copied\n"
-        "print(copied(Path(sys.argv[1]), Path(sys.argv[2])).descriptor.digest)"
-    )
-    for seed in ("1", "2"):
-        done = subprocess.run(
-            [sys.executable, "-c", code, python, tmp_path / seed],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.stdout.strip() == first.descriptor.digest, done.stderr
+    code = "print(copied(Path(sys.argv[1]), Path(sys.argv[2])).descriptor.digest)"
+    for seed in (1, 2):
+        shuffled(python.parents[1], random.Random(seed))
+        assert elsewhere(code, python, tmp_path / str(seed), seed=seed) == first.descriptor.digest
+
+
+def digests(python: Path, to: Path, times: int, seed: int) -> set[str]:
+    """Of an environment that is copied this often: each time in another order, two copies at once."""
+    plan, snapshot = planned(python)
+    small = replace(snapshot, python=replace(snapshot.python, base_prefix=str(to / "no base")))
+    chance = random.Random(seed)
+
+    def copy(number: int) -> str:
+        found = python_files(plan, small)
+        ours = Member(path="etc/ours", data=b"ours", size=4)
+        groups = [*distributions(found.environment, found.groups), Group("ours", (ours,))]
+        members = {**found.environment, ours.path: ours}
+        captured = Captured(
+            tuple(whole(group, folders(found.environment, members)) for group in groups), frozenset(), (), ()
+        )
+        config = Config(platform="linux/amd64", labels=dict(found.groups))
+        layout = Layout.create(to / f"{seed}-{number}")
+        whole_copy = Copy(plan=plan, captured=captured, config=config, findings=found.findings)
+        return write(
+            whole_copy, layout, compression="gzip", report=silent, cancel=Cancel()
+        ).descriptor.digest  # fmt: skip
+
+    seen: set[str] = set()
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(0, times, 2):
+            shuffled(python.parents[1], chance)
+            os.umask(chance.choice((0o022, 0o077, 0)))
+            seen.update(pool.map(copy, (number, number + 1)))
+    return seen
+
+
+def test_a_hundred_copies_have_one_digest(tmp_path: Path) -> None:
+    """By four processes, for which sets and dictionaries have orders of their own."""
+    python = venv(tmp_path / "env", "humanize", "toolz")
+    code = "print(*digests(Path(sys.argv[1]), Path(sys.argv[2]), 26, int(sys.argv[3])))"
+    found = {elsewhere(code, python, tmp_path, str(seed), seed=seed) for seed in range(4)}
+    (one,) = found
+    assert one.startswith("sha256:")
+    assert " " not in one
 
 
 def test_one_package_more_changes_what_it_must_and_without_it_all_is_as_before(
@@ -154,29 +220,6 @@ def test_a_layer_that_the_store_has_lost_is_written_again(
     Layout(store).path(first.layers[1].descriptor.digest).unlink()
     assert exported(source, store) == first
     assert wrote.titles == ["package: two"]
-
-
-def test_the_order_in_which_files_came_does_not_count(python: Path, tmp_path: Path) -> None:
-    """Each name put into its folder anew, in another order and at another time, by another umask."""
-    before = copied(python, tmp_path / "before")
-    env = python.parents[1]
-    env.rename(tmp_path / "old")
-    names = [path.relative_to(tmp_path / "old") for path in (tmp_path / "old").rglob("*")]
-    random.Random(1).shuffle(names)
-    umask = os.umask(0o077)
-    try:
-        for name in names:
-            source, target = tmp_path / "old" / name, env / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir() and not source.is_symlink():
-                target.mkdir(exist_ok=True)
-            else:
-                shutil.copy2(source, target, follow_symlinks=False)
-    finally:
-        os.umask(umask)
-    for folder in env.rglob("*/"):
-        os.utime(folder, (1, 1))
-    assert copied(python, tmp_path / "after").descriptor == before.descriptor
 
 
 def test_pip_installs_and_uninstalls_and_all_is_as_before(tmp_path: Path) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from . import apt, machine, place
 
 
 def up() -> Path:
-    """Give the folder that holds `bwrap` and nothing else."""
+    """Give the folder that holds `bwrap` and nothing else, where everybody can start it."""
     home = apt.unpack("bookworm", ["bubblewrap"], place.state() / "packages" / "bubblewrap")
-    programs = place.folder("bin", "bubblewrap")
-    link = programs / "bwrap"
-    if not link.is_symlink():
-        link.symlink_to(home / "usr/bin/bwrap")
-    machine.run([link, "--version"])
+    programs = place.public()
+    if not (programs / "bwrap").exists():
+        shutil.copy(home / "usr/bin/bwrap", programs / "bwrap.new")
+        (programs / "bwrap.new").rename(programs / "bwrap")
+    machine.run([programs / "bwrap", "--version"])
     return programs

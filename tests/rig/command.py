@@ -119,6 +119,7 @@ def _down(names: list[str], purge: bool) -> None:
             if not names or name in names:
                 stop()
         if purge:
+            shutil.rmtree(place.public())
             shutil.rmtree(place.runtime())
             shutil.rmtree(place.state())
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import RigError
+
 VARIABLE = "JUPYTER_DOCKERIZE_RIG"
 
 
@@ -36,6 +38,15 @@ def runtime() -> Path:
     """
     path = Path("/run", f"jdr-{_digest()}")
     path.mkdir(mode=0o755, exist_ok=True)
+    return path
+
+
+def public() -> Path:
+    """Give the folder of programs that everybody can start: root's home is closed, and /run may be noexec."""
+    path = Path("/var/tmp", f"jdr-{_digest()}")
+    path.mkdir(mode=0o755, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise RigError(f"{path} is somebody else's; remove it")
     return path
 
 

@@ -31,7 +31,7 @@ from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
 from ..base import Container, Image, Limits, Pushed, Status
-from . import bwrap, running
+from . import bwrap, running, sandbox, stranger
 from .running import Run, Runs
 from .settings import Settings
 
@@ -254,9 +254,10 @@ class BuiltinEngine:
     ) -> bytes:
         """See `Engine.execute`."""
         cancel = cancel or Cancel()
-        program, image = bwrap.program(self._environ), self._stored(ref)
+        user, image = stranger.number(), self._stored(ref)
+        program = bwrap.program(self._environ, user=user)
         root = self._root(image, cancel)
-        return bwrap.execute(program, root, argv, _variables(image), stdin, limits, cancel)
+        return sandbox.execute(program, root, argv, _variables(image), stdin, limits, cancel, user=user)
 
     def start(
         self,
@@ -314,11 +315,13 @@ class BuiltinEngine:
             known = self._unpacked.get(image.manifest.digest)
             if known is not None:
                 return known
+            user = stranger.number()
             if self._scratch is None:
-                self._scratch = _scratch()
+                self._scratch = stranger.room(user)
             folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
             try:
                 unpack(image.layers, self.store.layout, folder, cancel=cancel)
+                stranger.hand_over(folder, user)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -328,10 +331,6 @@ class BuiltinEngine:
 
 def _stop(run: Run) -> str:
     return f"stop it first: `jupyter dockerize stop {run.name}`"
-
-
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="jupyter-dockerize-", ignore_cleanup_errors=True)
 
 
 def _variables(image: Stored) -> dict[str, str]:

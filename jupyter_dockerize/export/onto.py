@@ -12,7 +12,7 @@ from ..engines.builtin import BuiltinEngine
 from ..engines.registry.blobs import RemoteBlob, checked
 from ..engines.registry.pull import pull_manifest
 from ..errors import RegistryError, UsageError
-from ..events import Report
+from ..events import Counter, Report
 from ..image import disk
 from ..image.copy.base_image import BaseImage, base_image
 from ..image.layout import Layout
@@ -20,7 +20,6 @@ from ..image.manifest import digest_of
 from ..image.reference import Reference
 from ..image.side_by_side import side_by_side
 from ..image.store import Store
-from .copying import Counter
 
 
 @contextlib.contextmanager

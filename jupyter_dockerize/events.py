@@ -6,11 +6,13 @@ do with events: draw them, print them, send them. Standard library only.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["info", "warning", "error"]
+REPORTED = 8 << 20  # bytes between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +73,21 @@ Report = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The ``report`` of a caller who does not want to know."""
+
+
+class Counter:
+    """Adds up the bytes that several threads have ``what``, and tells of it now and then, and at the end."""
+
+    def __init__(self, what: str, total: int, report: Report) -> None:
+        self._what, self._total, self._report = what, total, report
+        self._done = self._told = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        with self._lock:
+            self._done += size
+            done = min(self._done, self._total)
+            if done - self._told < (REPORTED if done < self._total else 1):
+                return
+            self._told = done
+        self._report(Progress(self._what, done, self._total))

@@ -251,12 +251,16 @@ def _step(live: Live, number: int) -> str:
 
 
 def _now(live: Live) -> str:
-    """What is being done, and how far the inner steps are: the last is only begun, so it is never full."""
+    """What is being done, how far it is, and what is left. Of inner steps the last is only begun, so their
+    bar is never full."""
     told = live.log and live.note == live.log[-1].strip()  # below, as the log's last line
     if live.state != "running" or not live.note or told:
         return ""
-    bar = f'<progress max="{live.total}" value="{live.count}"></progress>' if live.total else ""
-    return f'<div class="jd-soft">{bar}{_text(live.note[:NOTE])}</div>'
+    done, total = live.count, live.total
+    if not total and live.amount:
+        done, total = live.amount.done, live.amount.total
+    bar = f'<progress max="{total}" value="{done}"></progress>' if total else ""
+    return f'<div class="jd-soft">{bar}{_text(live.note[:NOTE])}{_text(live.left())}</div>'
 
 
 def _findings(values: Sequence[Finding]) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ..events import Event, Finding, Log, Progress, Step
+from .estimate import Estimate, in_words
 from .progress import LAST, as_line, brief, note
 from .untrusted import last_frame, plain
 
@@ -27,6 +28,8 @@ class Live:
         self.findings: list[Finding] = []
         self.log: deque[str] = deque(maxlen=LAST)
         self.note, self.count, self.total = "", 0, 0
+        self.amount: Progress | None = None  # of what the note tells
+        self._estimate = Estimate()
         self.failed = ""
         self.state = "running"  # then done, failed or cancelled
         self._draw, self._drawn = draw, 0.0
@@ -63,6 +66,10 @@ class Live:
         end = (self._ended or time.monotonic()) if last else self.starts[number + 1]
         return end - self.starts[number]
 
+    def left(self) -> str:
+        """How long the rest of what is being done will take, in words; "" where nobody knows."""
+        return in_words(self._estimate.left()) if self.amount else ""
+
     def as_text(self) -> str:
         """The same in plain text."""
         lines = [self.title]
@@ -81,6 +88,7 @@ class Live:
             self.steps.append(event)
             self.starts.append(time.monotonic())
             self.note, self.count, self.total = "", 0, 0
+            self.amount = None
             self.log.clear()  # its end belongs to the step that failed
             return True
         if isinstance(event, Finding):
@@ -89,9 +97,11 @@ class Live:
         elif isinstance(event, Log):
             self.log.append(plain(last_frame(event.text)))
             if not self.total:  # else the inner step's name says more
-                self.note = self.log[-1].strip()
+                self.note, self.amount = self.log[-1].strip(), None
         elif isinstance(event, Step):
             self.note, self.count, self.total = brief(event.name), event.number - 1, event.total
+            self.amount = None
         elif isinstance(event, Progress):
-            self.note = note(event) or self.note
+            self.note, self.amount = note(event) or self.note, event
+            self._estimate.hear(event)
         return False

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import CancelledError, DockerizeError
 from ..events import Event, Finding, Log, Progress, Report, Result, Step, ignore
+from .estimate import Estimate, in_words
 from .text import SIGNS, size
 from .untrusted import coloured, last_frame, plain
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LAST = 20  # lines of the log that are shown when the work failed
+SILENCE = 10.0  # seconds after which plain text says how far it is
 
 
 def reporter(kind: str | None, stream: TextIO | None = None, *, logs: bool = True) -> Printer:
@@ -63,29 +66,44 @@ class JsonPrinter(Printer):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self.report = lambda event: self.line(in_json(event))
+        self.estimate = Estimate()
+        self.report = self._print
+
+    def _print(self, event: Event) -> None:
+        left = None
+        if isinstance(event, Progress):
+            with self.lock:
+                self.estimate.hear(event)
+                left = self.estimate.left()
+        self.line(in_json(event, left))
 
 
-def in_json(event: Event | DockerizeError) -> str:
-    """An event, or the error that ended the work (``{"event": "error", "status": 2, …}``), on one line."""
+def in_json(event: Event | DockerizeError, left: float | None = None) -> str:
+    """An event, or the error that ended the work (``{"event": "error", "status": 2, …}``), on one line.
+
+    ``left``: seconds that the rest of this progress is likely to take, None where nobody knows.
+    """
     if isinstance(event, DockerizeError):
         body: dict[str, Any] = {"event": "error", "status": event.exit_status, "kind": type(event).__name__}
         body |= {"what": event.what, "why": event.why, "fix": event.fix}
     else:
         values = {"result": event.value} if isinstance(event, Result) else asdict(event)
         body = {"event": type(event).__name__.lower(), **values}
+        if isinstance(event, Progress):
+            body["left"] = None if left is None else round(left, 1)
     return json.dumps(body, ensure_ascii=True)
 
 
 class PlainPrinter(Printer):
-    """A line per step and log line: for pipes and CI logs. Findings are in the result, or at the end of
-    what failed."""
+    """A line per step and log line, and one now and then of how far it is: for pipes and CI logs. Findings
+    are in the result, or at the end of what failed."""
 
     def __init__(self, stream: TextIO, *, logs: bool = True) -> None:
         super().__init__(stream)
         self.logs = logs
         self.findings: dict[Finding, None] = {}
         self.told: set[str] = set()  # what the inner steps are called: several may make one
+        self.estimate, self.last = Estimate(), time.monotonic()
         self.report = self._print
 
     def __exit__(self, *exc: object) -> None:
@@ -101,9 +119,19 @@ class PlainPrinter(Printer):
             if event.within and event.name in self.told:
                 return
             self.told.add(event.name)
-        text = as_line(event)
+        text = self._how_far(event) if isinstance(event, Progress) else as_line(event)
         if text is not None and (self.logs or not isinstance(event, Log)):
+            self.last = time.monotonic()
             self.line(text)
+
+    def _how_far(self, event: Progress) -> str | None:
+        """None where something was said a moment ago."""
+        with self.lock:
+            self.estimate.hear(event)
+            if time.monotonic() - self.last < SILENCE:
+                return None
+            self.last = time.monotonic()
+            return f"    {note(event)}{in_words(self.estimate.left())}"
 
 
 def as_line(event: Event) -> str | None:
@@ -170,11 +198,13 @@ class RichPrinter(Printer):
             """A row per step; below them what is being done, on one line however narrow the terminal is."""
 
             note = ""
+            amount: Estimate | None = None  # of what the note tells: its rest is drawn anew each time
 
             def get_renderables(self) -> Iterable[RenderableType]:
                 yield from super().get_renderables()
                 if self.note:
-                    yield Text(f"  {self.note}", style="dim", no_wrap=True, overflow="ellipsis")
+                    left = in_words(self.amount.left()) if self.amount else ""
+                    yield Text(f"  {self.note}{left}", style="dim", no_wrap=True, overflow="ellipsis")
 
         self.console = Console(file=stream, highlight=False)
         self.steps = Steps(
@@ -182,6 +212,7 @@ class RichPrinter(Printer):
         )
         self.current: TaskID | None = None
         self.place = ""  # of the inner step
+        self.estimate = Estimate()
         self.log: deque[str] = deque(maxlen=LAST)
         self.findings: dict[Finding, None] = {}
         self.report = self._show
@@ -211,6 +242,9 @@ class RichPrinter(Printer):
                     self.log.append(event.text)
                 if isinstance(event, Step):
                     self.place = f"{event.number}/{event.total} "
+                if isinstance(event, Progress):
+                    self.estimate.hear(event)
+                self.steps.amount = self.estimate if isinstance(event, Progress) else None
                 if words := note(event):
                     self.steps.note = words if isinstance(event, Step) else f"{self.place}{words}"
 
@@ -224,6 +258,7 @@ class RichPrinter(Printer):
 
     def _end(self, *, failed: bool = False) -> None:
         self.steps.note = self.place = ""
+        self.steps.amount = None
         if self.current is None:
             return
         if failed:

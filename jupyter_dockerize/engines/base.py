@@ -166,6 +166,7 @@ class Engine(Protocol):
         *,
         stdin: bytes = b"",
         limits: Limits = Limits(),
+        report: Report = ignore,
         cancel: Cancel | None = None,
     ) -> bytes:
         """stdout of a program in a sandboxed container of the image, entry point bypassed.
@@ -175,7 +176,7 @@ class Engine(Protocol):
         than 0 or goes over a limit, `CancelledError` when it was cancelled.
         """
 
-    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+    def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
         """A file of the image. Raises `EngineError` where there is none."""
 
     def images(self) -> list[Image]:

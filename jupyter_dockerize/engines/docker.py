@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..cancel import Cancel
 from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
-from ..events import Report, ignore
+from ..events import Counter, Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
@@ -218,19 +218,29 @@ class DockerEngine:
 
         self._sweep()
         temporary = ownership.building()
-        narrator = Narrator(report)
+        # Of each layer the engine tells only when it comes to it; how large all are is known before.
+        sizes = {one.diff_id: one.descriptor.size for one in value.layers if one.diff_id not in set(without)}
+        total = sum(sizes.values())
+        moved = Counter("sent to the engine", total, report)
+        taken, layers = Counter("taken by the engine", total, report), dict[str, int]()
+
+        def sent() -> Iterator[bytes]:
+            for piece in archive.stream(layout, value, Reference.parse(temporary), without=without):
+                cancel.check()
+                moved.add(len(piece))
+                yield piece
+
         try:
             with mapped(f"load {name}"), contextlib.closing(self._connected().private()) as client:
-                sent = archive.stream(layout, value, Reference.parse(temporary), without=without)
-                for line in client.load_image(sent, quiet=False):
+                for line in client.load_image(sent(), quiet=False):
                     cancel.check()
                     if isinstance(said := line.get("error"), str):
                         raise EngineError(f"the engine does not take the image {name}", why=said)
                     detail = line.get("progressDetail") or {}
                     if isinstance(detail.get("total"), int):
-                        part = str(line.get("id"))
-                        done = int(detail.get("current", 0))
-                        narrator.transfer("load", part, done, detail["total"], "taken by the engine")
+                        layer, done = str(line.get("id")), int(detail.get("current", 0))
+                        taken.add(max(0, done - layers.get(layer, 0)))
+                        layers[layer] = max(done, layers.get(layer, 0))
             image = self._present(temporary)
             cancel.check()
             self.tag(image.id, str(name))
@@ -371,7 +381,7 @@ class DockerEngine:
 
     # Containers
 
-    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+    def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
         """See `Engine.read`."""
         return self.execute(ref, ["cat", path], cancel=cancel)
 
@@ -382,6 +392,7 @@ class DockerEngine:
         *,
         stdin: bytes = b"",
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        report: Report = ignore,
         cancel: Cancel | None = None,
     ) -> bytes:
         """See `Engine.execute`."""

@@ -120,7 +120,7 @@ def verified(
     try:
         report(step)
         verdict, comparison, extra = _verdict(
-            plan, engine, image, check=check, read_back=read_back, cancel=cancel
+            plan, engine, image, check=check, read_back=read_back, report=report, cancel=cancel
         )
     except BaseException:
         _put_back(engine, made.ref, made.before, image)
@@ -227,6 +227,7 @@ def _verdict(
     *,
     check: bool,
     read_back: Callable[[], Comparison] | None,
+    report: Report,
     cancel: Cancel,
 ) -> tuple[Verdict, Comparison | None, tuple[Finding, ...]]:
     if not check:
@@ -236,7 +237,7 @@ def _verdict(
         return files.verdict, files, ()
     try:
         edited = any(package.edited for package in plan.packages.pip)
-        comparison = verify_against_plan(engine, image, plan, hashes=edited, cancel=cancel)
+        comparison = verify_against_plan(engine, image, plan, hashes=edited, report=report, cancel=cancel)
     except (VerificationError, EngineError, NoEngineError) as error:
         cancel.check()
         if files and isinstance(error, NoEngineError):

@@ -17,7 +17,7 @@ from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
 from ..errors import OutputError
-from ..events import Report, Step
+from ..events import Counter, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.copy.contents import contents
@@ -27,7 +27,7 @@ from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, Counter, Onto, plan_copy, write
+from .copying import Copy, Onto, plan_copy, write
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from ..contents import identity, init, jupyter, layout, project, standin, times
 from ..environment.model import Snapshot, dump
 from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
-from ..events import Finding, Progress, Report
+from ..events import Counter, Finding, Report
 from ..image.cache import LayerCache, stamp
 from ..image.copy.accounts import shell
 from ..image.copy.base_image import BaseImage
@@ -31,7 +30,6 @@ from ..image.side_by_side import side_by_side
 from ..image.tar import Member
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-REPORTED = 8 << 20  # bytes between two reports of progress
 # Of a base: they would lead the environment's Python to what is not its own.
 _LEADS_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"})
 # Debian Policy 5.6.12: what a version may be written with.
@@ -248,21 +246,4 @@ def write(
     return ImageValue(config=copy.config).append(*below, *layers)
 
 
-class Counter:
-    """Adds up the bytes that several threads have ``what``, and tells of it now and then."""
-
-    def __init__(self, what: str, total: int, report: Report) -> None:
-        self._what, self._total, self._report = what, total, report
-        self._done = self._told = 0
-        self._lock = threading.Lock()
-
-    def add(self, size: int) -> None:
-        with self._lock:
-            self._done += size
-            if self._done - self._told < REPORTED:
-                return
-            self._told = self._done
-        self._report(Progress(self._what, min(self._done, self._total), self._total))
-
-
-__all__ = ["Copy", "Counter", "Onto", "plan_copy", "write"]
+__all__ = ["Copy", "Onto", "plan_copy", "write"]

@@ -19,6 +19,7 @@ from ..environment.model import Snapshot, parse
 from ..environment.observe.ways import through
 from ..environment.plan.planning import Plan
 from ..errors import EngineError, UsageError, VerificationError
+from ..events import Report, ignore
 
 LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
@@ -30,7 +31,9 @@ _NO_PROGRAM = re.compile(
 HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
 
 
-def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: Cancel) -> Snapshot:
+def probe_image(
+    engine: Engine, image: Image, *, hashes: bool = False, report: Report = ignore, cancel: Cancel
+) -> Snapshot:
     """The snapshot of what is inside the image; ``hashes`` compares each file's digest, not its size.
 
     Raises `VerificationError` where no interpreter in it answers.
@@ -42,7 +45,9 @@ def probe_image(engine: Engine, image: Image, *, hashes: bool = False, cancel: C
     for python in candidates:
         try:
             facts = through(
-                lambda argv, stdin: engine.execute(image.id, argv, stdin=stdin, limits=limits, cancel=cancel),
+                lambda argv, stdin: engine.execute(
+                    image.id, argv, stdin=stdin, limits=limits, report=report, cancel=cancel
+                ),
                 python,
                 options,
             )
@@ -76,7 +81,7 @@ def has_plan(image: Image) -> bool:
     return LABEL_FINGERPRINT in image.labels
 
 
-def stored_plan(engine: Engine, image: Image, *, cancel: Cancel) -> Plan:
+def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel: Cancel) -> Plan:
     """The plan that the image carries, held against its label.
 
     Raises `VerificationError` where there is none, or where it is not what the label says.
@@ -89,7 +94,7 @@ def stored_plan(engine: Engine, image: Image, *, cancel: Cancel) -> Plan:
             instead=("", f"python:{sys.executable}"),
         )
     try:
-        data = engine.read(image.id, PLAN_PATH, cancel=cancel)
+        data = engine.read(image.id, PLAN_PATH, report=report, cancel=cancel)
         plan = parse(data, Plan)
     except (EngineError, UsageError) as error:
         raise VerificationError(

@@ -40,7 +40,7 @@ def snapshot_of(
     kind, name = named(source)
     if kind == "image":
         chosen = engine()
-        return probe_image(chosen, chosen.find(name), hashes=hashes, cancel=cancel)
+        return probe_image(chosen, chosen.find(name), hashes=hashes, report=report, cancel=cancel)
     if kind == "file":
         return _read(Path(name))
     if kind == "live":

@@ -16,16 +16,22 @@ from ..environment.model import Packages, Snapshot, ordered
 from ..environment.plan.copied import as_copied, on_its_base
 from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
-from ..events import Report
+from ..events import Report, ignore
 from .inside import has_plan, probe_image, stored_plan
 from .source import named, snapshot_of
 
 
 def verify_against_plan(
-    engine: Engine, image: Image, plan: Plan, *, hashes: bool = False, cancel: Cancel
+    engine: Engine,
+    image: Image,
+    plan: Plan,
+    *,
+    hashes: bool = False,
+    report: Report = ignore,
+    cancel: Cancel,
 ) -> Comparison:
     """What the image holds against ``plan``."""
-    return compare(plan, probe_image(engine, image, hashes=hashes, cancel=cancel))
+    return compare(plan, probe_image(engine, image, hashes=hashes, report=report, cancel=cancel))
 
 
 def verify(
@@ -45,15 +51,15 @@ def verify(
     """
     image = engine.find(ref)
     if source is None:
-        plan = stored_plan(engine, image, cancel=cancel)
+        plan = stored_plan(engine, image, report=report, cancel=cancel)
     else:
-        stored = stored_plan(engine, image, cancel=cancel) if has_plan(image) else None
+        stored = stored_plan(engine, image, report=report, cancel=cancel) if has_plan(image) else None
         snapshot = snapshot_of(source, lambda: engine, here=here, hashes=hashes, report=report, cancel=cancel)
         plan = planned_like(stored, snapshot)
         if image.labels.get(LABEL_METHOD) == "copy" and not plan.foreign:
             plan = as_copied(plan, snapshot)
             plan = on_its_base(plan, stored) if stored and stored.wishes.base else plan
-    found = verify_against_plan(engine, image, plan, hashes=hashes, cancel=cancel)
+    found = verify_against_plan(engine, image, plan, hashes=hashes, report=report, cancel=cancel)
     return replace(found, expected=source or "", found=ref)
 
 
@@ -65,7 +71,7 @@ def diff(
     Where one of them is an image that carries its plan, what that leaves out or brings on purpose is
     planned, as it is for `verify`. Two images, or two of anything else, are compared as they are.
     """
-    plans = [_plan_of(*source, engine, cancel) for source in (named(a), named(b))]
+    plans = [_plan_of(*source, engine, report, cancel) for source in (named(a), named(b))]
     first, second = (
         snapshot_of(source, engine, here=here, report=report, cancel=cancel) for source in (a, b)
     )
@@ -81,11 +87,13 @@ def _compared(a: Snapshot, b: Snapshot, plan_a: Plan | None, plan_b: Plan | None
     return compare_snapshots(a, b)
 
 
-def _plan_of(kind: str, name: str, engine: Callable[[], Engine], cancel: Cancel) -> Plan | None:
+def _plan_of(
+    kind: str, name: str, engine: Callable[[], Engine], report: Report, cancel: Cancel
+) -> Plan | None:
     if kind != "image":
         return None
     image = engine().find(name)
-    return stored_plan(engine(), image, cancel=cancel) if has_plan(image) else None
+    return stored_plan(engine(), image, report=report, cancel=cancel) if has_plan(image) else None
 
 
 def planned_like(stored: Plan | None, snapshot: Snapshot) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -219,6 +220,23 @@ def test_progress_shows_the_step_its_time_the_bar_and_the_last_line_of_the_log()
     assert "RUN apt-get" in html
     assert "20%" in html and "10%" not in html
     assert_harmless(html)
+
+
+def test_progress_shows_how_much_is_done_and_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    live = Live("Building penguins", lambda state: None)
+    live.report(Step(2, 3, "Copying the files"))
+    for second in range(10):
+        now[0] += 1
+        live.report(Progress("copied", second * 10_000_000, 390_000_000))
+    html = card.progress(live)
+    assert '<progress max="390000000" value="90000000">' in html
+    assert "copied: 90.0 MB of 390 MB, about 30 s left" in html
+    now[0] += 60
+    assert "left" not in card.progress(live).rpartition("</style>")[2]  # nothing moves: nobody knows
+    live.report(Step(3, 3, "Verifying"))
+    assert "copied" not in card.progress(live)
 
 
 def test_a_failure_shows_where_why_and_the_end_of_the_log() -> None:

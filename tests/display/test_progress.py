@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_dockerize.display.progress import brief, in_json, note, reporter
+from jupyter_dockerize.display.progress import RichPrinter, brief, in_json, note, reporter
 from jupyter_dockerize.errors import CancelledError, UsageError
 from jupyter_dockerize.events import Event, Finding, Log, Progress, Result, Step
 
@@ -43,6 +44,46 @@ PLAIN = ["[1/2] Reading", "    20%", "[2/2] Building", "  [3/9] RUN apt-get"]
 
 def test_plain_is_a_line_for_each_and_leaves_findings_to_the_result() -> None:
     assert shown("plain").splitlines() == PLAIN
+
+
+def test_plain_tells_how_far_it_is_where_nothing_was_said_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with reporter("plain", stream) as printer:
+        for second in range(60):
+            now[0] += 1
+            printer.report(Progress("copied", second * 10_000_000, 2_000_000_000))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 6
+    assert lines[1] == "    copied: 190 MB of 2.0 GB, about 3 min left"
+
+
+def test_a_screen_shows_how_much_is_done_and_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    with reporter("rich", stream) as printer:
+        assert isinstance(printer, RichPrinter)
+        printer.report(Step(1, 3, "Copying the files"))
+        for second in range(10):
+            now[0] += 1
+            printer.report(Progress("copied", second * 10_000_000, 390_000_000))
+        printer.steps.refresh()
+        printer.report(Log("something else"))
+        printer.steps.refresh()
+    told = [line for line in stream.getvalue().split("\n") if "copied: 90.0 MB of 390 MB" in line]
+    assert told and "about 30 s left" in told[-1]
+    assert "left" not in stream.getvalue().rpartition("something else")[2]
+
+
+def test_json_lines_say_how_long_the_rest_takes_where_that_is_known() -> None:
+    events: list[Event] = [Progress("copied", 1, 2)]
+    assert json.loads(shown("jsonl", events))["left"] is None
+    assert json.loads(in_json(events[0], 12.345))["left"] == 12.3
 
 
 def test_plain_tells_the_findings_where_there_is_no_result() -> None:

@@ -31,6 +31,7 @@ from jupyter_dockerize.events import Event, Log, Progress, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
 
 from .listeners import listening
+from .registry.images import into
 
 pytestmark = pytest.mark.engine
 
@@ -454,6 +455,31 @@ def test_what_goes_over_a_limit_is_ended_and_named(engine: DockerEngine, argv, l
         engine.execute(BASE, argv, limits=replace(Limits(), **limits))
     for word in words:
         assert word in str(caught.value)
+    assert remains(engine) == ([], [])
+
+
+def test_an_image_is_taken_and_how_far_it_is_is_told(engine: DockerEngine, ref: str):
+    told: dict[str, list[Progress]] = {}
+    written = lambda layout, compression: into(layout, 12 << 20, 10 << 20, 1000, seed=uuid.uuid4().int)  # noqa: E731
+
+    def report(event: Event) -> None:
+        assert isinstance(event, Progress)
+        told.setdefault(event.what, []).append(event)
+
+    assert engine.take(written, ref, size=23 << 20, report=report, cancel=Cancel()).refs
+    sent = told["sent to the engine"]  # what it says of its own part differs
+    assert len(sent) > 1 and sent[-1].done == sent[-1].total
+    for events in told.values():
+        assert {event.total for event in events} == {sent[0].total}
+        assert events == sorted(events, key=lambda event: event.done)
+
+
+def test_an_image_that_is_cancelled_on_its_way_is_not_there(engine: DockerEngine, ref: str):
+    written = lambda layout, compression: into(layout, 12 << 20, 10 << 20, 1000, seed=uuid.uuid4().int)  # noqa: E731
+    cancel = Cancel()
+    with pytest.raises(CancelledError):
+        engine.take(written, ref, size=23 << 20, report=lambda event: cancel.cancel(), cancel=cancel)
+    assert engine.inspect(ref) is None
     assert remains(engine) == ([], [])
 
 

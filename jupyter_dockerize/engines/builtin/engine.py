@@ -21,7 +21,7 @@ from ... import __version__
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
 from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
-from ...events import Log, Report, ignore
+from ...events import Counter, Report, ignore
 from ...image.layer import Compression
 from ...image.layout import Layout
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
@@ -235,9 +235,9 @@ class BuiltinEngine:
 
     # What runs
 
-    def read(self, ref: str, path: str, *, cancel: Cancel) -> bytes:
+    def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
         """See `Engine.read`."""
-        root = self._root(self._stored(ref), cancel)
+        root = self._root(self._stored(ref), report, cancel)
         target = root / path.lstrip("/")
         if not target.resolve().is_relative_to(root.resolve()) or not target.is_file():
             raise EngineError(f"{ref} has no file {path}")
@@ -250,13 +250,14 @@ class BuiltinEngine:
         *,
         stdin: bytes = b"",
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        report: Report = ignore,
         cancel: Cancel | None = None,
     ) -> bytes:
         """See `Engine.execute`."""
         cancel = cancel or Cancel()
         user, image = stranger.number(), self._stored(ref)
         program = bwrap.program(self._environ, user=user)
-        root = self._root(image, cancel)
+        root = self._root(image, report, cancel)
         return sandbox.execute(program, root, argv, _variables(image), stdin, limits, cancel, user=user)
 
     def start(
@@ -288,9 +289,8 @@ class BuiltinEngine:
         if there is not None:
             return there
         with runs.room(ref) as folder:
-            report(Log("unpacking the image", "stdout"))
             (folder / running.ROOT).mkdir()
-            unpack(image.layers, self.store.layout, folder / running.ROOT, cancel=cancel)
+            self._unpack(image, folder / running.ROOT, report, cancel)
             return running.begin(
                 program, folder, image, ref, port=port, mount=mount, wait=wait, report=report, cancel=cancel
             )
@@ -309,7 +309,7 @@ class BuiltinEngine:
         """See `Engine.logs`."""
         return self._runs.logs(name, tail)
 
-    def _root(self, image: Stored, cancel: Cancel) -> Path:
+    def _root(self, image: Stored, report: Report, cancel: Cancel) -> Path:
         """Where the image is unpacked for as long as this engine is used."""
         with self._lock:
             known = self._unpacked.get(image.manifest.digest)
@@ -320,13 +320,17 @@ class BuiltinEngine:
                 self._scratch = stranger.room(user)
             folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
             try:
-                unpack(image.layers, self.store.layout, folder, cancel=cancel)
+                self._unpack(image, folder, report, cancel)
                 stranger.hand_over(folder, user)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             self._unpacked[image.manifest.digest] = folder
             return folder
+
+    def _unpack(self, image: Stored, folder: Path, report: Report, cancel: Cancel) -> None:
+        read = Counter("unpacked", sum(layer.size for layer in image.layers), report)
+        unpack(image.layers, self.store.layout, folder, progress=read.add, cancel=cancel)
 
 
 def _stop(run: Run) -> str:

@@ -66,7 +66,9 @@ def test_without_docker_the_environment_is_an_image_all_the_same(where: Where, e
         "identical",
     )
     assert [f.code for f in built.findings if "no socket" in f.message] == ["no-docker"]
-    assert any(isinstance(event, Progress) for event in events)
+    told = {event.what: event for event in events if isinstance(event, Progress)}
+    assert {"copied", "compared", "unpacked"} <= told.keys()
+    assert all(last.done == last.total for last in told.values())
     (image,) = api.images()
     assert (image.refs, image.id, image.digest) == (
         ("survey:latest",),

@@ -21,8 +21,8 @@ from .dangling import parents
 from .trees import CACHE, source_of
 
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "symlink"}
-# Made when it runs, or by whoever runs it; what is behind mounts nobody here can see.
-_PASSING = ("dev/", "proc/", "run/", "sys/", "tmp/", "var/tmp/", "var/run/")
+# Made by whoever runs it; what is behind mounts nobody here can see either.
+_PASSING = ("dev/", "proc/", "run/", "sys/")
 # Of installers, with digests of all that they brought: other ones are of another image, whatever their date.
 _LISTS = re.compile(
     r".*\.dist-info/RECORD|.*/conda-meta/[^/]+\.json|var/lib/dpkg/info/[^/]+\.md5sums|etc/os-release"

@@ -32,7 +32,7 @@ LAYER = (
     folder(f"{SITE}/own-1.dist-info"), file(f"{SITE}/own-1.dist-info/RECORD", b"own,sha256=a\n", mtime=AT),
     *(file(f"usr/lib/lib{number}.so", b"elf%d" % number, mtime=AT) for number in range(20)),
     link("usr/lib/libown.so", "lib1.so"), folder("srv"), file("srv/note", mtime=AT),
-    folder("tmp"), file("tmp/built", mtime=AT),
+    folder("run"), file("run/made", mtime=AT),
 )  # fmt: skip
 NOW, LONG_AGO = time.time_ns() + 3600 * 10**9, 0  # for a container that will start, and for an old one
 
@@ -127,7 +127,7 @@ def test_our_user_may_install_into_folders_that_were_the_systems(machine: Machin
 def test_what_is_gone_is_named_once_and_never_what_nobody_can_see(machine: Machine) -> None:
     shutil.rmtree(machine.root / f"{SITE}/own")
     (machine.root / "srv/note").unlink()
-    (machine.root / "tmp/built").unlink()
+    (machine.root / "run/made").unlink()
     (machine.root / "usr/lib/lib4.so").unlink()
     base = machine.standing(NOW, mounts=["/", "/srv"])
     assert base.gone == ("usr/lib/lib4.so", f"{SITE}/own")

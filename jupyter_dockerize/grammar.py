@@ -107,7 +107,11 @@ class Verbs:
     def image(self, to: Parser) -> None:
         """The options that say what the image is to be."""
         group = to.add_argument_group("what the image is to be")
-        group.add_argument("--base", metavar="IMAGE", help="start from this image")
+        group.add_argument(
+            "--base",
+            metavar="IMAGE",
+            help="start from this image; scratch: from none, though this container's is known",
+        )
         uses = "only what the notebook really uses; its kernel has to run, with all cells done"
         group.add_argument("--minimal", action="store_true", help=uses if self.magic else f"{uses} (--live)")
         for option, metavar, text in (

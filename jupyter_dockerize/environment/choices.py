@@ -8,6 +8,8 @@ from typing import Literal
 ChoiceKind = Literal["left-out", "offered", "added", "changed"]
 ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable", "index"]
 
+SCRATCH = "scratch"  # as a base: nothing, as in Dockerfiles
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:

@@ -413,13 +413,15 @@ def _container(environ, root):
 
 
 def _image(environ):
-    """The image that this container was started from, where whoever started it says so."""
-    for name in ("JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE"):
-        if re.fullmatch(
-            r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:[0-9a-f]+)?", environ.get(name, "")
-        ):
-            return TOKENS.sub(HIDDEN, environ[name])
-    return None
+    """The image that this container was started from, where whoever started it says so; by digest at best.
+
+    KubeSpawner, also DockerSpawners (JUPYTER_IMAGE); Kaggle; the runner of GitLab CI.
+    """
+    reference = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:[0-9a-f]+)?")
+    names = ("JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE", "KAGGLE_DOCKER_IMAGE", "CI_JOB_IMAGE")
+    said = [environ.get(name, "") for name in names]
+    found = [TOKENS.sub(HIDDEN, image) for image in said if reference.fullmatch(image)]
+    return next((image for image in found if "@" in image), found[0] if found else None)
 
 
 # ---------------------------------------------------------------- pip: folders and scopes

@@ -7,11 +7,12 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..cancel import Cancel
 from ..engines.base import Engine
-from ..environment.choices import Wishes
+from ..environment.choices import SCRATCH, Wishes
 from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
@@ -20,14 +21,14 @@ from ..errors import OutputError
 from ..events import Counter, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
-from ..image.copy.contents import contents
 from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
+from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, Onto, plan_copy, write
+from .copying import Copy, write
 from .prepare import VERIFYING, Planned, plan_image
 
 COPYING = "Copying the files"
@@ -209,20 +210,11 @@ def _planned(
     cancel: Cancel,
 ) -> tuple[Planned, Copy]:
     """What is to be copied. Layers of its base that had to be read are in the layout ``keep`` then."""
+    asked = replace(wishes, base=None) if wishes.base == SCRATCH else wishes
     planned = plan_image(
-        where, wishes, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+        where, asked, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
-    onto = None
-    if wishes.base is not None:
-        from .onto import base_of
-
-        layout = keep()
-        base = base_of(wishes.base, planned.plan.platform, keep=layout, cancel=cancel)
-        disk.check_room(layout.folder, base.size)
-        read = Counter(f"read {wishes.base}", base.size, report)
-        held = contents(base, planned.plan.system.arch, progress=read.add, cancel=cancel)
-        onto = Onto(base, held)
-    copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto)
+    copy = plan_on(wishes.base, planned.plan, planned.snapshot, keep, report=report, cancel=cancel)
     for finding in copy.findings:
         report(finding)
     return planned, copy

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..cancel import Cancel
-from ..contents import identity, init, jupyter, layout, project, standin, times
-from ..environment.model import Snapshot, dump
+from ..contents import identity, init, jupyter, layout, times
+from ..environment.model import Snapshot
 from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Counter, Finding, Report
@@ -18,22 +16,22 @@ from ..image.copy.accounts import shell
 from ..image.copy.base_image import BaseImage
 from ..image.copy.capture import Captured, capture
 from ..image.copy.contents import STATUS, Contents
-from ..image.copy.dpkg import parse
+from ..image.copy.dpkg import versions
 from ..image.copy.grouping import Group
 from ..image.copy.newest import newest_input
 from ..image.copy.onto import capture_onto
-from ..image.copy.trees import DATE, USER
+from ..image.copy.since import capture_since
+from ..image.copy.standing import Standing
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
+from .beside import our_files, project_files
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Of a base: they would lead the environment's Python to what is not its own.
 _LEADS_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"})
-# Debian Policy 5.6.12: what a version may be written with.
-_VERSION = re.compile(r"^Version: ([0-9A-Za-z.+:~-]{1,200})$", re.MULTILINE)
 
 NO_SERVER = Finding(
     "no-server",
@@ -61,14 +59,17 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Onto:
-    """The base of a copy, and what it holds."""
+    """The base of a copy, and what it holds; ``running`` where this very container runs it."""
 
     image: BaseImage
     contents: Contents
+    running: Standing | None = None
 
 
 def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None = None) -> Copy:
     """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base.
+
+    On the image that this container runs they are those that were added.
 
     Raises `FindingsError` for those that cannot be read, and what `capture_onto` raises.
     """
@@ -78,19 +79,28 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
     def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
         final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
-        return _ours(final, python, places)
+        return our_files(final, python, places)
 
     def ours_onto(carried: Collection[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
         assert onto
-        final = settled_onto(plan, snapshot, _packages(onto.contents), carried)
-        return _ours(final, python, places)
+        final = settled_onto(plan, snapshot, versions(onto.contents.text(STATUS)), carried)
+        return our_files(final, python, places)
 
-    if onto:
+    def ours_since(places: Collection[str]) -> dict[str, Member]:
+        nonlocal final
+        final = settled(plan, snapshot, {each.name for each in snapshot.packages.apt}, lambda path: True)
+        return our_files(final, python, places)
+
+    if onto and onto.running:
+        captured = capture_since(
+            plan, snapshot, ours_since, project_files(plan), onto.running, onto.image.ref
+        )
+    elif onto:
         ref = onto.image.ref
-        captured = capture_onto(plan, snapshot, ours_onto, _project(plan), onto.contents, ref)
+        captured = capture_onto(plan, snapshot, ours_onto, project_files(plan), onto.contents, ref)
     else:
-        captured = capture(plan, snapshot, ours, _project(plan))
+        captured = capture(plan, snapshot, ours, project_files(plan))
     findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
     refuse(findings, allow)
     programs = _programs(snapshot, captured)
@@ -111,7 +121,7 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         created=times.rfc3339(newest_input(captured.groups) if said is None else said),
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
-        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs)),
+        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs, onto)),
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
@@ -128,16 +138,6 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
     return Copy(plan=final, captured=captured, config=config, findings=findings, base=base)
 
 
-def _packages(base: Contents) -> dict[str, str]:
-    """The base's Debian packages, with their versions."""
-    found = {}
-    for stanza in base.text(STATUS).split("\n\n"):
-        version = _VERSION.search(stanza)
-        if version and (package := parse(stanza)):
-            found[package.name] = version[1]
-    return found
-
-
 def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:
     """Folders of the environment's own programs: what the system has not on its path anyway."""
     prefix = snapshot.conda_prefix or snapshot.python.prefix
@@ -146,38 +146,12 @@ def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:
     return [folder for folder in own if folder not in SYSTEM_PATH]
 
 
-def _server(captured: Captured, programs: list[str]) -> str:
+def _server(captured: Captured, programs: list[str], onto: Onto | None) -> str:
     """The prefix whose `bin/jupyter` opens the image."""
     folders = [folder.removesuffix("/bin") for folder in (*programs, *SYSTEM_PATH)]
     paths = {member.path for group in captured.groups for member in group.members}
+    paths |= onto.running.here.keys() if onto and onto.running else set()
     return next((each for each in folders if f"{each}/bin/jupyter".lstrip("/") in paths), folders[0])
-
-
-def _ours(plan: Plan, python: str, places: Collection[str]) -> dict[str, Member]:
-    files = {identity.PLAN_PATH: dump(redacted(plan)), **init.files()}
-    files |= standin.files() if plan.magics else {}
-    for path, data in jupyter.kernelspecs(plan, python).items():
-        if path.lstrip("/") not in places:  # a kernel that pip installed into /usr/local is the environment's
-            files[path] = data
-    return {
-        path.lstrip("/"): Member(path=path.lstrip("/"), data=data, size=len(data), mtime=DATE)
-        for path, data in files.items()
-    }
-
-
-def _project(plan: Plan) -> dict[str, Member]:
-    found = {}
-    for file in plan.files:
-        path, data = project.place(file).lstrip("/"), project.read(file)
-        found[path] = Member(
-            path=path,
-            source=os.path.realpath(str(file.source)),
-            size=len(data),
-            uid=USER.uid,
-            gid=USER.gid,
-            mtime=DATE,
-        )
-    return found
 
 
 def write(

@@ -25,6 +25,7 @@ from . import disk
 from .layer import Compression, made_by
 from .layout import Layout
 from .manifest import LAYER, LAYER_GZIP, Descriptor, Layer
+from .ownfile import read_own
 from .tar import Member, header
 
 FILE = "layers.json"
@@ -135,14 +136,9 @@ def stamp(members: Iterable[Member], compression: Compression) -> Stamp | None:
 def _read(file: Path) -> dict[str, _Record]:
     """The records; none where they are not ours alone, or are none."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as opened:
-            status = os.fstat(descriptor)
-            ours = status.st_uid == os.geteuid() and not status.st_mode & 0o022
-            if not (stat.S_ISREG(status.st_mode) and ours and status.st_size <= LARGEST):
-                return {}
-            return msgspec.json.decode(opened.read(LARGEST), type=_Records).layers
-    except (OSError, msgspec.DecodeError, RecursionError):
+        data = read_own(file, LARGEST)
+        return msgspec.json.decode(data, type=_Records).layers if data is not None else {}
+    except (msgspec.DecodeError, RecursionError):
         return {}
 
 

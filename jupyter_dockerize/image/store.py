@@ -22,6 +22,7 @@ from .manifest import Descriptor, ImageValue
 from .reference import Reference
 
 LOCK = "lock"
+BASES = "bases"  # what images hold that others made, remembered (`copy.listing`)
 KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
 
 
@@ -184,8 +185,9 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        # A folder that is there and empty is a store that nothing came into yet.
-        return self.layout.manifests() if self.folder.is_dir() and any(self.folder.iterdir()) else []
+        # A folder with nothing else in it is a store that no image came into yet.
+        there = self.folder.iterdir() if self.folder.is_dir() else ()
+        return self.layout.manifests() if any(path.name not in (LOCK, BASES) for path in there) else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

@@ -7,6 +7,7 @@ import re
 from packaging.version import InvalidVersion, Version
 
 from ..environment import cuda
+from ..environment.choices import SCRATCH
 from ..environment.plan.planning import Plan
 from ..environment.releases import named, start_of
 from ..errors import UsageError
@@ -41,6 +42,12 @@ def _own(ref: str, plan: Plan) -> Base:
 
     Any other may have another Python, today or tomorrow (3.11-slim): then uv brings the right one.
     """
+    if ref == SCRATCH:
+        raise UsageError(
+            "no environment can be rebuilt on nothing",
+            why="packages are installed by the programs of a base",
+            fix="leave --base out, or take --method copy, which brings the system's own files along",
+        )
     name = re.fullmatch(
         r"(?:(?:docker\.io/)?library/|docker\.io/)?python:([0-9a-z.]+)(?:-[A-Za-z0-9_.-]+)?", ref
     )

@@ -257,6 +257,14 @@ def test_the_image_that_a_hub_names_is_kept_whole(image: str) -> None:
     assert probe.system_facts({"JUPYTER_IMAGE_SPEC": image})["image"] == image
 
 
+def test_of_several_names_of_its_image_the_one_by_digest_counts() -> None:
+    pinned = "registry.example.org/hub/lab@sha256:" + "1" * 64
+    said = {"JUPYTER_IMAGE_SPEC": "hub/lab:1", "JUPYTER_IMAGE": pinned}
+    assert probe.system_facts(said)["image"] == pinned
+    assert probe.system_facts({"KAGGLE_DOCKER_IMAGE": pinned, "CI_JOB_IMAGE": "x:1"})["image"] == pinned
+    assert probe.system_facts({"CI_JOB_IMAGE": "x:1"})["image"] == "x:1"
+
+
 def _everywhere(tmp_path: Path) -> tuple[dict[str, str], Path]:
     """An environment with the canary in every place of the threat list; (variables, sys.path folder)."""
     home, site = tmp_path / "home", tmp_path / "site"

@@ -87,7 +87,9 @@ def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path:
     assert config["config"]["Labels"][LABEL_BASE] == base
     assert config["config"]["Labels"][LABEL_BASE_DIGEST].startswith("sha256:")
     assert config["config"]["User"] == "1000"
-    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb"} == {"out"}  # and no store
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb"} == {"out", "store"}
+    assert [path.name for path in store.iterdir()] == ["bases"]  # what the base holds, and no image
+    assert BuiltinEngine().images() == []
 
 
 @pytest.mark.rig
@@ -198,7 +200,8 @@ def test_a_base_with_an_older_c_library_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match="older than the environment needs") as caught:
         api.build(where, Wishes(base=base), method="copy", output=tmp_path / "out.tar")
     assert "needs GLIBC_2." in caught.value.why
-    assert {path.name for path in tmp_path.iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == before | {"store"}
+    assert [path.name for path in store.iterdir()] == ["bases"]  # what the base holds is remembered
 
 
 def test_a_base_for_another_platform_is_refused(

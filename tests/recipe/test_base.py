@@ -222,3 +222,10 @@ def test_other_implementations_are_refused() -> None:
     found = plan()
     with pytest.raises(UsageError, match="pypy"):
         choose_base(replace(found, python=replace(found.python, implementation="pypy")))
+
+
+def test_nothing_is_no_base_of_a_build() -> None:
+    found = plan()
+    with pytest.raises(UsageError, match="rebuilt on nothing") as caught:
+        choose_base(replace(found, wishes=replace(found.wishes, base="scratch")))
+    assert "--method copy" in caught.value.fix

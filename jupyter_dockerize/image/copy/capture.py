@@ -109,11 +109,11 @@ def _system(
     system = collect_system(dpkg, names | set(owners.values()), mounts)
     loose: dict[str, Member] = {}
     for place in sorted(places - set(owners)):
-        _chain(root, place, loose)
+        chain(root, place, loose)
     # What a library of no package links to may again be in a package, or in none.
     more = {root.place(path) for path in links.wanted([*loose.values(), *system.members.values()])}
     for place in sorted(more - set(system.members) - taken):
-        _chain(root, place, loose)
+        chain(root, place, loose)
     findings = left_here([*links.left, *system.lent])
     if not dpkg.packages:
         loose |= bare.data(root, python.debian)
@@ -121,7 +121,7 @@ def _system(
     return system, {path: member for path, member in loose.items() if path not in above}, findings
 
 
-def _chain(root: Root, place: str, into: dict[str, Member]) -> None:
+def chain(root: Root, place: str, into: dict[str, Member]) -> None:
     """A file and the links that lead to it."""
     for _ in range(16):
         try:
@@ -164,4 +164,4 @@ def whole(group: Group, folders: Mapping[str, Member]) -> Group:
     return Group(group.title, members)
 
 
-__all__ = ["Captured", "capture", "folders", "whole"]
+__all__ = ["Captured", "capture", "chain", "folders", "whole"]

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...cancel import Cancel
 from ...errors import UsageError
@@ -31,6 +31,7 @@ PASSWD, GROUP, STATUS = "etc/passwd", "etc/group", "var/lib/dpkg/status"
 _KEPT = re.compile(rf"{PASSWD}|{GROUP}|{STATUS}|etc/ld\.so\.conf(?:\.d/[^/]+\.conf)?")
 _LIBRARY = re.compile(r"(?:usr/)?(?:local/)?lib(?:32|64)?(?:/[^/]+)?/[^/]*\.so[^/]*")
 _LARGEST = 16 << 20  # bytes of a file that is kept or looked into
+_PIECE = 1 << 20
 # What makes a layer unfit to lie on. The rest of what validators say of other people's images is theirs.
 _UNFIT = frozenset(
     {"compression", "diff-id", "digest", "name", "tar", "too-large", "too-many-members", "unreadable"}
@@ -44,6 +45,7 @@ class Contents:
     members: dict[str, Member]
     symbols: dict[str, Symbols]  # of its libraries, by path
     folders: tuple[str, ...]  # where its loader looks
+    digests: dict[str, bytes] = field(default_factory=dict)  # SHA-256 of its files, by path
 
     def place(self, path: str) -> str | None:
         """Where ``path`` leads to in it, None for nowhere."""
@@ -77,14 +79,15 @@ def contents(
 
     layers = side_by_side(read, base.layers, size=lambda layer: layer.descriptor.size, cancel=cancel)
     there = applied((layer.shape, layer.members, layer.folders) for layer in layers)
-    members = {member.path: member for member, _ in there.values()}
+    members = {member.path: member for member, _, _ in there.values()}
     for folder in parents(members):
         members.setdefault(folder, Member(path=folder, kind="folder", mode=0o755))
-    symbols = {member.path: known for member, known in there.values() if known is not NONE}
-    return Contents(members, symbols, tuple(_folders(base, members, MACHINES.get(arch, ""))))
+    symbols = {member.path: known for member, known, _ in there.values() if known is not NONE}
+    digests = {member.path: digest for member, _, digest in there.values() if member.kind == "file"}
+    return Contents(members, symbols, tuple(_folders(base, members, MACHINES.get(arch, ""))), digests)
 
 
-_Kept = tuple[Member, Symbols]
+_Kept = tuple[Member, Symbols, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def _layer(base: BaseImage, layer: Layer, progress: Callable[[int], object], can
             return
         kept = members.get(normal(entry.target)) if entry.kind == HARDLINK else _kept(path, entry, source)
         if kept:
-            members[path] = (replace(kept[0], path=os.fsdecode(path)), kept[1])
+            members[path] = (replace(kept[0], path=os.fsdecode(path)), *kept[1:])
         if entry.kind == FOLDER:
             folders.add(path)
 
@@ -133,12 +136,19 @@ def _layer(base: BaseImage, layer: Layer, progress: Callable[[int], object], can
 
 
 def _kept(path: bytes, entry: Entry, source: Source) -> _Kept | None:
-    name, known, data = os.fsdecode(path), NONE, None
-    if entry.kind == REGULAR and entry.size <= _LARGEST:
-        if _KEPT.fullmatch(name):
-            data = source.read(entry.size)
-        elif _LIBRARY.fullmatch(name):
-            known = of_bytes(source.read(entry.size))
+    name, known, data, total = os.fsdecode(path), NONE, None, hashlib.sha256()
+    if entry.kind == REGULAR:
+        small = entry.size <= _LARGEST
+        listed, library = small and _KEPT.fullmatch(name), small and _LIBRARY.fullmatch(name)
+        if listed or library:
+            whole = source.read(entry.size)
+            total.update(whole)
+            data, known = (whole, NONE) if listed else (None, of_bytes(whole))
+        else:
+            left = entry.size
+            while left and (piece := source.read(min(_PIECE, left))):
+                total.update(piece)
+                left -= len(piece)
     kinds = {REGULAR: "file", FOLDER: "folder", SYMLINK: "symlink"}
     if entry.kind not in kinds:
         return None
@@ -153,7 +163,7 @@ def _kept(path: bytes, entry: Entry, source: Source) -> _Kept | None:
         target=os.fsdecode(entry.target) if entry.kind == SYMLINK else "",
         data=data,
     )
-    return member, known
+    return member, known, total.digest()
 
 
 def _folders(base: BaseImage, members: Mapping[str, Member], machine: str) -> Iterator[str]:

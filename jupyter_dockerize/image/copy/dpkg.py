@@ -21,6 +21,8 @@ ALTERNATIVES = "var/lib/dpkg/alternatives"
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # > name, an optional architecture qualifier, an optional version in parentheses
 _RELATION = re.compile(r"\s*([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9-]+)?\s*(?:\([^)]*\))?")
+# Debian Policy 5.6.12: what a version may be written with.
+_VERSION = re.compile(r"^Version: ([0-9A-Za-z.+:~-]{1,200})$", re.MULTILINE)
 _CONFFILE = re.compile(r" (/.+) ([0-9a-f]{32})(?: obsolete| remove-on-upgrade)*$", re.MULTILINE)
 # > Status: want, flag and state. A package on hold is installed, and so is one whose triggers wait.
 _WANTED = ("install", "hold", "deinstall", "purge")
@@ -214,6 +216,16 @@ def parse(stanza: str) -> Package | None:
     )
 
 
+def versions(status: str) -> dict[str, str]:
+    """What is installed by the text of a status file, with its version."""
+    found = {}
+    for stanza in status.split("\n\n"):
+        version = _VERSION.search(stanza)
+        if version and (package := parse(stanza)):
+            found[package.name] = version[1]
+    return found
+
+
 def _relation(text: str) -> tuple[str, ...]:
     """The names of one relation, its alternatives in order."""
     return tuple(match[1] for part in text.split("|") if (match := _RELATION.match(part)))
@@ -227,4 +239,4 @@ def _md5(path: Path) -> str | None:
         return None
 
 
-__all__ = ["ALTERNATIVES", "DIVERSIONS", "INFO", "STATUS", "Dpkg", "Package", "parse"]
+__all__ = ["ALTERNATIVES", "DIVERSIONS", "INFO", "STATUS", "Dpkg", "Package", "parse", "versions"]

@@ -83,7 +83,7 @@ def capture_onto(
     below = {path: replace(m, mtime=DATE) for path, m in base.members.items() if m.kind == "folder"}
     leading = folders(above, {**below, **lowest})
     made = tuple(whole(group, leading) for group in groups if group.members)
-    _check_ways(made, base, ref)
+    check_ways(made, base, ref)
     at = [path for path, member in python.environment.items() if member.kind == "symlink"]
     return Captured(
         groups=made,
@@ -126,7 +126,7 @@ def _named(carried: Iterable[str], owners: Mapping[str, str], ref: str) -> Itera
         )
 
 
-def _check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
+def check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
     """A folder of ours in the place of a link would hide what the base has behind it."""
     for group in groups:
         for member in group.members:
@@ -139,4 +139,4 @@ def _check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
                 )
 
 
-__all__ = ["capture_onto"]
+__all__ = ["capture_onto", "check_ways"]

@@ -36,6 +36,7 @@ class PythonFiles:
     variables: tuple[tuple[str, str], ...]
     outside: tuple[str, ...]  # files of the base, and distributions, that Debian packages may own
     debian: tuple[str, ...]  # folders of these distributions
+    left_out: frozenset[str]  # files of distributions that are not planned, absolute
     findings: tuple[Finding, ...]
 
 
@@ -89,6 +90,7 @@ def python_files(plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozen
         variables=more.variables,
         outside=tuple(outside),
         debian=tuple(sorted(debian)),
+        left_out=frozenset(keep.owned.left_out),
         findings=findings,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -103,6 +103,18 @@ def collect_system(dpkg: Dpkg, names: Iterable[str], mounts: Collection[str] = (
     """
     root = Root(dpkg.root)
     packages = dpkg.closure({*names, *USERLAND})
+    system = collect_packages(dpkg, packages, mounts)
+    if packages:
+        members = system.members
+        root.merged(members)
+        members |= alternatives(dpkg, root, members.__contains__)
+        _database(dpkg, packages, members)
+    return system
+
+
+def collect_packages(dpkg: Dpkg, packages: Collection[Package], mounts: Collection[str]) -> System:
+    """The files of these packages, and nothing else."""
+    root = Root(dpkg.root)
     members: dict[str, Member] = {}
     findings: list[Finding] = []
     unreadable: list[str] = []
@@ -134,10 +146,6 @@ def collect_system(dpkg: Dpkg, names: Iterable[str], mounts: Collection[str] = (
                 unreadable.append(place)
                 continue
             members[place] = member if source == path else replace(member, path=place)
-    if packages:
-        root.merged(members)
-        _alternatives(dpkg, root, members)
-        _database(dpkg, packages, members)
     if unreadable:
         findings.append(_unreadable(unreadable))
     return System(members, tuple(packages), tuple(findings), tuple(lent))
@@ -147,12 +155,13 @@ def _document(place: str) -> bool:
     return place.startswith(_DOCUMENTS) and not place.endswith("/copyright")
 
 
-def _alternatives(dpkg: Dpkg, root: Root, members: dict[str, Member]) -> None:
-    """The links of alternatives whose target comes along, and the records of their groups."""
+def alternatives(dpkg: Dpkg, root: Root, there: Callable[[str], bool]) -> dict[str, Member]:
+    """The links of alternatives whose target will be ``there``, and the records of their groups."""
+    members: dict[str, Member] = {}
     groups: set[str] = set()
     for link, name in dpkg.alternatives():
         target = root.link(f"{ALTERNATIVE_LINKS}/{name}")
-        if target is None or root.place(target) not in members:
+        if target is None or not there(root.place(target)):
             continue
         for place, to in (
             (f"{ALTERNATIVE_LINKS}/{name}", target),
@@ -166,6 +175,13 @@ def _alternatives(dpkg: Dpkg, root: Root, members: dict[str, Member]) -> None:
             member = root.member(place, ROOT)
             if member:
                 members[place] = member
+    return members
+
+
+def control(dpkg: Dpkg, root: Root, package: Package) -> dict[str, Member]:
+    """The package's files in dpkg's database: its list, checksums and scripts."""
+    found = (root.member(f"{INFO}/{name}", ROOT) for name in dpkg.control(package))
+    return {member.path: member for member in found if member}
 
 
 def _database(dpkg: Dpkg, packages: Collection[Package], members: dict[str, Member]) -> None:
@@ -177,10 +193,7 @@ def _database(dpkg: Dpkg, packages: Collection[Package], members: dict[str, Memb
         members[version.path] = version
     for package in packages:
         stanzas.append(package.stanza)
-        for name in dpkg.control(package):
-            member = root.member(f"{INFO}/{name}", ROOT)
-            if member:
-                members[member.path] = member
+        members |= control(dpkg, root, package)
     status = ("\n\n".join(stanzas) + "\n\n").encode("utf-8", "replace")
     diversions = dpkg.diversions({p.name for p in packages}, lambda path: root.place(path) in members)
     written = {STATUS: status, "var/lib/dpkg/available": b"", DIVERSIONS: diversions}
@@ -210,4 +223,4 @@ def _unreadable(places: list[str]) -> Finding:
     )
 
 
-__all__ = ["USERLAND", "Root", "System", "collect_system"]
+__all__ = ["USERLAND", "Root", "System", "alternatives", "collect_packages", "collect_system", "control"]

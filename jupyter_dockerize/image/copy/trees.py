@@ -142,7 +142,7 @@ def _readable(path: str, status: os.stat_result) -> bool:
 
 def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
     """The bytecode with its source's new date; what is stale or has lost its source stays here."""
-    source = _source_of(path)
+    source = source_of(path)
     if source is None:  # in the place of its source: a distribution without sources
         _add(path, status, owner, found)
         return
@@ -163,7 +163,8 @@ def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected)
     found.members[member.path] = replace(member, head=head)
 
 
-def _source_of(path: str) -> str | None:
+def source_of(path: str) -> str | None:
+    """The source that bytecode in a cache was made of, None for what lies in no cache."""
     folder, name = os.path.split(path)
     parent, cache = os.path.split(folder)
     return os.path.join(parent, name.partition(".")[0] + ".py") if cache == CACHE else None
@@ -185,4 +186,7 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
         yield whole[path]
 
 
-__all__ = ["DATE", "ROOT", "USER", "Collected", "Owner", "collect", "member_of", "with_parents"]
+__all__ = [
+    "CACHE", "DATE", "ROOT", "USER", "Collected", "Owner", "collect", "member_of", "source_of",
+    "with_parents",
+]  # fmt: skip

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..cancel import Cancel
@@ -20,8 +20,8 @@ from ..errors import OutputError
 from ..events import Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
-from ..image.copy.base_image import contents
-from ..image.copy.onto import takes_away
+from ..image.copy.contents import contents
+from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
@@ -51,7 +51,8 @@ def copy_into_engine(
 
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
-    with _planned(where, wishes, Path(tempfile.gettempdir()), hashes, report, cancel) as (planned, copy):
+    with contextlib.ExitStack() as stack:
+        planned, copy = _planned(where, wishes, lambda: stack.enter_context(_kept()), hashes, report, cancel)
         if not overwrite:
             refuse_to_overwrite(engine, ref, planned.plan.notebook)
         report(Step(2, STEPS, COPYING))
@@ -105,10 +106,13 @@ def copy_into_files(
     written; it is there whole, or as it was.
     """
     _check_output(output)
-    near = output.absolute().parent
-    with _planned(where, wishes, near, hashes, report, cancel) as (planned, copy):
+    with disk.unfinished_folder(output.absolute().parent) as unfinished:
+        layout = Layout.create(unfinished.path, lasting=_is_folder(output))
+        planned, copy = _planned(where, wishes, lambda: layout, hashes, report, cancel)
         report(Step(2, STEPS, COPYING))
-        value, comparison = deliver(copy, ref, output, check=check, report=report, cancel=cancel)
+        value, comparison = _deliver(
+            copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel
+        )
     return Built(
         ref=ref,
         digest=value.descriptor.digest,
@@ -134,6 +138,22 @@ def deliver(
 
     Raises what `write` raises; then ``output`` is as it was, and nothing else is left beside it.
     """
+    with disk.unfinished_folder(output.absolute().parent) as unfinished:
+        layout = Layout.create(unfinished.path, lasting=_is_folder(output))
+        return _deliver(copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel)
+
+
+def _deliver(
+    copy: Copy,
+    ref: str,
+    output: Path,
+    unfinished: disk.UnfinishedFolder,
+    layout: Layout,
+    *,
+    check: bool,
+    report: Report,
+    cancel: Cancel,
+) -> tuple[ImageValue, Comparison | None]:
     comparison = None
 
     def look(path: Path) -> None:
@@ -142,16 +162,14 @@ def deliver(
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
 
-    folder, reference = _is_folder(output), Reference.parse(ref)
-    with disk.unfinished_folder(output.parent) as unfinished:
-        layout = Layout.create(unfinished.path, lasting=folder)
-        value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
-        if folder:
-            layout.name(value, reference)
-            look(unfinished.path)
-            unfinished.name(output)
-        else:
-            archive.write(output, layout, value, reference, look=look, cancel=cancel)
+    reference = Reference.parse(ref)
+    value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
+    if _is_folder(output):
+        layout.name(value, reference)
+        look(unfinished.path)
+        unfinished.name(output)
+    else:
+        archive.write(output, layout, value, reference, look=look, cancel=cancel)
     return value, comparison
 
 
@@ -176,28 +194,38 @@ def _summary(copy: Copy, comparison: Comparison | None) -> str:
 
 
 @contextlib.contextmanager
+def _kept() -> Iterator[Layout]:
+    """A layout for the layers of a base, until the engine has them."""
+    with disk.unfinished_folder(Path(tempfile.gettempdir())) as folder:
+        yield Layout.create(folder.path, lasting=False)
+
+
 def _planned(
-    where: Where, wishes: Wishes, near: Path, hashes: bool, report: Report, cancel: Cancel
-) -> Iterator[tuple[Planned, Copy]]:
-    """What is to be copied. Meanwhile the layers of its base are in a folder in ``near``, or in our store."""
+    where: Where,
+    wishes: Wishes,
+    keep: Callable[[], Layout],
+    hashes: bool,
+    report: Report,
+    cancel: Cancel,
+) -> tuple[Planned, Copy]:
+    """What is to be copied. Layers of its base that had to be read are in the layout ``keep`` then."""
     planned = plan_image(
         where, wishes, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
-    with contextlib.ExitStack() as stack:
-        onto = None
-        if wishes.base is not None:
-            from .onto import base_of
+    onto = None
+    if wishes.base is not None:
+        from .onto import base_of
 
-            base = stack.enter_context(
-                base_of(wishes.base, planned.plan.platform, near, report=report, cancel=cancel)
-            )
-            read = Counter(f"read of {wishes.base}", base.size, report)
-            held = contents(base, planned.plan.system.arch, progress=read.add, cancel=cancel)
-            onto = Onto(base, held)
-        copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto)
-        for finding in copy.findings:
-            report(finding)
-        yield planned, copy
+        layout = keep()
+        base = base_of(wishes.base, planned.plan.platform, keep=layout, cancel=cancel)
+        disk.check_room(layout.folder, base.size)
+        read = Counter(f"read {wishes.base}", base.size, report)
+        held = contents(base, planned.plan.system.arch, progress=read.add, cancel=cancel)
+        onto = Onto(base, held)
+    copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto)
+    for finding in copy.findings:
+        report(finding)
+    return planned, copy
 
 
 def _is_folder(output: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..cancel import Cancel
@@ -15,11 +15,13 @@ from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Finding, Progress, Report
 from ..image.cache import LayerCache, stamp
-from ..image.copy.base_image import STATUS, BaseImage, Contents
+from ..image.copy.accounts import shell
+from ..image.copy.base_image import BaseImage
 from ..image.copy.capture import Captured, capture
+from ..image.copy.contents import STATUS, Contents
 from ..image.copy.dpkg import parse
 from ..image.copy.grouping import Group
-from ..image.copy.onto import capture_onto, shell
+from ..image.copy.onto import capture_onto
 from ..image.copy.trees import DATE, USER
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
@@ -196,8 +198,17 @@ def write(
 
     def base(layer: Layer, cancel: Cancel) -> None:
         assert copy.base
+        source, blob = copy.base, layer.descriptor
+
+        def pieces() -> Iterator[bytes]:
+            for piece in source.open(blob.digest, cancel):
+                cancel.check()
+                yield piece
+                read.add(len(piece))
+
         cancel.check()
-        to.adopt(layer.descriptor, copy.base.blobs[layer.descriptor.digest], read.add)
+        if not to.receive(blob, pieces):
+            read.add(blob.size)
 
     def one(group: Group, cancel: Cancel) -> Layer:
         if known is None:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,25 +86,28 @@ class Layout:
         file.name(self.path(named))
         return named
 
-    def adopt(
-        self, blob: Descriptor, path: Path, progress: Callable[[int], object] = lambda size: None
-    ) -> None:
-        """The blob, out of a file of this machine, unless it is here already.
+    def receive(self, blob: Descriptor, pieces: Callable[[], Iterable[bytes]]) -> bool:
+        """The blob, out of ``pieces``, unless it is here already; returns whether it came.
 
-        ``progress`` hears of its bytes. Raises `OutputError` where it is not the blob, or cannot be written.
+        Raises `OutputError` where they are not the blob, or cannot be written, and what ``pieces`` raises.
         """
-        if path == self.path(blob.digest) or self.holds(blob):
-            progress(blob.size)
-            return
+        if self.holds(blob):
+            return False
         with self.writing() as file:
-            try:
-                with path.open("rb") as source:
-                    while piece := source.read(CHUNK):
-                        file.write(piece)
-                        progress(len(piece))
-            except OSError as error:
-                raise OutputError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+            for piece in pieces():
+                file.write(piece)
             self.keep(file, blob.digest)
+        return True
+
+    def pieces(self, blob: Descriptor) -> Iterator[bytes]:
+        """The blob's bytes as they are, a piece at a time. Raises `OutputError` where they cannot be read."""
+        path = self.path(blob.digest)
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(CHUNK):
+                    yield piece
+        except OSError as error:
+            raise OutputError(f"{path} cannot be read", why=error.strerror or str(error)) from error
 
     def add(self, data: bytes, media_type: str) -> Descriptor:
         """A small blob, as one piece."""

@@ -26,8 +26,9 @@ from jupyter_dockerize.errors import CancelledError, DockerizeError, RegistryErr
 from jupyter_dockerize.events import Event, Progress, ignore
 from jupyter_dockerize.export.onto import base_of
 from jupyter_dockerize.image import archive
+from jupyter_dockerize.image.copy.contents import contents
 from jupyter_dockerize.image.layout import Layout
-from jupyter_dockerize.image.manifest import ImageValue
+from jupyter_dockerize.image.manifest import ImageValue, digest_of
 from jupyter_dockerize.image.reference import Reference
 from jupyter_dockerize.image.validate.layout import validate
 
@@ -205,53 +206,73 @@ def test_a_base_for_another_platform_is_refused(
 ) -> None:
     layout, image, ref = small
     with pytest.raises(UsageError, match="is not for linux/arm64"):
-        opened(ref, tmp_path, "linux/arm64")
+        opened(ref, platform="linux/arm64")
     own = BuiltinEngine().store
     with own.writing(0) as to:
         for layer in image.layers:
-            to.adopt(layer.descriptor, layout.path(layer.descriptor.digest))
+            to.receive(layer.descriptor, lambda blob=layer.descriptor: layout.pieces(blob))
         own.name(image, Reference.parse("mine:1"))
     with pytest.raises(UsageError, match="is not for linux/arm64"):
-        opened("mine:1", tmp_path, "linux/arm64")
-    assert opened("mine:1", tmp_path) == [layer.descriptor.digest for layer in image.layers]
+        opened("mine:1", platform="linux/arm64")
+    assert opened("mine:1") == [layer.descriptor.digest for layer in image.layers]
 
 
-def opened(ref: str, near: Path, platform: str = PLATFORM) -> list[str]:
-    """Digests of its layers, whose blobs were there."""
-    with base_of(ref, platform, near, report=ignore, cancel=Cancel()) as base:
-        assert all(base.blobs[layer.descriptor.digest].is_file() for layer in base.layers)
-        return [layer.descriptor.digest for layer in base.layers]
+def opened(ref: str, keep: Layout | None = None, platform: str = PLATFORM) -> list[str]:
+    """Digests of its layers, which were read to their end."""
+    base = base_of(ref, platform, keep=keep, cancel=Cancel())
+    return [digest_of(b"".join(base.open(layer.descriptor.digest, Cancel()))) for layer in base.layers]
+
+
+def test_layers_travel_once_and_need_no_disk(
+    small: tuple[Layout, ImageValue, str], conforming: Conforming, tmp_path: Path, store: Path
+) -> None:
+    _, image, ref = small
+    digests = [layer.descriptor.digest for layer in image.layers]
+    before = {path.name for path in tmp_path.iterdir()}
+    assert opened(ref) == digests
+    assert {path.name for path in tmp_path.iterdir()} == before
+    kept = Layout.create(tmp_path / "kept")
+    base = base_of(ref, PLATFORM, keep=kept, cancel=Cancel())
+    for digest in digests:
+        next(iter(base.open(digest, Cancel())))  # left in its middle it is not kept
+        assert not kept.path(digest).exists()
+        first = b"".join(base.open(digest, Cancel()))
+        del conforming.blobs["team/base", digest]
+        assert b"".join(base.open(digest, Cancel())) == first
 
 
 def test_a_registry_that_sends_other_bytes_is_refused_and_nothing_is_left(
     small: tuple[Layout, ImageValue, str], conforming: Conforming, tmp_path: Path, store: Path
 ) -> None:
     _, image, ref = small
-    before = {path.name for path in tmp_path.iterdir()}
+    kept = Layout.create(tmp_path / "kept")
     digest = image.layers[0].descriptor.digest
     conforming.blobs["team/base", digest] = b"x" * image.layers[0].descriptor.size
     with pytest.raises(RegistryError, match="is not whole"):
-        opened(ref, tmp_path)
+        opened(ref, kept)
     del conforming.blobs["team/base", digest]
     with pytest.raises(DockerizeError, match="specification"):
-        opened(ref, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == before
+        opened(ref, kept)
+    assert list((kept.folder / "blobs/sha256").iterdir()) == []
 
 
 def test_cancelled_meanwhile_nothing_is_left(
     small: tuple[Layout, ImageValue, str], tmp_path: Path, store: Path
 ) -> None:
-    before = {path.name for path in tmp_path.iterdir()}
+    kept = Layout.create(tmp_path / "kept")
+    base = base_of(small[2], PLATFORM, keep=kept, cancel=Cancel())
     cancel = Cancel()
     cancel.cancel()
-    with pytest.raises(CancelledError), base_of(small[2], PLATFORM, tmp_path, report=ignore, cancel=cancel):
-        pytest.fail("it was opened")
-    assert {path.name for path in tmp_path.iterdir()} == before
+    with pytest.raises(CancelledError):
+        contents(base, "amd64", cancel=cancel)
+    with pytest.raises(CancelledError):
+        base_of(small[2], PLATFORM, cancel=cancel)
+    assert list((kept.folder / "blobs/sha256").iterdir()) == []
 
 
 def test_a_base_that_is_not_there_is_named(conforming: Conforming, tmp_path: Path, store: Path) -> None:
     with pytest.raises(UsageError, match="there is no image") as caught:
-        opened(f"{conforming.host}/team/none:1", tmp_path)
+        opened(f"{conforming.host}/team/none:1")
     assert "pushed to a registry" in caught.value.fix
 
 
@@ -260,4 +281,4 @@ def test_another_digest_than_was_asked_for_is_refused(
 ) -> None:
     asked = replace(Reference.parse(small[2]), digest="sha256:" + "0" * 64)
     with pytest.raises(UsageError, match="there is no image"):
-        opened(str(asked), tmp_path)
+        opened(str(asked))

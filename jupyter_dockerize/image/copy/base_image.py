@@ -1,52 +1,30 @@
-"""An image that others made, as what a copy lies on: its documents, and what is in its layers.
+"""An image that others made, as what a copy lies on: its documents, and where its layers come from.
 
-Nothing of it is unpacked and nothing is run. It may be a stranger's: the reader is the validator's, and every
-byte has the digest that the image's manifest and configuration say.
+A layer is a stream of bytes, out of a file or of a registry: nothing of it has to be on this machine's disk.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...cancel import Cancel
 from ...errors import UsageError
 from ..manifest import Descriptor, Layer
-from ..side_by_side import side_by_side
-from ..tar import Member
-from ..validate.entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, Source
-from ..validate.layer import WHITEOUT, Shape, applied, look
 from ..validate.mediatypes import compression, meant
-from ..validate.names import normal
-from ..validate.violation import Found, Limits
-from .dangling import landed, parents
-from .elf import MACHINES
-from .symbols import NONE, Symbols, of_bytes
 
-PASSWD, GROUP, STATUS = "etc/passwd", "etc/group", "var/lib/dpkg/status"
-_KEPT = re.compile(rf"{PASSWD}|{GROUP}|{STATUS}|etc/ld\.so\.conf(?:\.d/[^/]+\.conf)?")
-_LIBRARY = re.compile(r"(?:usr/)?(?:local/)?lib(?:32|64)?(?:/[^/]+)?/[^/]*\.so[^/]*")
-_LARGEST = 16 << 20  # bytes of a file that is kept or looked into
-_CHUNK = 1 << 20
-# What makes a layer unfit to lie on. The rest of what validators say of other people's images is theirs.
-_UNFIT = frozenset(
-    {"compression", "diff-id", "digest", "name", "tar", "too-large", "too-many-members", "unreadable"}
-)
+Opened = Callable[[Descriptor, Cancel], Iterator[bytes]]  # the bytes of a blob, from its first to its last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """``ref`` as it was asked for, ``digest`` of the manifest; ``blobs`` says where each layer's blob is."""
+    """``ref`` as it was asked for, ``digest`` of the manifest; ``blob`` gives the bytes of each layer."""
 
     ref: str
     digest: str
     layers: tuple[Layer, ...]
-    blobs: Mapping[str, Path]
+    blob: Opened = field(repr=False)
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,15 +33,23 @@ class BaseImage:
         """Bytes of its blobs."""
         return sum(layer.descriptor.size for layer in self.layers)
 
+    def open(self, digest: str, cancel: Cancel) -> Iterator[bytes]:
+        """The bytes of a layer's blob, as often as it is asked for. Whoever reads them compares their digest.
+
+        Raises `RegistryError`, or `OutputError` for a file, where they do not come.
+        """
+        blob = next(layer.descriptor for layer in self.layers if layer.descriptor.digest == digest)
+        return self.blob(blob, cancel)
+
 
 def base_image(
     ref: str,
     digest: str,
     layers: Sequence[Descriptor],
     config: Mapping[str, Any],
-    place: Callable[[str], Path],
+    blob: Opened,
 ) -> BaseImage:
-    """The image of these documents; ``place`` says where the blob of a digest is.
+    """The image of these documents; ``blob`` opens the blob of a layer.
 
     Raises `UsageError` for layers that cannot be read here.
     """
@@ -94,7 +80,7 @@ def base_image(
             )
             for each, diff_id, said in zip(layers, diff_ids, _history(config, len(layers)), strict=True)
         ),
-        blobs={each.digest: place(each.digest) for each in layers},
+        blob=blob,
         env=dict(each.split("=", 1) for each in env if not each.startswith("=")),
         labels={
             str(name): value
@@ -115,142 +101,4 @@ def _history(config: Mapping[str, Any], layers: int) -> list[str]:
     return said if len(said) == layers else [""] * layers
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a container of the image would see. ``members`` by path; of a few files the bytes are kept."""
-
-    members: dict[str, Member]
-    symbols: dict[str, Symbols]  # of its libraries, by path
-    folders: tuple[str, ...]  # where its loader looks
-
-    def place(self, path: str) -> str | None:
-        """Where ``path`` leads to in it, None for nowhere."""
-        return landed(path, self.members, ())
-
-    def library(self, soname: str) -> str | None:
-        """The path of the library that its loader finds by this name."""
-        for folder in self.folders:
-            found = self.place(f"{folder}/{soname}")
-            if found and found in self.members and self.members[found].kind == "file":
-                return found
-        return None
-
-    def text(self, path: str) -> str:
-        """Of one of the files that are kept; "" where it is not there."""
-        found = self.members.get(self.place(path) or "")
-        return (found.data or b"").decode("utf-8", "surrogateescape") if found else ""
-
-
-def contents(
-    base: BaseImage, arch: str, *, progress: Callable[[int], object] = lambda size: None, cancel: Cancel
-) -> Contents:
-    """Reads all layers. ``progress`` hears how many bytes of blobs were read.
-
-    Raises `UsageError` where one is broken, or has other bytes than the image's documents say.
-    """
-
-    def read(layer: Layer, cancel: Cancel) -> _Read:
-        return _layer(base, layer, progress, cancel)
-
-    layers = side_by_side(read, base.layers, size=lambda layer: layer.descriptor.size, cancel=cancel)
-    there = applied((layer.shape, layer.members, layer.folders) for layer in layers)
-    members = {member.path: member for member, _ in there.values()}
-    for folder in parents(members):
-        members.setdefault(folder, Member(path=folder, kind="folder", mode=0o755))
-    symbols = {member.path: known for member, known in there.values() if known is not NONE}
-    return Contents(members, symbols, tuple(_folders(base, members, MACHINES.get(arch, ""))))
-
-
-_Kept = tuple[Member, Symbols]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    shape: Shape
-    members: dict[bytes, _Kept]
-    folders: set[bytes]
-
-
-def _layer(base: BaseImage, layer: Layer, progress: Callable[[int], object], cancel: Cancel) -> _Read:
-    blob = layer.descriptor
-    found, total, size = Found(Limits()), hashlib.sha256(), 0
-    members: dict[bytes, _Kept] = {}
-    folders: set[bytes] = set()
-
-    def meet(entry: Entry, source: Source) -> None:
-        path = normal(entry.path)
-        if not path or path.rpartition(b"/")[2].startswith(WHITEOUT):
-            return
-        kept = members.get(normal(entry.target)) if entry.kind == HARDLINK else _kept(path, entry, source)
-        if kept:
-            members[path] = (replace(kept[0], path=os.fsdecode(path)), kept[1])
-        if entry.kind == FOLDER:
-            folders.add(path)
-
-    def pieces() -> Iterator[bytes]:
-        nonlocal size
-        with base.blobs[blob.digest].open("rb") as file:
-            while piece := file.read(_CHUNK):
-                cancel.check()
-                total.update(piece)
-                size += len(piece)
-                progress(len(piece))
-                yield piece
-
-    say = found.at(blob.digest)
-    try:
-        how = compression(blob.media_type) or ""
-        shape = look(pieces(), how, "sha256", say, found.limits, meet)
-    except OSError as error:
-        raise UsageError(f"a layer of {base.ref} cannot be read", why=error.strerror or str(error)) from error
-    if (size, f"sha256:{total.hexdigest()}") != (blob.size, blob.digest):
-        say("digest", "its bytes do not have its digest")
-    elif shape.diff_id != layer.diff_id:
-        say("diff-id", "it unpacks to other bytes than the image's configuration says")
-    for each in found.violations:
-        if each.severity == "error" and each.rule in _UNFIT:
-            raise UsageError(f"{base.ref} cannot be a base", why=str(each), fix="name another base")
-    return _Read(shape, members, folders)
-
-
-def _kept(path: bytes, entry: Entry, source: Source) -> _Kept | None:
-    name, known, data = os.fsdecode(path), NONE, None
-    if entry.kind == REGULAR and entry.size <= _LARGEST:
-        if _KEPT.fullmatch(name):
-            data = source.read(entry.size)
-        elif _LIBRARY.fullmatch(name):
-            known = of_bytes(source.read(entry.size))
-    kinds = {REGULAR: "file", FOLDER: "folder", SYMLINK: "symlink"}
-    if entry.kind not in kinds:
-        return None
-    member = Member(
-        path=name,
-        kind=kinds[entry.kind],  # type: ignore[arg-type]
-        mode=entry.mode & 0o7777,
-        uid=entry.uid,
-        gid=entry.gid,
-        size=entry.size,
-        target=os.fsdecode(entry.target) if entry.kind == SYMLINK else "",
-        data=data,
-    )
-    return member, known
-
-
-def _folders(base: BaseImage, members: Mapping[str, Member], machine: str) -> Iterator[str]:
-    """In the loader's order (ld.so(8)); what the configuration's files name stands for its cache."""
-    yield from (
-        each.strip("/") for each in base.env.get("LD_LIBRARY_PATH", "").split(":") if each.startswith("/")
-    )
-    for path in sorted(members):
-        data = members[path].data
-        if path.startswith("etc/ld.so.conf") and data:
-            for line in data.decode("utf-8", "surrogateescape").splitlines():
-                if line.startswith("/"):
-                    yield line.strip().strip("/")
-    for folder in ("lib", "usr/lib"):
-        if machine:
-            yield f"{folder}/{machine}"
-    yield from ("lib64", "usr/lib64", "lib", "usr/lib")
-
-
-__all__ = ["GROUP", "PASSWD", "STATUS", "BaseImage", "Contents", "base_image", "contents"]
+__all__ = ["BaseImage", "Opened", "base_image"]

@@ -13,10 +13,11 @@ from jupyter_dockerize.environment.model import Snapshot
 from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.image.copy import symbols
-from jupyter_dockerize.image.copy.base_image import GROUP, PASSWD, Contents
 from jupyter_dockerize.image.copy.capture import Captured
+from jupyter_dockerize.image.copy.contents import GROUP, PASSWD, Contents
 from jupyter_dockerize.image.copy.dangling import parents
-from jupyter_dockerize.image.copy.onto import capture_onto, takes_away
+from jupyter_dockerize.image.copy.onto import capture_onto
+from jupyter_dockerize.image.copy.whiteouts import takes_away
 from jupyter_dockerize.image.tar import Member
 
 from ..layouts import file, folder, link

@@ -11,7 +11,8 @@ import pytest
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.errors import UsageError
-from jupyter_dockerize.image.copy.base_image import BaseImage, Contents, base_image, contents
+from jupyter_dockerize.image.copy.base_image import BaseImage, Opened, base_image
+from jupyter_dockerize.image.copy.contents import Contents, contents
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
 from jupyter_dockerize.image.tar import Member
@@ -33,10 +34,14 @@ UPPER = (
 )  # fmt: skip
 
 
+def out_of(layout: Layout) -> Opened:
+    return lambda blob, cancel: layout.pieces(blob)
+
+
 def of(layout: Layout, image: ImageValue) -> BaseImage:
     blobs = [layer.descriptor for layer in image.layers]
     config = json.loads(image.config_json)
-    return base_image("base:1", image.descriptor.digest, blobs, config, layout.path)
+    return base_image("base:1", image.descriptor.digest, blobs, config, out_of(layout))
 
 
 def read(base: BaseImage) -> Contents:
@@ -123,7 +128,7 @@ def test_documents_that_contradict_each_other_are_refused(
 ) -> None:
     layout, image = made
     with pytest.raises(UsageError, match="cannot be a base"):
-        base_image("base:1", "", [layer.descriptor for layer in image.layers], config, layout.path)
+        base_image("base:1", "", [layer.descriptor for layer in image.layers], config, out_of(layout))
 
 
 def test_odd_values_of_the_configuration_are_passed_over(made: tuple[Layout, ImageValue]) -> None:
@@ -131,6 +136,6 @@ def test_odd_values_of_the_configuration_are_passed_over(made: tuple[Layout, Ima
     config = json.loads(image.config_json)
     config["config"] = {"Env": ["A=1", 2, "=x", "B"], "Labels": {"one": "1", "two": 2}}
     config["history"] = [{"created_by": 3}]
-    base = base_image("base:1", "", [each.descriptor for each in image.layers], config, layout.path)
+    base = base_image("base:1", "", [each.descriptor for each in image.layers], config, out_of(layout))
     assert (base.env, base.labels) == ({"A": "1"}, {"one": "1"})
     assert [layer.created_by for layer in base.layers] == ["", ""]

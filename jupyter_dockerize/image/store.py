@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from . import disk
+from .cache import FILE as RECORDS
 from .layout import BLOBS, NAME, Layout
 from .manifest import Descriptor, ImageValue
 from .reference import Reference
@@ -184,8 +185,9 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        # A folder that is there and empty is a store that nothing came into yet.
-        return self.layout.manifests() if self.folder.is_dir() and any(self.folder.iterdir()) else []
+        # Before the first image a folder may be there, with records of layers that went elsewhere.
+        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return self.layout.manifests() if there - {RECORDS, LOCK} else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

@@ -12,24 +12,27 @@ from collections.abc import Callable, Iterator
 from ...cancel import Cancel
 from ...errors import DockerizeError
 from ...image.manifest import Descriptor
+from .blobs import Origin
 
 KEPT = 8 << 20  # bytes: what is on its way through sockets and proxies when a line breaks
 
 
 class Making:
     """``begin`` makes the bytes, the same each time, in pieces; when they have ended, ``described`` says what
-    they were. ``changed`` is the error where they were not the same."""
-
-    origin = None
+    they were. ``changed`` is the error where they were not the same. ``descriptor`` is given where it is
+    known before, ``origin`` where another repository has them."""
 
     def __init__(
         self,
         begin: Callable[[Cancel], Iterator[bytes]],
         described: Callable[[], Descriptor],
         changed: Callable[[str], DockerizeError],
+        *,
+        descriptor: Descriptor | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self._begin, self._described, self._changed = begin, described, changed
-        self.descriptor: Descriptor | None = None
+        self.descriptor, self.origin = descriptor, origin
         self._pieces: Iterator[bytes] = iter(())
         self._kept: deque[bytes] = deque()
         self._from = 0  # where what is kept begins

@@ -97,8 +97,8 @@ def _findings(ref: str, sent: Sent, engine: Engine) -> tuple[Finding, ...]:
                 "registry-only",
                 "warning",
                 f"{ref} is in its registry only, and the image that has this name here is another one",
-                f"`jupyter dockerize prune {ref}` removes that one; build without --push, then "
-                f"`jupyter dockerize push {ref}`, where the new one is to be here, too",
+                f"`jupyter dockerize prune {ref}` removes that one; to have the new one here, too: build "
+                f"without --push, then `jupyter dockerize push {ref}`",
             ),
         )
     if there is not None:
@@ -108,7 +108,7 @@ def _findings(ref: str, sent: Sent, engine: Engine) -> tuple[Finding, ...]:
             "registry-only",
             "info",
             f"{ref} is in its registry only, and nothing of it is kept here",
-            f"build without --push, then `jupyter dockerize push {ref}`, where it is to be opened here, too",
+            f"to have it here, too: build without --push, then `jupyter dockerize push {ref}`",
         ),
     )
 

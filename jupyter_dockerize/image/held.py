@@ -17,7 +17,7 @@ from ..environment.comparison import Difference
 from .manifest import LAYER, Layer
 from .tar import Member
 from .validate.entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, Source
-from .validate.layer import WHITEOUT, Shape, applied, look, stacked
+from .validate.layer import WHITEOUT, Shape, applied, look, stacked, taken_away
 from .validate.names import normal, parents
 from .validate.violation import Found, Limits, Say, quoted
 
@@ -104,9 +104,8 @@ def held_before(members: Iterable[Member]) -> Read:
     links, folders, through, gone = set(), set(), set(), set()
     for member in members:
         path = os.fsencode(member.path)
-        folder, slash, name = path.rpartition(b"/")
-        if name.startswith(WHITEOUT):
-            gone.add(folder + slash + name[len(WHITEOUT) :])
+        if path.rpartition(b"/")[2].startswith(WHITEOUT):
+            gone.add(taken_away(path))
             continue
         there[path] = ()
         through.update(parents(path))

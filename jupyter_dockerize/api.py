@@ -120,7 +120,7 @@ def build(
     ``method`` "rebuild" installs the packages anew, "copy" takes the environment's own files; without it
     the engine decides: the builtin one copies. With ``output``, a folder or a file that ends in .tar, the
     copy goes there, and no engine is needed. ``push`` puts the image into its registry, unless it is found
-    not to be the same environment.
+    not to be the same environment; the builtin engine keeps nothing of it here then.
 
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
@@ -134,10 +134,9 @@ def build(
     check(where, wishes)
     target = image_of(where, ref)
     if push:
-        from .export.pushing import Longer, check_push
+        from .export.pushing import check_push
 
         check_push(target, output)
-        report = longer = Longer(report)
     if output is not None:
         if method == "rebuild":
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
@@ -156,6 +155,25 @@ def build(
         )
         return _noted(built, where)
     chosen, notes = _builder(engine, method, wishes, report)
+    if push and chosen.name == "builtin":
+        from .export.copy_registry import copy_into_registry
+
+        built = copy_into_registry(
+            where,
+            wishes,
+            chosen,
+            target,
+            check=verify,
+            hashes=hashes,
+            started=started,
+            report=report,
+            cancel=cancel,
+        )
+        return _noted(replace(built, findings=(*notes, *built.findings)), where)
+    if push:
+        from .export.pushing import Longer
+
+        report = longer = Longer(report)
     if chosen.name == "builtin" or method == "copy":
         from .export.copy import copy_into_engine
 

@@ -197,7 +197,9 @@ def _build(verbs: Verbs) -> None:
         "--no-verify", action="store_true", help="do not compare the image with the environment"
     )
     verb.add_argument(
-        "--push", action="store_true", help="put it into its registry, where it is the same environment"
+        "--push",
+        action="store_true",
+        help="put it into its registry, where it is the same environment (without Docker: only there)",
     )
     if verbs.magic:
         verb.add_argument(

@@ -108,7 +108,8 @@ def built(value: Built) -> str:
     take = "".join(
         _rows([replace(one, fix="")]) + _ways(("take it along", one.fix.strip("`"))) for one in asked
     )
-    open_it = take + _ways(*text.ways(value, "%dockerize"))
+    ways = text.ways(value, "%dockerize")
+    open_it = take + (_ways(*ways) if ways else "")
     parts = [
         _head(value.verdict, value.ref, text.size(value.size)),
         f"<p>{_text(value.summary)}</p>",

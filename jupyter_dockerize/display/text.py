@@ -176,6 +176,8 @@ def build(value: Built, program: str = COMMAND) -> str:
 
 def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     """What opens the image: what it is for, and the line to type."""
+    if not value.kept:
+        return (("open it", run_line(value.ref)),) if value.pushed else ()
     here = ("open it", f"{program} run {value.ref}")
     if value.output is None and value.engine == "builtin":
         file = f"{PurePath(value.ref.partition(':')[0]).name}.tar"

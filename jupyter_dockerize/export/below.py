@@ -25,7 +25,7 @@ def plan_on(
     base: str | None,
     plan: Plan,
     snapshot: Snapshot,
-    keep: Callable[[], Layout],
+    keep: Callable[[], Layout] | None,
     *,
     report: Report,
     cancel: Cancel,
@@ -33,16 +33,16 @@ def plan_on(
     """The copy of a plan `as_copied` on ``base``. Without one it lies on the image that this container says
     it runs, where that is so; else on nothing, as it does for `SCRATCH`.
 
-    Layers that had to be read are in the layout ``keep`` then, which nobody has written to before. Raises
-    what `plan_copy` and `onto` raise.
+    Layers that had to be read are in the layout ``keep`` then, which nobody has written to before; without
+    it they travel again. Raises what `plan_copy` and `onto` raise.
     """
     allow = plan.wishes.allow
     if base not in (None, SCRATCH):
-        return plan_copy(plan, snapshot, allow, onto(base, plan, keep(), report, cancel))
+        return plan_copy(plan, snapshot, allow, onto(base, plan, keep and keep(), report, cancel))
     image = snapshot.system.image if snapshot.system.container else None
     if base == SCRATCH or image is None:
         return plan_copy(plan, snapshot, allow)
-    known = _on_known(image, plan, snapshot, keep(), report, cancel)
+    known = _on_known(image, plan, snapshot, keep and keep(), report, cancel)
     if isinstance(known, Copy):
         return known
     copy = plan_copy(plan, snapshot, allow)
@@ -50,7 +50,7 @@ def plan_on(
 
 
 def _on_known(
-    ref: str, plan: Plan, snapshot: Snapshot, keep: Layout, report: Report, cancel: Cancel
+    ref: str, plan: Plan, snapshot: Snapshot, keep: Layout | None, report: Report, cancel: Cancel
 ) -> Copy | Finding:
     """The copy on ``ref``; or why it cannot lie there, as something to know."""
     try:
@@ -61,7 +61,7 @@ def _on_known(
             return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running))
     except (OutputError, RegistryError, UsageError) as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
-    for path in (keep.folder / BLOBS).iterdir():
+    for path in (keep.folder / BLOBS).iterdir() if keep else ():
         path.unlink()  # the result has none of them
     return Finding(
         "known-image-not-used",

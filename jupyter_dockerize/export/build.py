@@ -41,6 +41,7 @@ class Built:
     seconds: float
     output: Path | None = None  # a file or folder, where it was not put into an engine's store
     pushed: Pushed | None = None
+    kept: bool = True  # in an engine's store, or in ``output``; else it is nowhere but where it was pushed to
 
     @property
     def ok(self) -> bool:

@@ -26,6 +26,7 @@ from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.reference import Reference
+from ..image.tar import Member
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, write
@@ -53,7 +54,9 @@ def copy_into_engine(
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
     with contextlib.ExitStack() as stack:
-        planned, copy = _planned(where, wishes, lambda: stack.enter_context(_kept()), hashes, report, cancel)
+        planned, copy = planned_copy(
+            where, wishes, lambda: stack.enter_context(_kept()), hashes=hashes, report=report, cancel=cancel
+        )
         if not overwrite:
             refuse_to_overwrite(engine, ref, planned.plan.notebook)
         report(Step(2, STEPS, COPYING))
@@ -109,7 +112,9 @@ def copy_into_files(
     _check_output(output)
     with disk.unfinished_folder(output.absolute().parent) as unfinished:
         layout = Layout.create(unfinished.path, lasting=_is_folder(output))
-        planned, copy = _planned(where, wishes, lambda: layout, hashes, report, cancel)
+        planned, copy = planned_copy(
+            where, wishes, lambda: layout, hashes=hashes, report=report, cancel=cancel
+        )
         report(Step(2, STEPS, COPYING))
         value, comparison = _deliver(
             copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel
@@ -177,11 +182,17 @@ def _deliver(
 def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cancel: Cancel) -> Comparison:
     """The image in the layout or archive at ``path`` against the files that it is a copy of, one by one."""
     read = Counter("compared", copy.captured.size, report)
-    every = (member for group in copy.captured.groups for member in group.members)
-    members = (member for member in every if not takes_away(member))
     below = len(copy.base.layers) if copy.base else 0
-    differences = readback.read_back(path, value, members, below=below, progress=read.add, cancel=cancel)
+    differences = readback.read_back(
+        path, value, members(copy), below=below, progress=read.add, cancel=cancel
+    )
     return compare_files(copy.plan, differences)
+
+
+def members(copy: Copy) -> Iterator[Member]:
+    """What the image is to hold above its base; without what only takes away from that."""
+    every = (member for group in copy.captured.groups for member in group.members)
+    return (member for member in every if not takes_away(member))
 
 
 def _summary(copy: Copy, comparison: Comparison | None) -> str:
@@ -201,18 +212,23 @@ def _kept() -> Iterator[Layout]:
         yield Layout.create(folder.path, lasting=False)
 
 
-def _planned(
+def planned_copy(
     where: Where,
     wishes: Wishes,
-    keep: Callable[[], Layout],
+    keep: Callable[[], Layout] | None,
+    *,
+    steps: int = STEPS,
     hashes: bool,
     report: Report,
     cancel: Cancel,
 ) -> tuple[Planned, Copy]:
-    """What is to be copied. Layers of its base that had to be read are in the layout ``keep`` then."""
+    """What is to be copied, as the first of ``steps``.
+
+    Layers of its base that had to be read are in the layout ``keep`` then; else they travel again.
+    """
     asked = replace(wishes, base=None) if wishes.base == SCRATCH else wishes
     planned = plan_image(
-        where, asked, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+        where, asked, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
     copy = plan_on(wishes.base, planned.plan, planned.snapshot, keep, report=report, cancel=cancel)
     for finding in copy.findings:
@@ -238,4 +254,4 @@ def _check_output(output: Path) -> None:
         )
 
 
-__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver"]
+__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "members", "planned_copy"]

@@ -24,7 +24,7 @@ from .copying import Onto
 
 
 def onto(
-    ref: str, plan: Plan, keep: Layout, report: Report, cancel: Cancel, *, seconds: float = 30.0
+    ref: str, plan: Plan, keep: Layout | None, report: Report, cancel: Cancel, *, seconds: float = 30.0
 ) -> Onto:
     """The base ``ref`` of a copy, with what it holds; layers that were read for it are in ``keep`` then.
 
@@ -32,7 +32,8 @@ def onto(
     `OutputError` where there is no room for them.
     """
     base = base_of(ref, plan.platform, keep=keep, seconds=seconds, cancel=cancel)
-    disk.check_room(keep.folder, base.size)
+    if keep is not None:
+        disk.check_room(keep.folder, base.size)
     listings = Listings(BuiltinEngine().store.folder / BASES)
     held = listings.find(base.digest)
     if held is None:

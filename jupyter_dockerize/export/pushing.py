@@ -13,6 +13,7 @@ from ..events import Event, Finding, Report, Step
 from .build import Built
 
 PUSHING = "Pushing the image"
+NOT_THE_SAME = "was not pushed: it is not found to be the same environment"
 
 
 def check_push(ref: str, output: Path | None = None) -> None:
@@ -51,7 +52,7 @@ def push_built(built: Built, engine: Engine, *, report: Longer, cancel: Cancel) 
         finding = Finding(
             "not-pushed",
             "warning",
-            f"{built.ref} was not pushed: it is not found to be the same environment",
+            f"{built.ref} {NOT_THE_SAME}",
             f"`jupyter dockerize push {built.ref}` pushes it as it is",
         )
         report(finding)
@@ -68,4 +69,4 @@ def push_built(built: Built, engine: Engine, *, report: Longer, cancel: Cancel) 
     return replace(built, pushed=pushed, digest=pushed.digest)
 
 
-__all__ = ["PUSHING", "Longer", "check_push", "push_built"]
+__all__ = ["NOT_THE_SAME", "PUSHING", "Longer", "check_push", "push_built"]

@@ -1,8 +1,9 @@
 """Which files became which layer: what has not changed since is not read, compressed and hashed again.
 
 A record says that these members, whose files had these stamps, became that blob. It is of use only where the
-blob is still in the layout that is written to, with its size and, read again, its digest; so a record that is
-lost or broken costs a layer that is written again, and nothing else.
+image goes to a place that has the blob: a layout with its size and, read again, its digest; a registry, which
+knows blobs by their digests. So a record that is lost or broken costs a layer that is made again, and nothing
+else.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
 from ..errors import OutputError
 from . import disk
 from .layer import Compression, made_by
-from .layout import Layout
 from .manifest import LAYER, LAYER_GZIP, Descriptor, Layer
 from .ownfile import read_own
 from .tar import Member, header
@@ -43,6 +43,7 @@ class _Record(msgspec.Struct, frozen=True):
     digest: _Digest
     size: Annotated[int, msgspec.Meta(ge=0)]
     diff_id: _Digest
+    compared: bool = False  # its bytes with the files that it was made of
 
 
 class _Records(msgspec.Struct, frozen=True):
@@ -64,6 +65,13 @@ class Stamp:
         return self.newest < self.taken - TICK
 
 
+class Holder(Protocol):
+    """Where blobs go."""
+
+    def holds(self, blob: Descriptor) -> bool:
+        """Whether the blob is there, whole."""
+
+
 class LayerCache:
     """The records in ``folder``, which is the user's own. Threads and processes may share it."""
 
@@ -73,10 +81,11 @@ class LayerCache:
         self._known = _read(self._file)
         self._used: dict[str, _Record] = {}
 
-    def find(self, stamp: Stamp, to: Layout, title: str) -> Layer | None:
-        """The layer that came of the same files, where its blob is whole in ``to``."""
+    def find(self, stamp: Stamp, to: Holder, title: str, *, compared: bool = False) -> Layer | None:
+        """The layer that came of the same files, where its blob is whole in ``to``; with ``compared`` one
+        that was also compared with them."""
         record = self._known.get(stamp.key)
-        if record is None or record.media_type not in (LAYER, LAYER_GZIP):
+        if record is None or record.media_type not in (LAYER, LAYER_GZIP) or record.compared < compared:
             return None
         blob = Descriptor(media_type=record.media_type, digest=record.digest, size=record.size)
         if not to.holds(blob):
@@ -85,13 +94,15 @@ class LayerCache:
             self._used[stamp.key] = record
         return Layer(descriptor=blob, diff_id=record.diff_id, created_by=title)
 
-    def keep(self, before: Stamp, after: Stamp | None, layer: Layer) -> None:
+    def keep(self, before: Stamp, after: Stamp | None, layer: Layer, *, compared: bool = False) -> None:
         """Remembers what a layer came of, where that was the same before it was read and afterwards; `save`
         puts it on the disk."""
         if before == after and before.settled:
             blob = layer.descriptor
             with self._lock:
-                self._used[before.key] = _Record(blob.media_type, blob.digest, blob.size, layer.diff_id)
+                self._used[before.key] = _Record(
+                    blob.media_type, blob.digest, blob.size, layer.diff_id, compared
+                )
 
     def save(self) -> None:
         """Adds what was found and kept to what others have written meanwhile. Where the disk refuses, nothing
@@ -142,4 +153,4 @@ def _read(file: Path) -> dict[str, _Record]:
         return {}
 
 
-__all__ = ["LayerCache", "Stamp", "stamp"]
+__all__ = ["Holder", "LayerCache", "Stamp", "stamp"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Literal, Protocol, TypeVar
 
 from ..cancel import Cancel
@@ -37,8 +37,30 @@ def write_layer(
 ) -> Layer:
     """The layer of ``members``, whose blob went through ``write`` piece by piece.
 
-    ``progress`` hears the number of bytes read with each piece. Raises `SourceError` of `archive`,
-    what ``write`` raises, and `CancelledError` between two pieces.
+    Raises what `layer_pieces` raises, and what ``write`` raises.
+    """
+    pieces = layer_pieces(members, created_by, compression=compression, progress=progress, cancel=cancel)
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            layer: Layer = end.value
+            return layer
+        write(piece)
+
+
+def layer_pieces(
+    members: Iterable[Member],
+    created_by: str,
+    *,
+    compression: Compression = "gzip",
+    progress: Callable[[int], None] = lambda size: None,
+    cancel: Cancel | None = None,
+) -> Generator[bytes, None, Layer]:
+    """The blob of the layer of ``members`` in pieces of at most about `CHUNK` bytes; returns the layer.
+
+    ``progress`` hears the number of bytes read with each piece. Raises `SourceError` of `archive`, and
+    `CancelledError` between two pieces.
     """
     tar, blob, size = hashlib.sha256(), hashlib.sha256(), 0
 
@@ -52,14 +74,14 @@ def write_layer(
 
     if compression == "none":
         for data in heard(archive(members)):
-            write(data)
             size += len(data)
+            yield data
         blob = tar
     else:
         for data in _compressed(heard(_blocks(archive(members)))):
             blob.update(data)
-            write(data)
             size += len(data)
+            yield data
     return Layer(
         descriptor=Descriptor(
             media_type=LAYER if compression == "none" else LAYER_GZIP,
@@ -114,4 +136,4 @@ def _library() -> tuple[str, Compressor]:
     return f"isal {isal.__version__}", made
 
 
-__all__ = ["Compression", "made_by", "write_layer"]
+__all__ = ["Compression", "layer_pieces", "made_by", "write_layer"]

@@ -22,12 +22,14 @@ def side_by_side(
     *,
     size: Callable[[Item], int],
     cancel: Cancel,
+    workers: int | None = None,
 ) -> list[Made]:
     """What ``work`` makes of each, in their order, the largest begun first: the last one to end should be a
     small one.
 
-    Work asks the token that it is given. Raises what the first one raised that failed; the others are
-    cancelled then, as all are with ``cancel``.
+    ``workers`` is how many at once; without it as many as keep this machine busy. Work asks the token that
+    it is given. Raises what the first one raised that failed; the others are cancelled then, as all are with
+    ``cancel``.
     """
     stop = Cancel()
     forget = cancel.on_cancel(stop.cancel)
@@ -43,7 +45,7 @@ def side_by_side(
     order = sorted(range(len(items)), key=lambda number: -size(items[number]))
     try:
         # One more than there are processors: somebody always waits for the disk.
-        with ThreadPoolExecutor(min(MOST, (os.cpu_count() or 1) + 1)) as pool:
+        with ThreadPoolExecutor(workers or min(MOST, (os.cpu_count() or 1) + 1)) as pool:
             running = {number: pool.submit(one, items[number]) for number in order}
     finally:
         forget()

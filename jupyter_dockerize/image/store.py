@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from . import disk
+from .cache import FILE as RECORDS
 from .layout import BLOBS, NAME, Layout
 from .manifest import Descriptor, ImageValue
 from .reference import Reference
@@ -185,9 +186,9 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        # A folder with nothing else in it is a store that no image came into yet.
-        there = self.folder.iterdir() if self.folder.is_dir() else ()
-        return self.layout.manifests() if any(path.name not in (LOCK, BASES) for path in there) else []
+        # Before the first image a folder may be there, with records of layers and bases that went elsewhere.
+        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return self.layout.manifests() if there - {RECORDS, LOCK, BASES} else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_dockerize.api import Recipe
 from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK
-from jupyter_dockerize.display import text
+from jupyter_dockerize.display import card, text
 from jupyter_dockerize.engines import Survey
 from jupyter_dockerize.engines.base import Container, Image, Status
 from jupyter_dockerize.engines.registry.login import LoggedIn
@@ -152,6 +152,16 @@ def test_what_was_pushed_says_what_went_over_the_line() -> None:
         text.in_registry(replace(PUSHED, uploaded=0, mounted=0, skipped=1)) == "pushed: 1 layer there already"
     )
     assert text.in_registry(replace(PUSHED, uploaded=0, mounted=0, skipped=0)) == "pushed"
+
+
+def test_what_is_nowhere_but_in_its_registry_is_opened_from_there() -> None:
+    built = replace(BUILT, ref=PUSHED.ref, engine="builtin", method="copy", kept=False)
+    said = text.build(replace(built, pushed=PUSHED))
+    assert said.endswith(f"open it:   docker run --rm -p 8888:8888 {PUSHED.ref}")
+    assert "jupyter dockerize run" not in said
+    assert "open it" not in text.build(built)  # there is none
+    for pushed in (PUSHED, None):
+        assert ("docker run" in card.of(replace(built, pushed=pushed))) == bool(pushed)
 
 
 def test_a_login_says_who_keeps_it() -> None:

@@ -20,9 +20,10 @@ from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, Step, ignore
 from jupyter_dockerize.export.pushing import PUSHING, Longer, check_push, push_built
 
-from ..commandline import notebook
+from ..commandline import notebook, run
 from ..display.samples import BUILT
 from ..engines.registry.real import RealRegistry
+from ..image.faults import on_a_full_disk, small_disk
 
 
 @pytest.fixture
@@ -53,23 +54,60 @@ def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, here: str
 
 
 @pytest.mark.rig
-def test_without_docker_it_goes_on_from_our_own_store(
+def test_without_docker_it_goes_straight_there_or_on_from_our_own_store(
     tiny: Path, tmp_path: Path, ref: str, judges: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     path = notebook(tmp_path / "own.ipynb", "1 + 3")
     where = Where(notebook=path, python=str(tiny))
-    built = api.build(where, Wishes(), ref, engine="builtin", verify=False, push=True)
+    events: list[Event] = []
+    built = api.build(where, Wishes(), ref, engine="builtin", push=True, report=events.append)
+    assert (built.verdict, built.kept) == ("identical", False)
+    assert "files compared as they were sent" in built.summary
     assert built.pushed
     assert built.pushed.uploaded > 1
     assert built.pushed.digest == built.digest == digest_of(ref, "linux/amd64")
+    assert [event.total for event in events if isinstance(event, Step)] == [2, 2]
+    assert [finding.severity for finding in built.findings if finding.code == "registry-only"] == ["info"]
+    assert api.images(engine="builtin") == []
+
+    here = api.build(where, Wishes(), ref, engine="builtin", verify=False)
+    assert here.digest == built.digest
     again = api.push(ref, engine="builtin")
     assert (again.digest, again.uploaded, again.skipped) == (built.digest, 0, built.pushed.uploaded)
-    assert again.size == built.size
+    assert again.size == here.size
+    notebook(path, "1 + 4")  # then what is here is another image, which `run` would open
+    newer = api.build(where, Wishes(), ref, engine="builtin", verify=False, push=True)
+    assert [each.severity for each in newer.findings if each.code == "registry-only"] == ["warning"]
+    assert newer.summary == "not verified"
+    built = newer
     argv = [judges / "skopeo", "inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{ref}"]
     seen = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert seen.stdout.strip() == built.digest
+
+
+@on_a_full_disk
+@pytest.mark.rig
+def test_without_docker_nothing_of_the_image_touches_the_disk(tiny: Path, tmp_path: Path, ref: str) -> None:
+    """On disks that would not hold it, as a user types it."""
+    path = notebook(tmp_path / "own.ipynb", "1 + 5")
+    with (
+        small_disk(tmp_path / "temporary", "2m") as temporary,
+        small_disk(tmp_path / "store", "64k") as store,
+    ):
+        env = {
+            "JUPYTER_DOCKERIZE_STORE": str(store / "images"),
+            "TMPDIR": str(temporary),
+            "DOCKER_HOST": f"unix://{tmp_path}/none.sock",
+        }
+        done = run("build", path, "--python", tiny, "-t", ref, "--push", cwd=tmp_path, env=env)
+        assert done.status == 0, done.stderr
+        left = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
+        assert {file.name for file in left if file.parts[0] in ("temporary", "store")} == {"layers.json"}
+    assert "files compared as they were sent" in done.stdout
+    assert f"open it:   docker run --rm -p 8888:8888 {ref}" in done.stdout
+    assert digest_of(ref, "linux/amd64") in done.stdout.split()
 
 
 @pytest.mark.engine

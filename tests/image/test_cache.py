@@ -278,3 +278,14 @@ def test_records_that_cannot_be_written_cost_nothing_else(
     known.keep(later(members(file)), later(members(file)), made)
     known.save()
     assert list(records.iterdir()) == []
+
+
+def test_one_that_was_not_compared_is_not_taken_for_one_that_was(
+    file: Path, layout: Layout, records: Path
+) -> None:
+    made, known = remembered(members(file), layout, records), LayerCache(records)
+    assert known.find(later(members(file)), layout, "copy", compared=True) is None
+    known.keep(later(members(file)), later(members(file)), made, compared=True)
+    known.save()
+    for compared in (True, False):
+        assert LayerCache(records).find(later(members(file)), layout, "copy", compared=compared)

@@ -13,10 +13,11 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.comparison import Difference
 from jupyter_dockerize.errors import CancelledError, UsageError
 from jupyter_dockerize.image import archive
+from jupyter_dockerize.image.held import CHUNK
 from jupyter_dockerize.image.layer import Compression
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import Config, ImageValue
-from jupyter_dockerize.image.readback import CHUNK, read_back
+from jupyter_dockerize.image.readback import read_back
 from jupyter_dockerize.image.tar import Member
 
 from .layouts import REF, file, folder, link, write

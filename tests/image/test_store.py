@@ -37,6 +37,10 @@ def test_a_store_that_is_not_there_is_empty(store: Store) -> None:
     assert not store.folder.exists()
     store.folder.mkdir()
     assert store.images() == []
+    (store.folder / "layers.json").write_text("{}")  # of layers that went into a registry
+    assert store.images() == []
+    assert store.prune().freed == 0
+    assert store.images() == []
 
 
 def test_images_are_found_by_name_id_and_digest(store: Store) -> None:

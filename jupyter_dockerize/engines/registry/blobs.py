@@ -1,15 +1,18 @@
-"""Where a blob's bytes come from: a layout on this machine, memory, or another registry as a stream."""
+"""Where a blob's bytes come from: a layout on this machine, memory, or another registry as a stream.
+
+`making` has those that are made while they are sent.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ...cancel import Cancel
-from ...errors import OutputError, RegistryError
+from ...errors import DockerizeError, OutputError, RegistryError
 from ...image.manifest import Descriptor, describe
 from .credentials import Logins, nobody
 from .faults import SilentError
@@ -19,18 +22,29 @@ from .session import PIECE, Session
 Origin = tuple[str, str]  # a registry as references name it, and a repository there
 
 
-class Blob(Protocol):
-    """A blob that can be read, also from its middle."""
+class Source(Protocol):
+    """Bytes that can be read, also from their middle: a blob, or what becomes one."""
 
     @property
-    def descriptor(self) -> Descriptor: ...
+    def descriptor(self) -> Descriptor | None:
+        """What they are; None where that is not known before they have ended once."""
 
     @property
     def origin(self) -> Origin | None:
         """A repository that has it: within one registry it is mounted from there, and does not travel."""
 
     def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
-        """Its bytes from ``start``; never more than there should be. Raises where there are fewer."""
+        """The bytes from ``start``; never more than there should be. Raises where there are fewer."""
+
+    def not_whole(self, why: str) -> DockerizeError:
+        """The error for bytes that are not what they should be."""
+
+
+class Blob(Source, Protocol):
+    """A blob that is known."""
+
+    @property
+    def descriptor(self) -> Descriptor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,10 @@ class FileBlob:
         except OSError as error:
             raise OutputError(f"{self.path} cannot be read", why=error.strerror or str(error)) from error
         if left:
-            raise not_whole(self.descriptor, "it is shorter than it was")
+            raise self.not_whole("it is shorter than it was")
+
+    def not_whole(self, why: str) -> DockerizeError:
+        return OutputError(f"the blob {self.descriptor.digest[:19]}… is not whole", why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,9 @@ class BytesBlob:
 
     def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
         yield from (self.data[at : at + PIECE] for at in range(start, len(self.data), PIECE))
+
+    def not_whole(self, why: str) -> DockerizeError:
+        return OutputError(f"the blob {self.descriptor.digest[:19]}… is not whole", why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +150,10 @@ class RemoteBlob:
                 if new:
                     yield new
 
+    def not_whole(self, why: str) -> DockerizeError:
+        where = "/".join(self.origin)
+        return RegistryError(f"the blob {self.descriptor.digest[:19]}… is not whole in {where}", why=why)
+
 
 def checked(blob: Blob, cancel: Cancel) -> Iterator[bytes]:
     """All of a blob; raises, before it ends, where its bytes do not have its digest and size."""
@@ -142,10 +166,14 @@ def checked(blob: Blob, cancel: Cancel) -> Iterator[bytes]:
 
 
 class Total:
-    """The digest of what goes through, once each byte: a part that is sent again is not counted again."""
+    """The digest of what goes through, once each byte: a part that is sent again is not counted again.
 
-    def __init__(self, blob: Blob) -> None:
-        self._blob, self._sum, self._size = blob, hashlib.sha256(), 0
+    ``heard`` gets each byte once, too.
+    """
+
+    def __init__(self, source: Source, heard: Callable[[bytes], object] = lambda new: None) -> None:
+        self._source, self._sum, self._size = source, hashlib.sha256(), 0
+        self._heard = heard
         self._at = 0
 
     def begin(self, at: int) -> None:
@@ -157,17 +185,13 @@ class Total:
         self._at += len(piece)
         self._sum.update(new)
         self._size += len(new)
+        self._heard(new)
 
     def check(self) -> None:
-        """Raises `RegistryError`, or `OutputError` for a file, where it is not the blob."""
-        wanted = self._blob.descriptor
-        if self._size != wanted.size or f"sha256:{self._sum.hexdigest()}" != wanted.digest:
-            raise not_whole(wanted, "its bytes do not have its digest", self._blob.origin)
+        """Raises the source's own error where it is not what the source says."""
+        wanted = self._source.descriptor
+        if wanted is None or (self._size, f"sha256:{self._sum.hexdigest()}") != (wanted.size, wanted.digest):
+            raise self._source.not_whole("its bytes do not have its digest")
 
 
-def not_whole(wanted: Descriptor, why: str, origin: Origin | None = None) -> OutputError | RegistryError:
-    what = f"the blob {wanted.digest[:19]}… is not whole"
-    return RegistryError(f"{what} in {'/'.join(origin)}", why=why) if origin else OutputError(what, why=why)
-
-
-__all__ = ["Blob", "BytesBlob", "FileBlob", "Origin", "RemoteBlob", "Total", "checked"]
+__all__ = ["Blob", "BytesBlob", "FileBlob", "Origin", "RemoteBlob", "Source", "Total", "checked"]

@@ -6,21 +6,22 @@ sent when every blob is there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ...cancel import Cancel
-from ...errors import CancelledError, UsageError
+from ...errors import UsageError
 from ...events import Progress, Report, ignore
 from ...image.layout import Layout
 from ...image.manifest import Descriptor, ImageValue
 from ...image.reference import Reference
+from ...image.side_by_side import side_by_side
 from ..base import Pushed
 from . import manifests
-from .blobs import Blob, BytesBlob, FileBlob
+from .blobs import Blob, BytesBlob, FileBlob, Origin, Source
 from .credentials import Logins, StoredLogins
 from .faults import SilentError
 from .patience import Patience
@@ -30,7 +31,98 @@ from .upload import Upload, has
 WORKERS = 3  # blobs at once
 REPORTED = 1 << 20  # bytes between two reports
 
+Item = TypeVar("Item")
 T = TypeVar("T")
+
+
+class Repository:
+    """Where one image goes: blobs in any order, several at once, and then the name. From `repository`.
+
+    All of it raises `RegistryError` where the registry does not answer, refuses or lies, and
+    `CancelledError`.
+    """
+
+    def __init__(self, session: Session, ref: Reference) -> None:
+        self._session, self._ref = session, ref
+
+    def holds(self, blob: Descriptor) -> bool:
+        """Whether the blob is there."""
+        return self._patiently(lambda: has(self._session, self._ref.path, blob))
+
+    def send(
+        self,
+        source: Source,
+        moved: Callable[[int], None] = lambda done: None,
+        heard: Callable[[bytes], object] = lambda new: None,
+    ) -> bool:
+        """Brings it there; see `Upload`. Whether it was mounted, so that nothing was sent."""
+        return Upload(self._session, self._ref.path, source, moved, heard).run()
+
+    def name(self, body: bytes, media_type: str, digest: str) -> None:
+        """The name, or only the digest, is that of the manifest ``body`` now."""
+        self._patiently(lambda: self._name(body, media_type, digest))
+
+    def each(
+        self, work: Callable[[Item, Cancel], T], items: Sequence[Item], *, size: Callable[[Item], int]
+    ) -> list[T]:
+        """`side_by_side`; the first failure ends what the others send or wait for."""
+
+        def one(item: Item, cancel: Cancel) -> T:
+            forget = cancel.on_cancel(self._session.cancel.cancel)
+            try:
+                return work(item, cancel)
+            finally:
+                forget()
+
+        return side_by_side(one, items, size=size, cancel=self._session.cancel, workers=WORKERS)
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        patience = Patience(self._session)
+        while True:
+            try:
+                return work()
+            except SilentError as error:  # noqa: PERF203 - once per attempt
+                patience.after(error)
+
+    def _name(self, body: bytes, media_type: str, digest: str) -> None:
+        """> PUT /v2/<name>/manifests/<reference>: 201, and what is meant by the name is the new image."""
+        session, ref = self._session, self._ref
+        url = f"/v2/{ref.path}/manifests/{ref.tag or digest}"
+        answer = session.ask("PUT", url, headers={"Content-Type": media_type}, body=body)
+        if answer.status not in (201, 200):
+            raise session.faults.refused(answer.status, answer.body, pushing=ref.path)
+        said = answer.headers.get("Docker-Content-Digest", digest)
+        if said != digest:
+            raise session.faults.broken(
+                f"it took the manifest {digest[:19]}… and says that it is {said[:80]!r}"
+            )
+
+
+@contextlib.contextmanager
+def repository(
+    ref: Reference,
+    *,
+    origins: Iterable[Origin | None] = (),
+    logins: Logins | None = None,
+    ca: str | None = None,
+    cancel: Cancel | None = None,
+) -> Iterator[Repository]:
+    """The repository that ``ref`` names; blobs may be mounted from ``origins``."""
+    stop = Cancel()
+    forget = cancel.on_cancel(stop.cancel) if cancel else lambda: None
+    try:
+        with Session(
+            ref.domain,
+            logins=logins or StoredLogins(cancel=stop),
+            repository=ref.path,
+            scopes=_scopes(ref, origins),
+            ca=ca,
+            cancel=stop,
+            connections=WORKERS,
+        ) as session:
+            yield Repository(session, ref)
+    finally:
+        forget()
 
 
 def push_image(
@@ -59,37 +151,22 @@ def push_image(
     blobs = {
         each.digest: known.get(each.digest) or FileBlob(each, layout.path(each.digest)) for each in layers
     }
-    wanted = {**blobs, config.descriptor.digest: config}
-    stop = Cancel()
-    forget = cancel.on_cancel(stop.cancel) if cancel else lambda: None
-    try:
-        with Session(
-            ref.domain,
-            logins=logins or StoredLogins(cancel=stop),
-            repository=ref.path,
-            scopes=_scopes(ref, wanted),
-            ca=ca,
-            cancel=stop,
-            connections=WORKERS,
-        ) as session:
-            there = _side_by_side(
-                wanted, lambda each: _patiently(session, lambda: has(session, ref.path, each)), stop
-            )
-            missing = {key: each for key, each in wanted.items() if not there[key]}
-            sent = _Sent(f"push {ref}", sum(each.descriptor.size for each in missing.values()), report)
-            mounted = _side_by_side(
-                missing, lambda each: Upload(session, ref.path, each, sent.of(each)).run(), stop
-            )
-            _patiently(session, lambda: _name(session, ref, body, media_type, digest))
-    finally:
-        forget()
+    wanted = list({**blobs, config.descriptor.digest: config}.values())
+    origins = [each.origin for each in wanted]
+    with repository(ref, origins=origins, logins=logins, ca=ca, cancel=cancel) as to:
+        found = to.each(lambda each, cancel: to.holds(each.descriptor), wanted, size=_size)
+        missing = [each for each, there in zip(wanted, found, strict=True) if not there]
+        sent = _Sent(f"push {ref}", sum(map(_size, missing)), report)
+        came = to.each(lambda each, cancel: to.send(each, sent.of(each)), missing, size=_size)
+        to.name(body, media_type, digest)
+    mounted = {each.descriptor.digest: how for each, how in zip(missing, came, strict=True)}
     return Pushed(
         ref=str(ref),
         digest=digest,
-        size=len(body) + sum(each.descriptor.size for each in wanted.values()),
-        uploaded=sum(not mounted[key] for key in missing if key in blobs),
-        mounted=sum(mounted[key] for key in missing if key in blobs),
-        skipped=sum(there[key] for key in blobs),
+        size=len(body) + sum(map(_size, wanted)),
+        uploaded=sum(not how for key, how in mounted.items() if key in blobs),
+        mounted=sum(how for key, how in mounted.items() if key in blobs),
+        skipped=len(blobs.keys() - mounted.keys()),
     )
 
 
@@ -108,53 +185,17 @@ def _documents(layout: Layout, image: ImageValue | Descriptor) -> tuple[bytes, s
     return body, image.media_type, FileBlob(found[0], layout.path(found[0].digest)), found[1:]
 
 
-def _scopes(ref: Reference, wanted: Mapping[str, Blob]) -> list[str]:
+def _size(blob: Blob) -> int:
+    return blob.descriptor.size
+
+
+def _scopes(ref: Reference, origins: Iterable[Origin | None]) -> list[str]:
     """What a token is to allow: writing here, and reading where blobs are mounted from."""
-    origins = {each.origin for each in wanted.values()}
-    others = sorted(origin[1] for origin in origins if origin and origin[0] == ref.domain)
+    others = {origin[1] for origin in origins if origin and origin[0] == ref.domain} - {ref.path}
     return [
         f"repository:{ref.path}:pull,push",
-        *(f"repository:{path}:pull" for path in others if path != ref.path),
+        *(f"repository:{path}:pull" for path in sorted(others)),
     ]
-
-
-def _side_by_side(blobs: Mapping[str, Blob], work: Callable[[Blob], bool], stop: Cancel) -> dict[str, bool]:
-    """What ``work`` gives for each, the largest first. The first failure ends the others."""
-
-    def one(blob: Blob) -> bool:
-        try:
-            return work(blob)
-        except BaseException:
-            stop.cancel()  # what the others do is of no use any more
-            raise
-
-    order = sorted(blobs, key=lambda key: -blobs[key].descriptor.size)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        running = {key: pool.submit(one, blobs[key]) for key in order}
-    failed = [error for each in running.values() if (error := each.exception())]
-    if failed:
-        raise next((each for each in failed if not isinstance(each, CancelledError)), failed[0])
-    return {key: each.result() for key, each in running.items()}
-
-
-def _patiently(session: Session, work: Callable[[], T]) -> T:
-    patience = Patience(session)
-    while True:
-        try:
-            return work()
-        except SilentError as error:  # noqa: PERF203 - once per attempt
-            patience.after(error)
-
-
-def _name(session: Session, ref: Reference, body: bytes, media_type: str, digest: str) -> None:
-    """> PUT /v2/<name>/manifests/<reference>: 201, and what is meant by the name is the new image."""
-    url = f"/v2/{ref.path}/manifests/{ref.tag or digest}"
-    answer = session.ask("PUT", url, headers={"Content-Type": media_type}, body=body)
-    if answer.status not in (201, 200):
-        raise session.faults.refused(answer.status, answer.body, pushing=ref.path)
-    said = answer.headers.get("Docker-Content-Digest", digest)
-    if said != digest:
-        raise session.faults.broken(f"it took the manifest {digest[:19]}… and says that it is {said[:80]!r}")
 
 
 class _Sent:
@@ -181,4 +222,4 @@ class _Sent:
         return moved
 
 
-__all__ = ["push_image"]
+__all__ = ["Repository", "push_image", "repository"]

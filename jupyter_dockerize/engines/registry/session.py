@@ -69,6 +69,16 @@ class Body:
         return iter(self._pieces())
 
 
+class Endless:
+    """The same where nobody knows yet how many bytes there are: they go in chunks (RFC 9112, 7.1)."""
+
+    def __init__(self, pieces: Callable[[], Iterable[bytes]]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces())
+
+
 class Session:
     """``host`` is a registry as references name it, and may carry a scheme; http is spoken with loopback
     addresses only. ``seconds`` is for all of it, redirects and tokens too; None: as long as bytes flow.
@@ -129,7 +139,7 @@ class Session:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: Body | bytes | None = None,
+        body: Body | Endless | bytes | None = None,
         limit: int = ANSWER_LIMIT,
         idle: float = IDLE,
     ) -> Answer:
@@ -168,7 +178,12 @@ class Session:
         return full
 
     def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: Body | bytes | None, idle: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | Endless | bytes | None,
+        idle: float,
     ) -> requests.Response:
         """An answer that is no redirect; one round of authentication, few redirects."""
         url, asked = self.address(url), False
@@ -197,7 +212,7 @@ class Session:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: Body | bytes | list[tuple[str, str]] | None,
+        body: Body | Endless | bytes | list[tuple[str, str]] | None,
         authorization: str | None,
         idle: float = IDLE,
         params: list[tuple[str, str]] | None = None,
@@ -300,4 +315,4 @@ def _piece(response: requests.Response) -> bytes:
     return bytes(raw.read(1 << 10))
 
 
-__all__ = ["ANSWER_LIMIT", "PIECE", "Answer", "Body", "Session"]
+__all__ = ["ANSWER_LIMIT", "PIECE", "Answer", "Body", "Endless", "Session"]

@@ -1,30 +1,30 @@
 """One blob on its way into a repository: begun, sent, taken up where it was cut off, ended with its digest.
 
 OCI distribution specification 1.1, "Pushing blobs". A blob is sent in one request, as Docker and Podman do,
-which every registry takes. Chunks have traps: ghcr.io takes 4 MiB at most, Amazon's keeps telling the end of
-the first (aws/containers-roadmap issue 2831). So there are chunks only where an upload goes on after it was
-cut off, or where a request was too large.
+which every registry takes; so is one that is made meanwhile, whose size nobody knows. Chunks have traps:
+ghcr.io takes 4 MiB at most, Amazon's keeps telling the end of the first (aws/containers-roadmap issue 2831).
+So there are chunks only where an upload goes on after it was cut off, or where a request was too large.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ...errors import RegistryError
-from .blobs import Blob, Total
+from ...image.manifest import Descriptor
+from .blobs import Source, Total
 from .faults import SilentError
 from .patience import Patience
-from .session import Answer, Body, Session
+from .session import Answer, Body, Endless, Session
 
 SMALL = 4_000_000  # bytes of a chunk where requests may not be large
 COMMIT = 300.0  # seconds in which a registry may move a large blob to its place
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 
 
-def has(session: Session, repository: str, blob: Blob) -> bool:
+def has(session: Session, repository: str, wanted: Descriptor) -> bool:
     """Whether the repository has the blob. Raises `RegistryError` where it has another one by that digest."""
-    wanted = blob.descriptor
     answer = session.ask("HEAD", f"/v2/{repository}/blobs/{wanted.digest}")
     if answer.status == 404:
         return False
@@ -39,15 +39,22 @@ def has(session: Session, repository: str, blob: Blob) -> bool:
 
 
 class Upload:
-    """``moved`` hears how many bytes of the blob are sent, fewer again where some got lost."""
+    """``moved`` hears how many bytes are sent, fewer again where some got lost; ``heard`` gets each byte
+    that is sent, once."""
 
-    def __init__(self, session: Session, repository: str, blob: Blob, moved: Callable[[int], None]) -> None:
-        self._session, self._repository, self._blob = session, repository, blob
-        self._size = blob.descriptor.size
+    def __init__(
+        self,
+        session: Session,
+        repository: str,
+        source: Source,
+        moved: Callable[[int], None],
+        heard: Callable[[bytes], object] = lambda new: None,
+    ) -> None:
+        self._session, self._repository, self._source = session, repository, source
         self._moved = moved
-        self._total = Total(blob)
+        self._total = Total(source, heard)
         self._patience = Patience(session)
-        self._largest = max(self._size, 1)  # bytes of a request
+        self._largest: int | None = None  # bytes of a request, where it may not be as large as it likes
         self._again = False  # whether it has failed once to put parts together
         self._begin_anew()
 
@@ -59,14 +66,14 @@ class Upload:
         unsure = False
         while True:
             try:
-                if unsure and self._at == self._size and has(self._session, self._repository, self._blob):
+                if unsure and self._is_there():
                     return False
                 if unsure and self._place:
                     self._ask_how_far()
                 unsure = False
                 if not self._place and self._begin():
                     return True
-                while self._at < self._size:
+                while self._at != self._size:
                     self._send()
                     self._patience.moved()
                 if self._end():
@@ -74,6 +81,19 @@ class Upload:
             except SilentError as error:  # noqa: PERF203 - once per attempt
                 self._patience.after(error)
                 unsure = True
+
+    @property
+    def _size(self) -> int | None:
+        """None until it is known."""
+        wanted = self._source.descriptor
+        return wanted.size if wanted else None
+
+    def _is_there(self) -> bool:
+        """Whether all was sent and has arrived, though nobody said so."""
+        wanted = self._source.descriptor
+        if wanted is None or self._at != wanted.size:
+            return False
+        return has(self._session, self._repository, wanted)
 
     def _begin_anew(self) -> None:
         self._place = ""  # > Location: where the upload goes on
@@ -84,13 +104,13 @@ class Upload:
     def _begin(self) -> bool:
         """> POST /v2/<name>/blobs/uploads/, with mount and from where another repository has the blob."""
         path = f"/v2/{self._repository}/blobs/uploads/"
-        origin, digest = self._blob.origin, self._blob.descriptor.digest
-        if origin and origin[0] == self._session.domain and origin[1] != self._repository:
-            path += f"?mount={digest}&from={origin[1]}"
+        origin, wanted = self._source.origin, self._source.descriptor
+        if wanted and origin and origin[0] == self._session.domain and origin[1] != self._repository:
+            path += f"?mount={wanted.digest}&from={origin[1]}"
         answer = self._session.ask("POST", path)
-        if answer.status == 201 and "mount=" in path:
-            _same_digest(self._session, answer, digest)
-            self._moved(self._size)
+        if wanted and answer.status == 201 and "mount=" in path:
+            _same_digest(self._session, answer, wanted.digest)
+            self._moved(wanted.size)
             return True
         if answer.status != 202:
             raise self._refused(answer)
@@ -101,39 +121,59 @@ class Upload:
 
     def _send(self) -> None:
         """> PATCH […] Content-Range: <start>-<end>, both inclusive; 202 with Range: 0-<end>."""
-        start, end = self._at, min(self._at + self._largest, self._size)
+        start, size = self._at, self._size
+        if size is None and not start and self._largest is None:
+            self._request(Endless(lambda: self._pieces(0, self._read(0))), 0, None)
+        elif size is None:
+            part = b"".join(self._read(start, start + SMALL))
+            if part:  # else it has ended where the last request did
+                self._request(Body(lambda: self._pieces(start, [part]), len(part)), start, start + len(part))
+        else:
+            end = min(start + (self._largest or size), size)
+            self._request(Body(lambda: self._pieces(start, self._read(start, end)), end - start), start, end)
+
+    def _request(self, body: Body | Endless, start: int, end: int | None) -> None:
+        """Bytes from ``start`` to ``end``, None for that of the whole, which is known when they are sent."""
         headers = {"Content-Type": "application/octet-stream"}
-        if (start, end) != (0, self._size):
+        if end is not None and (start, end) != (0, self._size):
             headers["Content-Range"] = f"{start}-{end - 1}"
-        body = Body(lambda: self._pieces(start, end), end - start)
         answer = self._session.ask("PATCH", self._place, headers=headers, body=body)
         too_large = answer.status == 413 or (answer.status == 416 and b"too large" in answer.body)
-        if too_large and end - start > SMALL:
+        if too_large and (end is None or end - start > SMALL):
             self._largest = SMALL
             raise self._session.faults.silent(f"HTTP status {answer.status}: too large for one request")
         self._check_known(answer)
         if answer.status != 202:
             raise self._refused(answer)
         self._go_on(answer)
-        there = _end_of(answer)
+        there, end = _end_of(answer), self._size if end is None else end
+        if end is None:
+            raise self._session.faults.silent("it answers before it was sent all")
         # Without the header the digest at the end has the word.
         self._at = end if there is None else self._not_more(there, end)
         if self._at < end:
             raise self._session.faults.silent("it takes less than it is sent")
 
-    def _pieces(self, start: int, end: int) -> Iterator[bytes]:
+    def _read(self, start: int, end: int | None = None) -> Iterator[bytes]:
+        at = start
+        for piece in self._source.open(start, self._session.cancel):
+            self._session.cancel.check()
+            part = piece if end is None else piece[: end - at]
+            at += len(part)
+            yield part
+            if at == end != self._size:  # at its own end it says whether it is what it was
+                break
+
+    def _pieces(self, start: int, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """What is sent, told of and counted."""
         self._total.begin(start)
         at = start
-        for piece in self._blob.open(start, self._session.cancel):
-            self._session.cancel.check()
-            part = piece[: end - at]
+        for part in parts:
             self._total.add(part)
             at += len(part)
             self._sent = max(self._sent, at)
             yield part
             self._moved(at)
-            if at == end:
-                break
 
     def _ask_how_far(self) -> None:
         """> GET /v2/<name>/blobs/uploads/<reference>: 204, with Location and Range.
@@ -155,7 +195,8 @@ class Upload:
     def _end(self) -> bool:
         """> PUT <location>?digest=<digest>: 201. False where it has to begin anew."""
         self._total.check()
-        digest = self._blob.descriptor.digest
+        assert self._source.descriptor
+        digest = self._source.descriptor.digest
         url = f"{self._place}{'&' if '?' in self._place else '?'}digest={digest}"
         answer = self._session.ask("PUT", url, idle=COMMIT)
         self._check_known(answer)

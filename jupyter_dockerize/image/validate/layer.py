@@ -160,7 +160,7 @@ class _Members:
     def _whiteout(self, path: bytes, entry: Entry, about: str) -> bool:
         if WHITEOUT not in path:
             return False
-        folder, slash, name = path.rpartition(b"/")
+        folder, _, name = path.rpartition(b"/")
         if any(part.startswith(WHITEOUT) for part in folder.split(b"/")):
             # > […] it is not possible to create a filesystem which has a file or directory with a name
             # > beginning with `.wh.`.
@@ -175,11 +175,17 @@ class _Members:
         elif name != OPAQUE and (removed in (b"", b".", b"..") or removed.startswith(WHITEOUT)):
             self._say("whiteout", f"{about} is a whiteout of nothing that can be")
         else:
-            hidden = folder + slash + (_ALL if name == OPAQUE else removed)
-            if hidden in self._gone:
+            away = taken_away(path)
+            if away in self._gone:
                 self._say("duplicate", f"{about} is there twice")
-            self._gone.add(hidden)
+            self._gone.add(away)
         return True
+
+
+def taken_away(whiteout: bytes) -> bytes:
+    """What a whiteout removes from the layers below it, as `Shape.gone` has it."""
+    folder, slash, name = whiteout.rpartition(b"/")
+    return folder + slash + (_ALL if name == OPAQUE else name[len(WHITEOUT) :])
 
 
 def stacked(shapes: Iterable[Shape]) -> Iterator[tuple[int, bytes]]:
@@ -267,4 +273,4 @@ class Pulled:
         return bool(self._piece)
 
 
-__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "applied", "hidden", "look", "stacked"]
+__all__ = ["OPAQUE", "WHITEOUT", "Pulled", "Shape", "applied", "hidden", "look", "stacked", "taken_away"]

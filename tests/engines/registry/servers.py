@@ -175,12 +175,8 @@ class Conforming(Server):
 
     def _body(self, request: BaseHTTPRequestHandler, *, keep: bytearray | None) -> bytes:
         """The request's body; what arrives is kept, though the rest never comes."""
-        left, parts = int(request.headers.get("Content-Length", 0)), []
-        while left:
-            piece = request.rfile.read1(min(left, 65536))  # type: ignore[attr-defined]
-            if not piece:
-                raise ConnectionResetError
-            left -= len(piece)
+        parts = []
+        for piece in _arriving(request):
             parts.append(piece)
             if keep is not None:
                 keep += piece
@@ -212,6 +208,25 @@ class Conforming(Server):
             "Content-Length": str(len(body)),
         }
         return 200, headers, body
+
+
+def _arriving(request: BaseHTTPRequestHandler) -> Iterator[bytes]:
+    """A body in pieces, of a known size or in chunks (RFC 9112, 7.1)."""
+    chunked = request.headers.get("Transfer-Encoding") == "chunked"
+    left = 0 if chunked else int(request.headers.get("Content-Length", 0))
+    while left or chunked:
+        if not left and not (left := int(request.rfile.readline() or _reset(), 16)):
+            request.rfile.readline()
+            return
+        piece = request.rfile.read1(min(left, 65536))  # type: ignore[attr-defined]
+        left -= len(piece or _reset())
+        yield piece
+        if chunked and not left:
+            request.rfile.readline()
+
+
+def _reset() -> bytes:
+    raise ConnectionResetError
 
 
 class Tokens(Server):

@@ -308,7 +308,7 @@ def test_a_blob_may_be_in_a_store_elsewhere(fake: Fake, other: Fake, status: int
     fake.give(f"/v2/a/b/blobs/{digest(DATA)}", 307, Location=f"http://{other.host}/store")
     other.routes["/store"] = lambda request: (status, {"Content-Length": str(len(DATA))}, b"")
     with Session(fake.host, logins=lambda *_: CANARY) as session:
-        assert upload.has(session, "a/b", BLOB) is there
+        assert upload.has(session, "a/b", BLOB.descriptor) is there
     assert other.authorized() == [None]
 
 

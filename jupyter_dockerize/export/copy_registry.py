@@ -1,0 +1,116 @@
+"""Observe → plan → copy → a registry: what `build --push` does without an engine's store."""
+
+from __future__ import annotations
+
+import time
+
+from ..cancel import Cancel
+from ..engines.base import Engine
+from ..engines.builtin import BuiltinEngine
+from ..engines.registry.names import check_pushable
+from ..environment.choices import Wishes
+from ..environment.observe.ways import Where
+from ..errors import CancelledError
+from ..events import Finding, Report, Step
+from ..image.cache import LayerCache
+from .build import Built
+from .copy import planned_copy
+from .copying import Copy
+from .pushing import NOT_THE_SAME
+from .sending import Sent, files_of, send
+
+SENDING = "Copying the files into the registry"
+STEPS = 2
+
+
+def copy_into_registry(
+    where: Where,
+    wishes: Wishes,
+    engine: Engine,
+    ref: str,
+    *,
+    check: bool,
+    hashes: bool,
+    started: float,
+    report: Report,
+    cancel: Cancel,
+) -> Built:
+    """The environment's own files as the image ``ref`` of its registry, compared on their way.
+
+    Raises what `plan_image` and `plan_copy` raise, and what `send` raises; then ``ref`` is what it was.
+    """
+    name = check_pushable(ref)
+    planned, copy = planned_copy(
+        where, wishes, None, steps=STEPS, hashes=hashes, report=report, cancel=cancel
+    )
+    report(Step(2, STEPS, SENDING))
+    try:
+        assert isinstance(engine, BuiltinEngine)
+        known = LayerCache(engine.store.folder)
+        sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
+    except CancelledError as error:
+        raise CancelledError(f"cancelled: {ref} is what it was before") from error
+    extra = _findings(ref, sent, engine)
+    for finding in extra:
+        report(finding)
+    return Built(
+        ref=ref,
+        digest=sent.pushed.digest if sent.pushed else None,
+        image_id=sent.value.config_descriptor.digest,
+        engine=engine.name,
+        method="copy",
+        verdict=sent.comparison.verdict if sent.comparison else "skipped",
+        summary=_summary(copy, sent),
+        fingerprint=planned.plan.fingerprint,
+        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
+        differences=sent.comparison.differences if sent.comparison else (),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *extra))),
+        size=copy.size,
+        seconds=round(time.monotonic() - started, 1),
+        pushed=sent.pushed,
+        kept=False,
+    )
+
+
+def _summary(copy: Copy, sent: Sent) -> str:
+    """The verdict, and how it was come by: nothing was run."""
+    if sent.comparison is None:
+        return "not verified"
+    said = sent.comparison.summary()
+    if sent.comparison.verdict != "identical":
+        return said
+    files = sum(map(files_of, copy.captured.groups))
+    if sent.before == files:
+        return f"{said}, {files:,} files unchanged since they were compared"
+    since = f", {sent.before:,} unchanged since they were" if sent.before else ""
+    return f"{said}, {files - sent.before:,} files compared as they were sent{since}"
+
+
+def _findings(ref: str, sent: Sent, engine: Engine) -> tuple[Finding, ...]:
+    if sent.pushed is None:
+        fix = "build again when nothing is written to the environment; without --push the image is kept here"
+        return (Finding("not-pushed", "warning", f"{ref} {NOT_THE_SAME}", fix),)
+    there = engine.inspect(ref)
+    if there is not None and there.digest != sent.pushed.digest:
+        return (
+            Finding(
+                "registry-only",
+                "warning",
+                f"{ref} is in its registry only, and the image that has this name here is another one",
+                f"`jupyter dockerize prune {ref}` removes that one; to have the new one here, too: build "
+                f"without --push, then `jupyter dockerize push {ref}`",
+            ),
+        )
+    if there is not None:
+        return ()
+    return (
+        Finding(
+            "registry-only",
+            "info",
+            f"{ref} is in its registry only, and nothing of it is kept here",
+            f"to have it here, too: build without --push, then `jupyter dockerize push {ref}`",
+        ),
+    )
+
+
+__all__ = ["SENDING", "copy_into_registry"]

@@ -94,7 +94,7 @@ def wait_for(work: Callable[[Cancel], T], *, token: Cancel | None = None) -> T:
         if not _ended(task):
             _ending.append(task)
             raise CancelledError("cancelled; something of it is still ending in the background") from None
-        if task.failed:
+        if task.failed and not task.cancelled:  # which says itself what is left
             raise CancelledError from None
     return task.result()
 

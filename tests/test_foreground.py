@@ -48,6 +48,17 @@ def test_an_interrupt_lets_the_work_clean_up_first(number: int) -> None:
     assert cleaned == [True]
 
 
+def test_work_that_was_cancelled_says_itself_what_is_left() -> None:
+    def work(cancel: Cancel) -> None:
+        while not cancel.cancelled:
+            time.sleep(0.01)
+        raise CancelledError("cancelled: the name is what it was before")
+
+    interrupt_soon()
+    with pytest.raises(CancelledError, match="the name is what it was before"):
+        wait_for(work)
+
+
 def test_work_that_ignores_the_token_is_left_after_five_seconds() -> None:
     over = threading.Event()
     interrupt_soon()

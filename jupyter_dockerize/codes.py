@@ -15,7 +15,7 @@ no-wheel-for-target not-carried not-locked not-pushed not-run not-solved not-ver
 notebook-not-saved path-outside pip-duplicate pip-edited pip-egg-info pip-half-removed pip-invalid
 pip-invalid-name pip-invalid-requirement pip-invalid-version pip-leftover pip-missing-files
 pip-no-metadata pip-no-record pip-over-conda pip-shadowed private-files-left-out secret-file
-secret-in-file secret-in-notebook secret-left-out system-file-unreadable system-without-dpkg
+secret-in-file secret-in-notebook secret-left-out server-carried system-file-unreadable system-without-dpkg
 unreadable unreadable-files untracked-files
 """.split()  # noqa: SIM905 - a page of quotes and commas says less
 )

@@ -29,6 +29,7 @@ from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, Counter, Onto, plan_copy, write
 from .prepare import VERIFYING, Planned, plan_image
+from .server import server_for
 
 COPYING = "Copying the files"
 STEPS = 3
@@ -194,7 +195,8 @@ def _planned(
             read = Counter(f"read of {wishes.base}", base.size, report)
             held = contents(base, planned.plan.system.arch, progress=read.add, cancel=cancel)
             onto = Onto(base, held)
-        copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto)
+        server = server_for(planned.plan, planned.snapshot, cancel=cancel)
+        copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto, server)
         for finding in copy.findings:
             report(finding)
         yield planned, copy

@@ -27,6 +27,7 @@ from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
+from .server import Beside, NoServer, Server
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 REPORTED = 8 << 20  # bytes between two reports of progress
@@ -34,13 +35,6 @@ REPORTED = 8 << 20  # bytes between two reports of progress
 _LEADS_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"})
 # Debian Policy 5.6.12: what a version may be written with.
 _VERSION = re.compile(r"^Version: ([0-9A-Za-z.+:~-]{1,200})$", re.MULTILINE)
-
-NO_SERVER = Finding(
-    "no-server",
-    "warning",
-    "the environment has no JupyterLab: the image opens Python instead",
-    "install jupyterlab into the environment; --method rebuild adds a server of its own",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,31 +61,39 @@ class Onto:
     contents: Contents
 
 
-def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None = None) -> Copy:
-    """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base.
+def plan_copy(
+    plan: Plan,
+    snapshot: Snapshot,
+    allow: tuple[str, ...],
+    onto: Onto | None = None,
+    server: Server | NoServer | None = None,  # of a plan whose environment has none
+) -> Copy:
+    """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base; with the
+    ``server`` that opens an environment which has none.
 
     Raises `FindingsError` for those that cannot be read, and what `capture_onto` raises.
     """
     python = snapshot.python.executable
+    beside = Beside(server, others_system=onto is not None)
     final = plan
 
     def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
-        final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
+        final = settled(beside.planned(plan), snapshot, packages, lambda path: path.lstrip("/") in places)
         return _ours(final, python, places)
 
     def ours_onto(carried: Collection[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
         assert onto
-        final = settled_onto(plan, snapshot, _packages(onto.contents), carried)
+        final = settled_onto(beside.planned(plan), snapshot, _packages(onto.contents), carried)
         return _ours(final, python, places)
 
     if onto:
         ref = onto.image.ref
-        captured = capture_onto(plan, snapshot, ours_onto, _project(plan), onto.contents, ref)
+        captured = capture_onto(plan, snapshot, ours_onto, _project(plan), onto.contents, ref, beside.laid)
     else:
-        captured = capture(plan, snapshot, ours, _project(plan))
-    findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
+        captured = capture(plan, snapshot, ours, _project(plan), beside.laid)
+    findings = (*captured.findings, *beside.findings)
     refuse(findings, allow)
     programs = _programs(snapshot, captured)
     base = onto.image if onto else None
@@ -111,7 +113,7 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         created=times.rfc3339(newest_input(captured.groups) if said is None else said),
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
-        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs)),
+        cmd=_command(final, python, beside.taken, _server(captured, programs)),
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
@@ -126,6 +128,12 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         },
     )
     return Copy(plan=final, captured=captured, config=config, findings=findings, base=base)
+
+
+def _command(plan: Plan, python: str, server: Server | None, where: str) -> tuple[str, ...]:
+    if plan.server == "environment":
+        return jupyter.command(plan, where)
+    return jupyter.command_beside(plan, server.python) if server else (python,)
 
 
 def _packages(base: Contents) -> dict[str, str]:

@@ -24,10 +24,10 @@ from ..image.copy.environments import venv
 
 
 @pytest.fixture
-def where(tiny: Path, tmp_path: Path) -> Where:
+def where(bare: Path, tmp_path: Path) -> Where:
     path = tmp_path / f"copied-{os.urandom(4).hex()}.ipynb"
     notebook(path, "import ssl, sqlite3, ctypes.util\nprint(ctypes.util.find_library('c'))")
-    return Where(notebook=path, python=str(tiny))
+    return Where(notebook=path, python=str(bare))
 
 
 @pytest.fixture

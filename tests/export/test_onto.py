@@ -41,9 +41,9 @@ PLATFORM = "linux/amd64"
 
 
 @pytest.fixture
-def where(tiny: Path, tmp_path: Path) -> Where:
+def where(bare: Path, tmp_path: Path) -> Where:
     path = notebook(tmp_path / f"onto-{secrets.token_hex(4)}.ipynb", "import ssl, sqlite3")
-    return Where(notebook=path, python=str(tiny))
+    return Where(notebook=path, python=str(bare))
 
 
 @pytest.fixture

@@ -46,14 +46,15 @@ def capture_onto(
     project: Mapping[str, Member],
     base: Contents,
     ref: str,
+    beside: Callable[[PythonFiles], PythonFiles] = lambda python: python,
 ) -> Captured:
-    """What lies on the base ``ref``, which holds ``base``.
+    """What lies on the base ``ref``, which holds ``base``; ``beside`` may add to the Python files.
 
     ``ours`` gives the product's files when it is known of which Debian packages libraries come along, and
     all places in the image. Raises `UsageError` where the environment cannot be put onto this base.
     """
     mounts = mount_points()
-    python = python_files(plan, snapshot, mounts)
+    python = beside(python_files(plan, snapshot, mounts))
     root, dpkg = Root(Path("/")), Dpkg()
     _check_own(python, snapshot, dpkg, root)
     above = {**python.base, **python.environment}
@@ -72,10 +73,10 @@ def capture_onto(
     own = frozenset(owners.values())
     placed = {**base.members, **above, **project, **lowest}
     groups = [
-        Group("what the base had in the environment's place", tuple(_taken_away(python, snapshot, base))),
+        Group("what the base had in the environment's place", tuple(_taken_away(python, base))),
         Group("the user, and libraries that the base lacks", tuple(lowest.values())),
         Group(
-            f"Python {snapshot.python.version}",
+            python.title,
             tuple(m for p, m in python.base.items() if p not in python.environment),
         ),
         *distributions(python.environment, python.groups),
@@ -238,7 +239,7 @@ def shell(base: Contents) -> str:
     return "/bin/bash" if base.place("bin/bash") else "/bin/sh"
 
 
-def _taken_away(python: PythonFiles, snapshot: Snapshot, base: Contents) -> Iterator[Member]:
+def _taken_away(python: PythonFiles, base: Contents) -> Iterator[Member]:
     """Whiteouts (layer.md, "Whiteouts") for what the base has in folders that are the environment's alone."""
     above = {**python.base, **python.environment}
     kept = set(above)
@@ -247,11 +248,7 @@ def _taken_away(python: PythonFiles, snapshot: Snapshot, base: Contents) -> Iter
         while parent and parent not in kept:
             kept.add(parent)
             parent = parent.rpartition("/")[0]
-    about = snapshot.python
-    short = ".".join(about.version.split(".")[:2])
-    own = [f"{about.base_prefix}/lib/python{short}", USER_BASE]
-    if snapshot.conda_prefix or about.prefix != about.base_prefix:
-        own.append(about.prefix)
+    own = (*python.roots, USER_BASE)
     roots = tuple(f"{each.strip('/')}/" for each in own if each.strip("/") in kept)
     for path in sorted(base.members):
         folder, _, name = path.rpartition("/")

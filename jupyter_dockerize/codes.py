@@ -14,7 +14,8 @@ login-not-checked machine-unknown minimal-kept mounted-files no-docker no-notebo
 no-wheel-for-target not-carried not-locked not-pushed not-run not-solved not-verifiable
 notebook-not-saved path-outside pip-duplicate pip-edited pip-egg-info pip-half-removed pip-invalid
 pip-invalid-name pip-invalid-requirement pip-invalid-version pip-leftover pip-missing-files
-pip-no-metadata pip-no-record pip-over-conda pip-shadowed private-files-left-out secret-file
+pip-no-metadata pip-no-record pip-over-conda pip-shadowed private-files-left-out recipe-differs
+recipe-not-kept recipe-not-locked secret-file
 secret-in-file secret-in-notebook secret-left-out server-carried system-file-unreadable system-without-dpkg
 unreadable unreadable-files untracked-files
 """.split()  # noqa: SIM905 - a page of quotes and commas says less

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ..cancel import Cancel
@@ -17,7 +17,7 @@ from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
 from ..errors import OutputError
-from ..events import Report, Step
+from ..events import Finding, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.copy.base_image import contents
@@ -25,9 +25,11 @@ from ..image.copy.onto import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
+from ..image.placed import check_place, placed
 from ..image.reference import Reference
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, Counter, Onto, plan_copy, write
+from .keeping import OURS, Later, Locking, beside
 from .prepare import VERIFYING, Planned, plan_image
 from .server import server_for
 
@@ -52,7 +54,11 @@ def copy_into_engine(
 
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
-    with _planned(where, wishes, Path(tempfile.gettempdir()), hashes, report, cancel) as (planned, copy):
+    with _planned(where, wishes, Path(tempfile.gettempdir()), hashes, report, cancel) as (
+        planned,
+        copy,
+        recipe,
+    ):
         if not overwrite:
             refuse_to_overwrite(engine, ref, planned.plan.notebook)
         report(Step(2, STEPS, COPYING))
@@ -79,6 +85,7 @@ def copy_into_engine(
             copy.plan,
             engine,
             step,
+            recipe=recipe.kept,
             check=check,
             read_back=read_back if kept else None,
             started=started,
@@ -107,9 +114,21 @@ def copy_into_files(
     """
     _check_output(output)
     near = output.absolute().parent
-    with _planned(where, wishes, near, hashes, report, cancel) as (planned, copy):
+    with _planned(where, wishes, near, hashes, report, cancel) as (planned, copy, recipe):
         report(Step(2, STEPS, COPYING))
-        value, comparison = deliver(copy, ref, output, check=check, report=report, cancel=cancel)
+        notes: tuple[Finding, ...] = ()
+
+        def files() -> Mapping[str, bytes]:
+            nonlocal notes
+            kept = recipe.kept()
+            notes = kept.findings
+            return kept.files
+
+        value, comparison = deliver(
+            copy, ref, output, check=check, recipe=files, report=report, cancel=cancel
+        )
+    for finding in notes:
+        report(finding)
     return Built(
         ref=ref,
         digest=value.descriptor.digest,
@@ -122,18 +141,27 @@ def copy_into_files(
         fingerprint=planned.plan.fingerprint,
         packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
         differences=comparison.differences if comparison else (),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings))),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
         size=copy.size,
         seconds=round(time.monotonic() - started, 1),
+        recipe=beside(output, folder=_is_folder(output)),
     )
 
 
 def deliver(
-    copy: Copy, ref: str, output: Path, *, check: bool, report: Report, cancel: Cancel
+    copy: Copy,
+    ref: str,
+    output: Path,
+    *,
+    check: bool,
+    recipe: Callable[[], Mapping[str, bytes]] | None = None,
+    report: Report,
+    cancel: Cancel,
 ) -> tuple[ImageValue, Comparison | None]:
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
 
-    Raises what `write` raises; then ``output`` is as it was, and nothing else is left beside it.
+    The files of ``recipe``, which is called then, go `beside` it. Raises what `write` raises; then both are
+    as they were, and nothing else is left beside them.
     """
     comparison = None
 
@@ -142,9 +170,11 @@ def deliver(
         if check:
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
+        if recipe:
+            undo.enter_context(placed(beside(output, folder=folder), recipe()))
 
     folder, reference = _is_folder(output), Reference.parse(ref)
-    with disk.unfinished_folder(output.parent) as unfinished:
+    with contextlib.ExitStack() as undo, disk.unfinished_folder(output.parent) as unfinished:
         layout = Layout.create(unfinished.path, lasting=folder)
         value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
         if folder:
@@ -179,12 +209,15 @@ def _summary(copy: Copy, comparison: Comparison | None) -> str:
 @contextlib.contextmanager
 def _planned(
     where: Where, wishes: Wishes, near: Path, hashes: bool, report: Report, cancel: Cancel
-) -> Iterator[tuple[Planned, Copy]]:
-    """What is to be copied. Meanwhile the layers of its base are in a folder in ``near``, or in our store."""
+) -> Iterator[tuple[Planned, Copy, Locking]]:
+    """What is to be copied, and its recipe, which is being locked. Meanwhile the layers of its base are in a
+    folder in ``near``, or in our store."""
     planned = plan_image(
         where, wishes, steps=STEPS, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
     with contextlib.ExitStack() as stack:
+        build = planned.build or planned.plan
+        recipe = stack.enter_context(Locking(build, planned.snapshot, Later(where, wishes), cancel))
         onto = None
         if wishes.base is not None:
             from .onto import base_of
@@ -199,7 +232,7 @@ def _planned(
         copy = plan_copy(planned.plan, planned.snapshot, wishes.allow, onto, server)
         for finding in copy.findings:
             report(finding)
-        yield planned, copy
+        yield planned, copy, recipe
 
 
 def _is_folder(output: Path) -> bool:
@@ -212,6 +245,7 @@ def _check_output(output: Path) -> None:
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
         )
+    check_place(beside(output, folder=_is_folder(output)), OURS)
     if not output.absolute().parent.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise OutputError(
             f"{output} cannot be written",

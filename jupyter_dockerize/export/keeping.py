@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -186,7 +186,8 @@ def keep(
         if isinstance(engine, BuiltinEngine):
             store = engine.store
             folder = store.recipe(image.digest or image.id)
-            if DOCKERFILE not in found.files and (folder / DOCKERFILE).exists():
+            there = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+            if _locked(there) and not _locked(found.files):
                 return folder, ()  # the same image was locked before
         else:
             store = BuiltinEngine().store
@@ -199,6 +200,11 @@ def keep(
     except UsageError as error:
         message = f"the image has no recipe beside it: {error.what}{f' ({error.why})' if error.why else ''}"
         return None, (Finding("recipe-not-kept", "warning", message, error.fix),)
+
+
+def _locked(names: Iterable[str]) -> bool:
+    """Whether these are the files of a recipe that has a hash for each package of an index."""
+    return DOCKERFILE in names and not any(pip.UNHASHED in name for name in names)
 
 
 def _folder(ref: Reference) -> str:

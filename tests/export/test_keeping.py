@@ -152,6 +152,8 @@ def test_in_our_own_store_it_lies_by_the_images_digest_and_what_was_locked_stays
     folder, _ = keep(engine, "analysis", image, lambda: kept(b"locked"))
     assert folder == store / "recipes" / str(image.digest).removeprefix("sha256:")
     keep(engine, "analysis", image, lambda: Kept({"plan.json": b"", "snapshot.json": b""}))
+    unhashed = {**kept(b"later").files, "env/requirements-unhashed.txt": b""}
+    keep(engine, "analysis", image, lambda: Kept(unhashed))
     assert (folder / "Dockerfile").read_bytes() == b"locked"
     keep(engine, "analysis", image, lambda: kept(b"again"))
     assert (folder / "Dockerfile").read_bytes() == b"again"

@@ -127,6 +127,7 @@ def build(
     """
     from .export.asked import check, image_of
     from .export.build import build as build_image
+    from .export.keeping import Later
     from .export.prepare import prepare
 
     started = time.monotonic()
@@ -194,6 +195,7 @@ def build(
             prepare(where, wishes, hashes=hashes, report=report, cancel=cancel),
             chosen,
             target,
+            later=Later(where, wishes),
             overwrite=ref is not None,
             check=verify,
             started=started,

@@ -27,9 +27,9 @@ def snapshot(value: Snapshot) -> Json:
 
 
 def build(value: Built) -> Json:
-    """``{ref, digest, image_id, engine, method, verdict, differences, findings, size, seconds, …}``
+    """``{ref, digest, image_id, engine, method, verdict, differences, findings, size, seconds, recipe, …}``
 
-    ``pushed`` is there where it was (`push`).
+    ``recipe`` is the folder beside it that rebuilds it, or null. ``pushed`` is there where it was (`push`).
     """
     return {
         "schema": SCHEMA,
@@ -46,6 +46,7 @@ def build(value: Built) -> Json:
         "findings": findings(value.findings),
         "size": value.size,
         "seconds": value.seconds,
+        "recipe": str(value.recipe) if value.recipe else None,
         **({"output": str(value.output)} if value.output else {}),
         **({"pushed": push(value.pushed)} if value.pushed else {}),
     }

@@ -107,6 +107,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has no kernel: no JupyterLab comes along beside a copy of it."""
+    folder = tmp_path_factory.mktemp("bare") / "env"
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, "humanize"], check=True)
+    return python
+
+
+@pytest.fixture(scope="session")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with the package and ipykernel 6, which finds a message's cell in another way."""
     folder = tmp_path_factory.mktemp("older") / "env"

@@ -65,6 +65,9 @@ def test_a_notebook_becomes_an_image_that_opens(project: Path, tiny: Path) -> No
     assert built.json["ref"] == name
     assert built.json["verdict"] in ("identical", "equivalent")
     assert "[4/4]" in built.stderr
+    recipe = Path(built.json["recipe"])
+    assert recipe.name == name
+    assert {"Dockerfile", "README.md", "plan.json", "project.tar", "snapshot.json"} <= set(listing(recipe))
 
     verified = run("verify", name)
     assert verified.status == 0

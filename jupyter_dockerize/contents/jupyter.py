@@ -20,9 +20,19 @@ _KERNEL = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
 
 def command(plan: Plan, where: str) -> tuple[str, ...]:
     """The image's CMD: the server of the prefix ``where``, on all its container's addresses, with a token."""
+    return opening(plan, (f"{where}/bin/jupyter", "lab"))
+
+
+def command_beside(plan: Plan, python: str) -> tuple[str, ...]:
+    """The same by the interpreter ``python``, which is not the environment's: variables and folders that lead
+    Python to the environment's packages are not for it (isolated mode), and reach the kernel all the same."""
+    return opening(plan, (python, "-I", "-m", "jupyterlab"))
+
+
+def opening(plan: Plan, program: tuple[str, ...]) -> tuple[str, ...]:
+    """``program`` on the plan's notebook."""
     argv = [
-        f"{where}/bin/jupyter",
-        "lab",
+        *program,
         "--ip=0.0.0.0",
         f"--port={layout.PORT}",
         "--no-browser",

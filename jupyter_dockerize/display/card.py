@@ -102,6 +102,7 @@ def built(value: Built) -> str:
     minimal = ("minimal",) if text.is_minimal(value) else ()
     about = " · ".join((*counted, *minimal, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
+    recipe = "".join(f"<br>{label} {_text(folder)}" for label, folder in text.rebuilds(value))
     asked = [finding for finding in value.findings if finding.code == ASKED]
     differences = _differences(value.differences)
     findings = _findings([finding for finding in value.findings if finding.code != ASKED])
@@ -116,7 +117,7 @@ def built(value: Built) -> str:
         f"<p>{_text(text.in_registry(value.pushed))}</p>" if value.pushed else "",
         *((open_it, findings, differences) if said else (differences, open_it, findings)),
         _planned(of_planned(value.differences)),
-        f'<p class="jd-soft jd-foot">{about} · <code>{_text(mark)}</code></p>',
+        f'<p class="jd-soft jd-foot">{about} · <code>{_text(mark)}</code>{recipe}</p>',
     ]
     return _card(VERDICTS[value.verdict][1], parts)
 

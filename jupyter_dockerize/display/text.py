@@ -169,9 +169,16 @@ def build(value: Built, program: str = COMMAND) -> str:
     parts = ["\n".join(lines), differences(value.differences), findings(value.findings)]
     parts += [
         planned(value.differences),
-        "\n".join(f"{label + ':':<10} {plain(line)}" for label, line in ways(value, program)),
+        "\n".join(
+            f"{label + ':':<10} {plain(line)}" for label, line in (*ways(value, program), *rebuilds(value))
+        ),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def rebuilds(value: Built) -> tuple[tuple[str, str], ...]:
+    """Where that is which rebuilds it."""
+    return (("recipe", str(value.recipe)),) if value.recipe else ()
 
 
 def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:

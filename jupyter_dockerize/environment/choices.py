@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ChoiceKind = Literal["left-out", "offered", "added", "changed"]
-ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable", "index"]
+ChoiceManager = Literal["python", "pip", "conda", "apt", "file", "variable", "index", "server"]
 
 SCRATCH = "scratch"  # as a base: nothing, as in Dockerfiles
 

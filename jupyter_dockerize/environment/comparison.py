@@ -7,7 +7,9 @@ from typing import Literal
 
 Verdict = Literal["identical", "equivalent", "different", "skipped", "impossible"]
 Class = Literal["planned", "tolerated", "unexpected"]
-DifferenceManager = Literal["python", "pip", "conda", "apt", "library", "file", "variable", "index", "system"]
+DifferenceManager = Literal[
+    "python", "pip", "conda", "apt", "library", "file", "variable", "index", "server", "system"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ MANAGERS: dict[str, tuple[str, str]] = {
     "pip": ("package", "packages"),
     "conda": ("conda package", "conda packages"),
     "library": ("library", "libraries"),
+    "server": ("JupyterLab", "JupyterLabs"),
     "file": ("file", "files"),
     "variable": ("variable", "variables"),
     "index": ("package folder of this machine", "package folders of this machine"),  # the other ones stay

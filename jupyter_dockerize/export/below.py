@@ -17,6 +17,7 @@ from ..image.copy.started import started
 from ..image.layout import BLOBS, Layout
 from .copying import Copy, plan_copy
 from .onto import onto
+from .server import NoServer, Server
 
 _SECONDS = 10.0  # behind a firewall nobody answers, and everything can be copied
 
@@ -26,6 +27,7 @@ def plan_on(
     plan: Plan,
     snapshot: Snapshot,
     keep: Callable[[], Layout] | None,
+    server: Server | NoServer | None,
     *,
     report: Report,
     cancel: Cancel,
@@ -38,19 +40,25 @@ def plan_on(
     """
     allow = plan.wishes.allow
     if base not in (None, SCRATCH):
-        return plan_copy(plan, snapshot, allow, onto(base, plan, keep and keep(), report, cancel))
+        return plan_copy(plan, snapshot, allow, onto(base, plan, keep and keep(), report, cancel), server)
     image = snapshot.system.image if snapshot.system.container else None
     if base == SCRATCH or image is None:
-        return plan_copy(plan, snapshot, allow)
-    known = _on_known(image, plan, snapshot, keep and keep(), report, cancel)
+        return plan_copy(plan, snapshot, allow, None, server)
+    known = _on_known(image, plan, snapshot, keep and keep(), server, report, cancel)
     if isinstance(known, Copy):
         return known
-    copy = plan_copy(plan, snapshot, allow)
+    copy = plan_copy(plan, snapshot, allow, None, server)
     return replace(copy, findings=(known, *copy.findings))
 
 
 def _on_known(
-    ref: str, plan: Plan, snapshot: Snapshot, keep: Layout | None, report: Report, cancel: Cancel
+    ref: str,
+    plan: Plan,
+    snapshot: Snapshot,
+    keep: Layout | None,
+    server: Server | NoServer | None,
+    report: Report,
+    cancel: Cancel,
 ) -> Copy | Finding:
     """The copy on ``ref``; or why it cannot lie there, as something to know."""
     try:
@@ -58,7 +66,7 @@ def _on_known(
         running = standing(below.contents, mount_points(), started())
         why = running.misfit()
         if not why:
-            return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running))
+            return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running), server)
     except (OutputError, RegistryError, UsageError) as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
     for path in (keep.folder / BLOBS).iterdir() if keep else ():

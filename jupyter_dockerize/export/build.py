@@ -18,6 +18,7 @@ from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, Ver
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
 from ..resolve.credentials import secrets_for
+from .keeping import Kept, Later, keep, kept
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
 from .verify import verify_against_plan
 
@@ -42,6 +43,7 @@ class Built:
     output: Path | None = None  # a file or folder, where it was not put into an engine's store
     pushed: Pushed | None = None
     kept: bool = True  # in an engine's store, or in ``output``; else it is nowhere but where it was pushed to
+    recipe: Path | None = None  # the folder beside it; None where that could not be written
 
     @property
     def ok(self) -> bool:
@@ -58,6 +60,7 @@ def build(
     engine: Engine,
     ref: str,
     *,
+    later: Later = Later(),  # noqa: B008 - frozen
     overwrite: bool = False,
     check: bool = True,
     started: float | None = None,
@@ -67,7 +70,8 @@ def build(
     """Builds ``ref`` from what was prepared, and looks whether it holds what was planned.
 
     ``overwrite`` lets it take the name of another notebook's image; ``check`` False skips the
-    verification. ``started`` is the `time.monotonic` of the moment that the user asked.
+    verification. ``started`` is the `time.monotonic` of the moment that the user asked; ``later`` says what
+    writes the recipe another time.
     """
     started = time.monotonic() if started is None else started
     if not overwrite:
@@ -86,7 +90,15 @@ def build(
     made = Made(ref=ref, image=image, before=before, method="rebuild", findings=prepared.findings)
     step = Step(4, len(STEPS), VERIFYING)
     return verified(
-        made, prepared.plan, engine, step, check=check, started=started, report=report, cancel=cancel
+        made,
+        prepared.plan,
+        engine,
+        step,
+        recipe=lambda: kept(prepared.plan, prepared.snapshot, bundle, later),
+        check=check,
+        started=started,
+        report=report,
+        cancel=cancel,
     )
 
 
@@ -107,6 +119,7 @@ def verified(
     engine: Engine,
     step: Step,
     *,
+    recipe: Callable[[], Kept],
     check: bool,
     read_back: Callable[[], Comparison] | None = None,
     started: float,
@@ -115,7 +128,8 @@ def verified(
 ) -> Built:
     """Looks into the image, as ``step``; cancelled meanwhile, the name is as it was, or not there.
 
-    ``read_back`` compares its files, which is done before any of its programs is run.
+    ``read_back`` compares its files, which is done before any of its programs is run. ``recipe`` is what is
+    kept beside it.
     """
     image = made.image
     try:
@@ -123,10 +137,11 @@ def verified(
         verdict, comparison, extra = _verdict(
             plan, engine, image, check=check, read_back=read_back, report=report, cancel=cancel
         )
+        folder, notes = keep(engine, made.ref, image, recipe)
     except BaseException:
         _put_back(engine, made.ref, made.before, image)
         raise
-    extra += _replaced(engine, made.before, image)
+    extra += (*_replaced(engine, made.before, image), *notes)
     for finding in extra:
         report(finding)
     return Built(
@@ -143,6 +158,7 @@ def verified(
         findings=(*made.findings, *extra),
         size=image.size,
         seconds=round(time.monotonic() - started, 1),
+        recipe=folder,
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,19 +18,22 @@ from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
 from ..errors import OutputError
-from ..events import Counter, Report, Step
+from ..events import Counter, Finding, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
+from ..image.placed import check_place, placed
 from ..image.reference import Reference
 from ..image.tar import Member
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, write
+from .keeping import OURS, Later, Locking, beside
 from .prepare import VERIFYING, Planned, plan_image
+from .server import server_for
 
 COPYING = "Copying the files"
 STEPS = 3
@@ -54,8 +57,14 @@ def copy_into_engine(
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
     with contextlib.ExitStack() as stack:
-        planned, copy = planned_copy(
-            where, wishes, lambda: stack.enter_context(_kept()), hashes=hashes, report=report, cancel=cancel
+        planned, copy, recipe = planned_copy(
+            where,
+            wishes,
+            lambda: stack.enter_context(_kept()),
+            during=stack,
+            hashes=hashes,
+            report=report,
+            cancel=cancel,
         )
         if not overwrite:
             refuse_to_overwrite(engine, ref, planned.plan.notebook)
@@ -83,6 +92,7 @@ def copy_into_engine(
             copy.plan,
             engine,
             step,
+            recipe=recipe.kept,
             check=check,
             read_back=read_back if kept else None,
             started=started,
@@ -110,15 +120,34 @@ def copy_into_files(
     written; it is there whole, or as it was.
     """
     _check_output(output)
-    with disk.unfinished_folder(output.absolute().parent) as unfinished:
+    with contextlib.ExitStack() as stack:
+        unfinished = stack.enter_context(disk.unfinished_folder(output.absolute().parent))
         layout = Layout.create(unfinished.path, lasting=_is_folder(output))
-        planned, copy = planned_copy(
-            where, wishes, lambda: layout, hashes=hashes, report=report, cancel=cancel
+        planned, copy, recipe = planned_copy(
+            where, wishes, lambda: layout, during=stack, hashes=hashes, report=report, cancel=cancel
         )
         report(Step(2, STEPS, COPYING))
+        notes: tuple[Finding, ...] = ()
+
+        def files() -> Mapping[str, bytes]:
+            nonlocal notes
+            kept = recipe.kept()
+            notes = kept.findings
+            return kept.files
+
         value, comparison = _deliver(
-            copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel
+            copy,
+            ref,
+            output,
+            unfinished,
+            layout,
+            check=check,
+            recipe=files,
+            report=report,
+            cancel=cancel,
         )
+    for finding in notes:
+        report(finding)
     return Built(
         ref=ref,
         digest=value.descriptor.digest,
@@ -131,22 +160,41 @@ def copy_into_files(
         fingerprint=planned.plan.fingerprint,
         packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
         differences=comparison.differences if comparison else (),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings))),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
         size=copy.size,
         seconds=round(time.monotonic() - started, 1),
+        recipe=beside(output, folder=_is_folder(output)),
     )
 
 
 def deliver(
-    copy: Copy, ref: str, output: Path, *, check: bool, report: Report, cancel: Cancel
+    copy: Copy,
+    ref: str,
+    output: Path,
+    *,
+    check: bool,
+    recipe: Callable[[], Mapping[str, bytes]] | None = None,
+    report: Report,
+    cancel: Cancel,
 ) -> tuple[ImageValue, Comparison | None]:
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
 
-    Raises what `write` raises; then ``output`` is as it was, and nothing else is left beside it.
+    The files of ``recipe``, which is called then, go `beside` it. Raises what `write` raises; then both are
+    as they were, and nothing else is left beside them.
     """
     with disk.unfinished_folder(output.absolute().parent) as unfinished:
         layout = Layout.create(unfinished.path, lasting=_is_folder(output))
-        return _deliver(copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel)
+        return _deliver(
+            copy,
+            ref,
+            output,
+            unfinished,
+            layout,
+            check=check,
+            recipe=recipe,
+            report=report,
+            cancel=cancel,
+        )
 
 
 def _deliver(
@@ -157,25 +205,29 @@ def _deliver(
     layout: Layout,
     *,
     check: bool,
+    recipe: Callable[[], Mapping[str, bytes]] | None,
     report: Report,
     cancel: Cancel,
 ) -> tuple[ImageValue, Comparison | None]:
-    comparison = None
+    comparison, folder = None, _is_folder(output)
 
     def look(path: Path) -> None:
         nonlocal comparison
         if check:
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
+        if recipe:
+            undo.enter_context(placed(beside(output, folder=folder), recipe()))
 
     reference = Reference.parse(ref)
-    value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
-    if _is_folder(output):
-        layout.name(value, reference)
-        look(unfinished.path)
-        unfinished.name(output)
-    else:
-        archive.write(output, layout, value, reference, look=look, cancel=cancel)
+    with contextlib.ExitStack() as undo:
+        value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
+        if folder:
+            layout.name(value, reference)
+            look(unfinished.path)
+            unfinished.name(output)
+        else:
+            archive.write(output, layout, value, reference, look=look, cancel=cancel)
     return value, comparison
 
 
@@ -217,12 +269,13 @@ def planned_copy(
     wishes: Wishes,
     keep: Callable[[], Layout] | None,
     *,
+    during: contextlib.ExitStack,
     steps: int = STEPS,
     hashes: bool,
     report: Report,
     cancel: Cancel,
-) -> tuple[Planned, Copy]:
-    """What is to be copied, as the first of ``steps``.
+) -> tuple[Planned, Copy, Locking]:
+    """What is to be copied, as the first of ``steps``, and its recipe, which is being locked ``during`` it.
 
     Layers of its base that had to be read are in the layout ``keep`` then; else they travel again.
     """
@@ -230,10 +283,13 @@ def planned_copy(
     planned = plan_image(
         where, asked, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
     )
-    copy = plan_on(wishes.base, planned.plan, planned.snapshot, keep, report=report, cancel=cancel)
+    build = planned.build or planned.plan
+    recipe = during.enter_context(Locking(build, planned.snapshot, Later(where, asked), cancel))
+    server = server_for(planned.plan, planned.snapshot, cancel=cancel)
+    copy = plan_on(wishes.base, planned.plan, planned.snapshot, keep, server, report=report, cancel=cancel)
     for finding in copy.findings:
         report(finding)
-    return planned, copy
+    return planned, copy, recipe
 
 
 def _is_folder(output: Path) -> bool:
@@ -246,6 +302,7 @@ def _check_output(output: Path) -> None:
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
         )
+    check_place(beside(output, folder=_is_folder(output)), OURS)
     if not output.absolute().parent.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise OutputError(
             f"{output} cannot be written",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ..cancel import Cancel
@@ -16,6 +17,7 @@ from ..image.cache import LayerCache
 from .build import Built
 from .copy import planned_copy
 from .copying import Copy
+from .keeping import keep_named
 from .pushing import NOT_THE_SAME
 from .sending import Sent, files_of, send
 
@@ -40,17 +42,22 @@ def copy_into_registry(
     Raises what `plan_image` and `plan_copy` raise, and what `send` raises; then ``ref`` is what it was.
     """
     name = check_pushable(ref)
-    planned, copy = planned_copy(
-        where, wishes, None, steps=STEPS, hashes=hashes, report=report, cancel=cancel
-    )
-    report(Step(2, STEPS, SENDING))
-    try:
-        assert isinstance(engine, BuiltinEngine)
-        known = LayerCache(engine.store.folder)
-        sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
-    except CancelledError as error:
-        raise CancelledError(f"cancelled: {ref} is what it was before") from error
-    extra = _findings(ref, sent, engine)
+    with contextlib.ExitStack() as stack:
+        planned, copy, recipe = planned_copy(
+            where, wishes, None, during=stack, steps=STEPS, hashes=hashes, report=report, cancel=cancel
+        )
+        report(Step(2, STEPS, SENDING))
+        try:
+            assert isinstance(engine, BuiltinEngine)
+            known = LayerCache(engine.store.folder)
+            sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
+        except CancelledError as error:
+            raise CancelledError(f"cancelled: {ref} is what it was before") from error
+        extra = _findings(ref, sent, engine)
+        folder = None
+        if sent.pushed:
+            folder, notes = keep_named("registry", ref, recipe.kept())
+            extra = (*extra, *notes)
     for finding in extra:
         report(finding)
     return Built(
@@ -69,6 +76,7 @@ def copy_into_registry(
         seconds=round(time.monotonic() - started, 1),
         pushed=sent.pushed,
         kept=False,
+        recipe=folder,
     )
 
 

@@ -28,17 +28,11 @@ from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
 from .beside import our_files, project_files
+from .server import Beside, NoServer, Server
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # Of a base: they would lead the environment's Python to what is not its own.
 _LEADS_PYTHON = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"})
-
-NO_SERVER = Finding(
-    "no-server",
-    "warning",
-    "the environment has no JupyterLab: the image opens Python instead",
-    "install jupyterlab into the environment; --method rebuild adds a server of its own",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,42 +60,53 @@ class Onto:
     running: Standing | None = None
 
 
-def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None = None) -> Copy:
-    """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base.
+def plan_copy(
+    plan: Plan,
+    snapshot: Snapshot,
+    allow: tuple[str, ...],
+    onto: Onto | None = None,
+    server: Server | NoServer | None = None,  # of a plan whose environment has none
+) -> Copy:
+    """Which files make the image of a plan `as_copied`: ``FROM scratch``, or ``onto`` a base; with the
+    ``server`` that opens an environment which has none.
 
     On the image that this container runs they are those that were added.
 
     Raises `FindingsError` for those that cannot be read, and what `capture_onto` raises.
     """
     python = snapshot.python.executable
+    beside = Beside(server, others_system=onto is not None and onto.running is None)
     final = plan
 
     def ours(packages: frozenset[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
-        final = settled(plan, snapshot, packages, lambda path: path.lstrip("/") in places)
+        final = settled(beside.planned(plan), snapshot, packages, lambda path: path.lstrip("/") in places)
         return our_files(final, python, places)
 
     def ours_onto(carried: Collection[str], places: Collection[str]) -> dict[str, Member]:
         nonlocal final
         assert onto
-        final = settled_onto(plan, snapshot, versions(onto.contents.text(STATUS)), carried)
+        final = settled_onto(beside.planned(plan), snapshot, versions(onto.contents.text(STATUS)), carried)
         return our_files(final, python, places)
 
     def ours_since(places: Collection[str]) -> dict[str, Member]:
         nonlocal final
-        final = settled(plan, snapshot, {each.name for each in snapshot.packages.apt}, lambda path: True)
+        names = {each.name for each in snapshot.packages.apt}
+        final = settled(beside.planned(plan), snapshot, names, lambda path: True)
         return our_files(final, python, places)
 
     if onto and onto.running:
         captured = capture_since(
-            plan, snapshot, ours_since, project_files(plan), onto.running, onto.image.ref
+            plan, snapshot, ours_since, project_files(plan), onto.running, onto.image.ref, beside.laid
         )
     elif onto:
         ref = onto.image.ref
-        captured = capture_onto(plan, snapshot, ours_onto, project_files(plan), onto.contents, ref)
+        captured = capture_onto(
+            plan, snapshot, ours_onto, project_files(plan), onto.contents, ref, beside.laid
+        )
     else:
-        captured = capture(plan, snapshot, ours, project_files(plan))
-    findings = (*captured.findings, *((NO_SERVER,) if final.server == "own" else ()))
+        captured = capture(plan, snapshot, ours, project_files(plan), beside.laid)
+    findings = (*captured.findings, *beside.findings)
     refuse(findings, allow)
     programs = _programs(snapshot, captured)
     base = onto.image if onto else None
@@ -121,7 +126,7 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         created=times.rfc3339(newest_input(captured.groups) if said is None else said),
         env=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
         entrypoint=init.entrypoint(python),
-        cmd=(python,) if final.server == "own" else jupyter.command(final, _server(captured, programs, onto)),
+        cmd=_command(final, python, beside.taken, _server(captured, programs, onto)),
         user=str(layout.UID),
         folder=layout.WORK,
         ports=(f"{layout.PORT}/tcp",),
@@ -136,6 +141,12 @@ def plan_copy(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto
         },
     )
     return Copy(plan=final, captured=captured, config=config, findings=findings, base=base)
+
+
+def _command(plan: Plan, python: str, server: Server | None, where: str) -> tuple[str, ...]:
+    if plan.server == "environment":
+        return jupyter.command(plan, where)
+    return jupyter.command_beside(plan, server.python) if server else (python,)
 
 
 def _programs(snapshot: Snapshot, captured: Captured) -> list[str]:

@@ -43,6 +43,7 @@ class Planned:
     snapshot: Snapshot
     plan: Plan
     notes: tuple[Finding, ...] = ()  # of this moment: no plan has them
+    build: Plan | None = None  # of which it is the copy's
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -112,14 +113,14 @@ def plan_image(
     snapshot, observed = _look(where, hashes=hashes, sizes=adapt is not None, report=report, cancel=cancel)
     notes = _not_saved(notebook, observed) if notebook else ()
     project = project_of(notebook, wishes.include, snapshot.modules) if notebook else None
-    plan = make_plan(snapshot, wishes, project)
+    plan = build = make_plan(snapshot, wishes, project)
     if adapt:
-        plan = adapt(plan, snapshot)
+        plan = adapt(build, snapshot)
     for finding in (*notes, *snapshot.findings, *plan.findings):
         report(finding)
     refuse((*snapshot.findings, *plan.findings), wishes.allow)
     cancel.check()
-    return Planned(snapshot=snapshot, plan=plan, notes=notes)
+    return Planned(snapshot=snapshot, plan=plan, notes=notes, build=build if adapt else None)
 
 
 def prepare(

@@ -116,4 +116,5 @@ def planned_like(stored: Plan | None, snapshot: Snapshot) -> Plan:
         apt=plan.packages.apt,
     )
     kept = (c for c in plan.choices if (c.manager, c.kind) != ("pip", "added") or c.name not in came)
-    return replace(plan, packages=packages, choices=sorted_choices((*kept, *came.values())))
+    server = (c for c in stored.choices if c.manager == "server")  # no snapshot tells of it
+    return replace(plan, packages=packages, choices=sorted_choices((*kept, *came.values(), *server)))

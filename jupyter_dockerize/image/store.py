@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from .reference import Reference
 
 LOCK = "lock"
 BASES = "bases"  # what images hold that others made, remembered (`copy.listing`)
+RECIPES = "recipes"  # what it takes to rebuild an image, by the digest of its manifest
+_DIGITS = re.compile(r"[0-9a-f]{64}")
 KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
 
 
@@ -57,6 +61,11 @@ class Store:
     def __init__(self, folder: Path, quota: int = 0) -> None:
         self.folder, self.quota = folder, quota
         self.layout = Layout(folder)
+        self.recipes = folder / RECIPES
+
+    def recipe(self, digest: str) -> Path:
+        """Where the recipe of the image with this manifest is, or would be."""
+        return self.recipes / digest.removeprefix("sha256:")
 
     @contextlib.contextmanager
     def writing(self, needed: int) -> Iterator[Layout]:
@@ -66,7 +75,7 @@ class Store:
         writes at the same time, who may rely on it. Raises `OutputError` where there is no room.
         """
         self.layout = Layout.create(self.folder)
-        self._check_room(needed)
+        self.check_room(needed)
         before: set[str] = set()
         try:
             with self._lock(fcntl.LOCK_SH):
@@ -142,7 +151,7 @@ class Store:
             every = self.images()
             gone = [image for image in every if not image.refs or image.manifest.digest in digests]
             kept = [image for image in every if image not in gone]
-            unneeded = self._blobs() - self._needed(kept)
+            unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
             freed = sum(self._size(digest) for digest in unneeded)
             if not dry_run:
                 for image in gone:
@@ -154,10 +163,14 @@ class Store:
         )
 
     def used(self) -> int:
-        """Bytes of all blobs."""
-        return sum(self._size(digest) for digest in self._blobs())
+        """Bytes of all blobs and recipes."""
+        recipes = sum(
+            _size_of(folder) for folder in (self.recipes.iterdir() if self.recipes.is_dir() else ())
+        )
+        return recipes + sum(self._blob_size(digest) for digest in self._blobs())
 
-    def _check_room(self, needed: int) -> None:
+    def check_room(self, needed: int) -> None:
+        """Raises `OutputError` where ``needed`` bytes more are too many for the disk or the quota."""
         free = disk.free(self.folder) - KEEP_FREE
         left = min(free, self.quota - self.used()) if self.quota else free
         if needed <= left:
@@ -186,14 +199,18 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        # Before the first image a folder may be there, with records of layers and bases that went elsewhere.
+        # Before the first image a folder may be there, with what is remembered of layers, bases and recipes.
         there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return self.layout.manifests() if there - {RECORDS, LOCK, BASES} else []
+        return self.layout.manifests() if there - {RECORDS, LOCK, BASES, RECIPES} else []
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS
         names = [path.name for path in blobs.iterdir()] if blobs.is_dir() else []
         return {f"sha256:{name}" for name in names if not name.startswith(disk.TEMPORARY)}
+
+    def _recipes(self) -> set[str]:
+        names = [path.name for path in self.recipes.iterdir()] if self.recipes.is_dir() else []
+        return {f"sha256:{name}" for name in names if _DIGITS.fullmatch(name)}
 
     def _needed(self, images: Sequence[Stored] | None = None) -> set[str]:
         """By ``images``, or all. Where the index names what cannot be read, nobody knows: then everything."""
@@ -206,8 +223,12 @@ class Store:
         for digest in digests:
             with contextlib.suppress(OSError, UsageError):
                 self.layout.path(digest).unlink()
+            shutil.rmtree(self.recipe(digest), ignore_errors=True)
 
     def _size(self, digest: str) -> int:
+        return self._blob_size(digest) + _size_of(self.recipe(digest))
+
+    def _blob_size(self, digest: str) -> int:
         try:
             return self.layout.path(digest).stat().st_size
         except (OSError, UsageError):
@@ -230,6 +251,14 @@ class Store:
             yield held
         finally:
             os.close(descriptor)
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes of the files below it."""
+    try:
+        return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+    except OSError:
+        return 0
 
 
 def _same(name: Reference, wanted: Reference) -> bool:

@@ -20,6 +20,7 @@ from .steps import BindFile
 
 FOLDER = "env"  # in the bundle: the locks
 WHEELS = "wheels"  # in the bundle: what no index gives back
+UNHASHED = "-unhashed"  # in the name of a lock that has versions only
 
 # PEP 503, after normalization. The same characters as names of distributions (core metadata, Name).
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -94,7 +95,7 @@ def _index_lock(index: str, number: int, sdist: bool, unhashed: bool, packages: 
     if sdist:
         name += "-compiled"
     if unhashed:
-        name += "-unhashed"
+        name += UNHASHED
     lines = []
     if index:
         if not _URL.fullmatch(index):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jupyter_dockerize.engines.base import Pushed
 from jupyter_dockerize.environment.comparison import Comparison, Difference
 from jupyter_dockerize.environment.model import (
@@ -66,6 +68,7 @@ BUILT = Built(
     findings=(),
     size=1_234_567_890,
     seconds=61.4,
+    recipe=Path("/home/ada/recipes/penguins"),
 )
 PUSHED = Pushed(
     ref="r.example.org/team/penguins:1", digest="sha256:" + "2" * 64, size=1_234_567_890,

@@ -67,7 +67,7 @@ def test_it_shows_verdict_image_size_and_the_one_line_that_opens_it() -> None:
     said = tags_of(card.built(BUILT)).text
     parts = (
         "penguins", "Same environment", "1.2 GB", "identical: 162 packages", "%dockerize run penguins",
-        "docker run --rm -p 8888:8888 penguins", "695 Debian packages",
+        "docker run --rm -p 8888:8888 penguins", "695 Debian packages", "recipe /home/ada/recipes/penguins",
     )  # fmt: skip
     places = [said.index(part) for part in parts]
     assert places == sorted(places)

@@ -43,9 +43,10 @@ def test_a_build_is_told_in_a_few_lines_verdict_first() -> None:
     assert lines[1] == "  1.2 GB, 162 packages, 61 s, by docker"
     assert "! numpy has files that were edited [edited-files]\n    → reinstall it" in said
     assert "left out of the image on purpose: 695 Debian packages (`--json` lists them)" in said
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         "open it:   jupyter dockerize run penguins",
         "anywhere:  docker run --rm -p 8888:8888 penguins",
+        "recipe:    /home/ada/recipes/penguins",
     ]
     assert len(lines) < 16
 

@@ -19,15 +19,15 @@ from jupyter_dockerize.errors import CancelledError, OutputError, UsageError
 from jupyter_dockerize.events import Event, Progress, Step
 from jupyter_dockerize.image.validate.layout import validate
 
-from ..commandline import notebook, run
+from ..commandline import listing, notebook, run
 from ..image.copy.environments import venv
 
 
 @pytest.fixture
-def where(tiny: Path, tmp_path: Path) -> Where:
+def where(bare: Path, tmp_path: Path) -> Where:
     path = tmp_path / f"copied-{os.urandom(4).hex()}.ipynb"
     notebook(path, "import ssl, sqlite3, ctypes.util\nprint(ctypes.util.find_library('c'))")
-    return Where(notebook=path, python=str(tiny))
+    return Where(notebook=path, python=str(bare))
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def test_an_archive_needs_no_engine_and_every_engine_takes_it(
     said = json.loads(done.stdout)
     assert (said["engine"], said["verdict"], said["output"]) == ("builtin", "identical", str(target))
     assert validate(target) == []
-    assert [path.name for path in target.parent.iterdir()] == ["image.tar"]
+    assert sorted(path.name for path in target.parent.iterdir()) == ["image.recipe", "image.tar"]
+    assert said["recipe"] == str(target.with_name("image.recipe"))
+    assert {"Dockerfile", "plan.json", "snapshot.json"} <= set(listing(Path(said["recipe"])))
     subprocess.run(["docker", "load", "-q", "-i", target], check=True, capture_output=True)
     found = engine.inspect(ref)
     assert found is not None and found.id == said["image_id"]
@@ -114,6 +116,15 @@ def test_a_file_that_is_written_to_before_it_was_compared_makes_it_different(
     [found] = [each for each in built.differences if each.class_ == "unexpected"]
     assert (found.manager, found.name, found.field) == ("file", str(changed), "content")
     assert built.summary == "different: 1 file"
+
+
+def test_what_is_in_the_recipes_place_and_not_ours_is_left_alone(where: Where, tmp_path: Path) -> None:
+    mine = tmp_path / "image.recipe" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(OutputError, match="is not ours to replace"):
+        api.build(where, Wishes(), method="copy", output=tmp_path / "image.tar")
+    assert (mine.read_text(), (tmp_path / "image.tar").exists()) == ("mine", False)
 
 
 def test_nothing_is_read_back_where_nobody_wants_it(where: Where, tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ PLATFORM = "linux/amd64"
 
 
 @pytest.fixture
-def where(tiny: Path, tmp_path: Path) -> Where:
+def where(bare: Path, tmp_path: Path) -> Where:
     path = notebook(tmp_path / f"onto-{secrets.token_hex(4)}.ipynb", "import ssl, sqlite3")
-    return Where(notebook=path, python=str(tiny))
+    return Where(notebook=path, python=str(bare))
 
 
 @pytest.fixture
@@ -87,7 +87,8 @@ def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path:
     assert config["config"]["Labels"][LABEL_BASE] == base
     assert config["config"]["Labels"][LABEL_BASE_DIGEST].startswith("sha256:")
     assert config["config"]["User"] == "1000"
-    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb"} == {"out", "store"}
+    names = {path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb"}
+    assert names == {"out", "out.recipe", "again.recipe", "store"}
     assert [path.name for path in store.iterdir()] == ["bases"]  # what the base holds, and no image
     assert BuiltinEngine().images() == []
 

@@ -40,10 +40,10 @@ def here(engine: DockerEngine, ref: str) -> Iterator[str]:
 
 @pytest.mark.engine
 @pytest.mark.rig
-def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, here: str) -> None:
+def test_a_build_goes_on_into_its_registry(bare: Path, tmp_path: Path, here: str) -> None:
     path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 1")
     events: list[Event] = []
-    where = Where(notebook=path, python=str(tiny))
+    where = Where(notebook=path, python=str(bare))
     built = api.build(where, Wishes(), here, method="copy", push=True, report=events.append)
     assert built.verdict == "identical"
     assert built.pushed
@@ -55,12 +55,12 @@ def test_a_build_goes_on_into_its_registry(tiny: Path, tmp_path: Path, here: str
 
 @pytest.mark.rig
 def test_without_docker_it_goes_straight_there_or_on_from_our_own_store(
-    tiny: Path, tmp_path: Path, ref: str, judges: Path, monkeypatch: pytest.MonkeyPatch
+    bare: Path, tmp_path: Path, ref: str, judges: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     path = notebook(tmp_path / "own.ipynb", "1 + 3")
-    where = Where(notebook=path, python=str(tiny))
+    where = Where(notebook=path, python=str(bare))
     events: list[Event] = []
     built = api.build(where, Wishes(), ref, engine="builtin", push=True, report=events.append)
     assert (built.verdict, built.kept) == ("identical", False)
@@ -113,7 +113,7 @@ def test_without_docker_nothing_of_the_image_touches_the_disk(tiny: Path, tmp_pa
 @pytest.mark.engine
 @pytest.mark.rig
 def test_a_push_that_is_cancelled_or_refused_leaves_the_image_here(
-    engine: DockerEngine, tiny: Path, tmp_path: Path, here: str
+    engine: DockerEngine, bare: Path, tmp_path: Path, here: str
 ) -> None:
     ref = here
     path = notebook(tmp_path / f"pushed-{os.urandom(4).hex()}.ipynb", "1 + 2")
@@ -123,7 +123,7 @@ def test_a_push_that_is_cancelled_or_refused_leaves_the_image_here(
         if isinstance(event, Progress) and event.what.startswith("push"):
             cancel.cancel()
 
-    where = Where(notebook=path, python=str(tiny))
+    where = Where(notebook=path, python=str(bare))
     with pytest.raises(CancelledError, match="was made, and not pushed"):
         api.build(where, Wishes(), ref, method="copy", push=True, report=cut, cancel=cancel)
     built = replace(BUILT, ref=ref)

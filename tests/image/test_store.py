@@ -43,6 +43,34 @@ def test_a_store_that_is_not_there_is_empty(store: Store) -> None:
     assert store.images() == []
 
 
+def test_recipes_go_with_their_images_and_count(store: Store) -> None:
+    """Also the one that a killed build left of no image."""
+    put(store, ONE, b"a")
+    image, nobody = store.images()[0], "sha256:" + "0" * 64
+    before = store.used()
+    for digest in (image.manifest.digest, nobody):
+        (store.recipe(digest) / "env").mkdir(parents=True)
+        (store.recipe(digest) / "env/lock.txt").write_bytes(b"x" * 1000)
+    (store.recipes / "docker/analysis").mkdir(parents=True)
+    (store.recipes / "docker/analysis/plan.json").write_bytes(b"x" * 500)
+    assert store.used() == before + 2500
+    assert store.prune().freed == 1000
+    assert not store.recipe(nobody).exists()
+    assert store.recipe(image.manifest.digest).exists()
+    assert validate(store.folder) == []
+    assert store.prune(image).freed == before + 1000
+    assert [path.name for path in store.recipes.iterdir()] == ["docker"]
+
+
+def test_a_store_that_has_recipes_only_is_empty(store: Store) -> None:
+    (store.recipes / "docker").mkdir(parents=True)
+    assert store.images() == []
+    assert store.prune().freed == 0
+    assert store.images() == []
+    put(store, ONE, b"a")
+    assert len(store.images()) == 1
+
+
 def test_images_are_found_by_name_id_and_digest(store: Store) -> None:
     identity = put(store, ONE, b"a")
     for name in ("analysis", "analysis:latest", identity, identity.partition(":")[2][:12]):

@@ -50,6 +50,14 @@ def of_kernel(connection_file: Path, pid: int | None = None) -> Process | None:
     return None
 
 
+def interpreter_of(pid: int) -> str | None:
+    """The Python that the process was started by; None where it is none, or not ours to look at."""
+    process = _look(pid)
+    with suppress(KernelError):
+        return _interpreter(process) if process else None
+    return None
+
+
 def from_outside(
     process: Process, options: Collection[str] = (), *, cancel: Cancel, timeout: float = 60
 ) -> AnyFacts:
@@ -83,6 +91,12 @@ def from_outside(
 
 
 def _read(pid: int, connection_file: Path) -> Process | None:
+    """The process, where it serves this connection file."""
+    found = _look(pid)
+    return found if found and _names(found.argv, found.cwd, connection_file) else None
+
+
+def _look(pid: int) -> Process | None:
     here = _PROC / str(pid)
     try:
         if here.stat().st_uid != os.geteuid() or not _same_mounts(here):
@@ -90,7 +104,7 @@ def _read(pid: int, connection_file: Path) -> Process | None:
         argv = tuple(_strings(here / "cmdline"))
         cwd = os.readlink(here / "cwd")  # noqa: PTH115 - text, as the kernel gives it
         exe = os.readlink(here / "exe")  # noqa: PTH115
-        if not Path(exe).name.startswith(("python", "pypy")) or not _names(argv, cwd, connection_file):
+        if not argv or not Path(exe).name.startswith(("python", "pypy")):
             return None
         pairs = (entry.partition("=") for entry in _strings(here / "environ"))
         environ = {name: value for name, found, value in pairs if found and name}

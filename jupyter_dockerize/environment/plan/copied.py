@@ -66,6 +66,18 @@ def as_copied(plan: Plan, snapshot: Snapshot) -> Plan:
     )
 
 
+def with_server(plan: Plan, prefix: str, version: str) -> Plan:
+    """The plan of a copy that a JupyterLab beside the environment opens: that of ``prefix`` here."""
+    choice = Choice(
+        kind="added",
+        manager="server",
+        name=f"the Jupyter server of {prefix}",
+        reason="the environment has no JupyterLab, and stays without: this one opens the image",
+        planned=f"jupyterlab {version}",
+    )
+    return replace(plan, choices=sorted_choices((*plan.choices, choice)))
+
+
 def settled(plan: Plan, snapshot: Snapshot, apt: Collection[str], there: Callable[[str], bool]) -> Plan:
     """The plan with what is really left out of Debian's, and with its Python packages that came along.
 
@@ -159,4 +171,4 @@ def _plain(name: str) -> str:
     return name.removesuffix("t64")
 
 
-__all__ = ["as_copied", "on_its_base", "settled", "settled_onto"]
+__all__ = ["as_copied", "on_its_base", "settled", "settled_onto", "with_server"]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ...events import Finding
 from ..choices import Choice, Wishes
-from ..model import CondaPackage, Index, Packages, PipPackage, Source, System
+from ..model import CondaPackage, Index, Packages, PipPackage, Snapshot, Source, System
 
 PRIVATE = "private.invalid"  # RFC 2606: never a real host
 
@@ -35,6 +35,27 @@ def packages(found: Packages) -> Packages:
     """Names, versions and origins, without where they lay on this machine."""
     return Packages(
         pip=tuple(_pip(p) for p in found.pip), conda=tuple(_conda(c) for c in found.conda), apt=found.apt
+    )
+
+
+def snapshot(found: Snapshot) -> Snapshot:
+    """An environment as it is given away beside its image; compared with the environment it is the same."""
+    libraries = found.libraries
+    return replace(
+        found,
+        system=system(found.system),
+        python=replace(found.python, executable="", prefix="", base_prefix=""),
+        packages=packages(found.packages),
+        kernel=replace(found.kernel, display_name=text(found.kernel.display_name)) if found.kernel else None,
+        withheld=(),
+        indexes=tuple(index(each) for each in found.indexes),
+        ca=None,
+        conda_prefix=text(found.conda_prefix) if found.conda_prefix else None,
+        libraries=replace(libraries, needed=tuple(replace(each, by=()) for each in libraries.needed))
+        if libraries
+        else None,
+        modules=(),
+        findings=findings(found.findings),
     )
 
 

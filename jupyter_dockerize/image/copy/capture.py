@@ -47,8 +47,9 @@ def capture(
     snapshot: Snapshot,
     ours: Callable[[frozenset[str], Collection[str]], Mapping[str, Member]],
     project: Mapping[str, Member],
+    beside: Callable[[PythonFiles], PythonFiles] = lambda python: python,
 ) -> Captured:
-    """What the image ``FROM scratch`` holds.
+    """What the image ``FROM scratch`` holds; ``beside`` may add to the Python files.
 
     ``ours`` gives the product's files when the Debian packages and all other places in the image are
     known, ``project`` are the notebook's.
@@ -56,7 +57,7 @@ def capture(
     Raises nothing: what cannot be read is a finding.
     """
     mounts = mount_points()
-    python = python_files(plan, snapshot, mounts)
+    python = beside(python_files(plan, snapshot, mounts))
     above = {**python.base, **python.environment}
     root = Root(Path("/"))
     system, loose, findings = _system(plan, root, python, above, mounts)
@@ -76,7 +77,7 @@ def capture(
     groups = [
         Group("Debian packages, and what every system has", tuple(members.values())),
         Group(
-            f"Python {snapshot.python.version}",
+            python.title,
             tuple(m for p, m in python.base.items() if p not in python.environment),
         ),
         *distributions(python.environment, python.groups),

@@ -29,7 +29,7 @@ from .grouping import Group, distributions
 from .hosts import Lent, left_here
 from .mounts import mount_points
 from .owned import some
-from .python import python_files
+from .python import PythonFiles, python_files
 from .system import Root
 from .trees import DATE, ROOT, member_of
 from .whiteouts import taken_away
@@ -44,14 +44,15 @@ def capture_onto(
     project: Mapping[str, Member],
     base: Contents,
     ref: str,
+    beside: Callable[[PythonFiles], PythonFiles] = lambda python: python,
 ) -> Captured:
-    """What lies on the base ``ref``, which holds ``base``.
+    """What lies on the base ``ref``, which holds ``base``; ``beside`` may add to the Python files.
 
     ``ours`` gives the product's files when it is known of which Debian packages libraries come along, and
     all places in the image. Raises `UsageError` where the environment cannot be put onto this base.
     """
     mounts = mount_points()
-    python = python_files(plan, snapshot, mounts)
+    python = beside(python_files(plan, snapshot, mounts))
     root, dpkg = Root(Path("/")), Dpkg()
     check_own(python, snapshot, dpkg, root)
     above = {**python.base, **python.environment}
@@ -70,10 +71,10 @@ def capture_onto(
     own = frozenset(owners.values())
     placed = {**base.members, **above, **project, **lowest}
     groups = [
-        Group("what the base had in the environment's place", tuple(taken_away(python, snapshot, base))),
+        Group("what the base had in the environment's place", tuple(taken_away(python, base))),
         Group("the user, and libraries that the base lacks", tuple(lowest.values())),
         Group(
-            f"Python {snapshot.python.version}",
+            python.title,
             tuple(m for p, m in python.base.items() if p not in python.environment),
         ),
         *distributions(python.environment, python.groups),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ...environment.model import Snapshot
@@ -23,15 +25,28 @@ from . import private as secrets
 _RECORD_LIMIT = 64 << 20  # bytes
 # What a base prefix of conda's holds beside its own environment.
 _BESIDE = ("pkgs", "envs", "locks", "conda-bld")
+# What makes a folder a virtual environment; no package has it (documentation of Python, `venv`).
+_SKELETON = re.compile(r"pyvenv\.cfg|bin|lib64|bin/python[0-9.]*")
 _STATE = "conda-meta/state"  # variables that activation sets: `conda env config vars set TOKEN=…`
 
 
-@dataclass(slots=True)
+@dataclass
 class Owned:
     """Whose the files are that an installer recorded: absolute path → distribution."""
 
     files: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
+
+    @cached_property
+    def folders(self) -> set[str]:
+        """What leads to those that are not left out."""
+        found: set[str] = set()
+        for path in self.files.keys() - self.left_out:
+            parent = os.path.dirname(path)
+            while parent not in found:
+                found.add(parent)
+                parent = os.path.dirname(parent)
+        return found
 
 
 @dataclass(slots=True)
@@ -41,6 +56,7 @@ class Keeper:
     owned: Owned
     prefix: str
     conda: bool
+    recorded: bool = False  # what belongs to nobody stays here, but for what makes an environment one
     private: list[str] = field(default_factory=list)  # what stays here and looks so
     beside: list[str] = field(default_factory=list)  # what stays here and is conda's, not the environment's
 
@@ -55,7 +71,11 @@ class Keeper:
             return True
         if name.endswith(".pyc"):
             source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
-            return source not in owned.left_out
+            return source not in owned.left_out and (not self.recorded or source in owned.files)
+        if self.recorded:
+            return (
+                path in owned.folders or _SKELETON.fullmatch(os.path.relpath(path, self.prefix)) is not None
+            )
         if self.conda and name in _BESIDE and os.path.dirname(path) == self.prefix:
             self.beside.append(path)
             return False

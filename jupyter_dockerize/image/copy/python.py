@@ -28,8 +28,12 @@ _TESTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PythonFiles:
-    """Members by path, of which distribution each is (none for what nobody recorded), what stayed here."""
+    """Members by path, of which distribution each is (none for what nobody recorded), what stayed here.
 
+    ``title`` is what the layer of ``base`` is called.
+    """
+
+    title: str
     base: dict[str, Member]
     environment: dict[str, Member]
     groups: Mapping[str, str]
@@ -38,16 +42,19 @@ class PythonFiles:
     debian: tuple[str, ...]  # folders of these distributions
     left_out: frozenset[str]  # files of distributions that are not planned, absolute
     findings: tuple[Finding, ...]
+    roots: tuple[str, ...]  # folders that belong to it alone
 
 
-def python_files(plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozenset()) -> PythonFiles:
+def python_files(
+    plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozenset(), *, recorded: bool = False
+) -> PythonFiles:
     """The files of the planned environment at their own places; ~/.local at `elsewhere.USER_BASE`.
 
-    What lies at ``mounts`` is not the environment's.
+    What lies at ``mounts`` is not the environment's. With ``recorded`` what no package brought stays here.
     """
     python = snapshot.python
     conda = snapshot.conda_prefix is not None
-    keep = Keeper(owned_files(plan, snapshot), python.prefix, conda)
+    keep = Keeper(owned_files(plan, snapshot), python.prefix, conda, recorded)
     environment, base = Collected({}, {}, mounts), Collected({}, {}, mounts)
     whole = conda or python.prefix != python.base_prefix
     if whole:
@@ -84,6 +91,7 @@ def python_files(plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozen
         *keep.findings,
     )
     return PythonFiles(
+        title=f"Python {python.version}",
         base=base.members,
         environment=environment.members,
         groups=groups,
@@ -92,7 +100,15 @@ def python_files(plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozen
         debian=tuple(sorted(debian)),
         left_out=frozenset(keep.owned.left_out),
         findings=findings,
+        roots=_roots(snapshot),
     )
+
+
+def _roots(snapshot: Snapshot) -> tuple[str, ...]:
+    python = snapshot.python
+    short = ".".join(python.version.split(".")[:2])
+    alone = snapshot.conda_prefix is not None or python.prefix != python.base_prefix
+    return (f"{python.base_prefix}/lib/python{short}", *((python.prefix,) if alone else ()))
 
 
 def _base(prefix: str, version: str) -> tuple[list[str], list[str]]:

@@ -27,7 +27,7 @@ from .grouping import Group, distributions
 from .hosts import Lent, left_here
 from .mounts import mount_points
 from .onto import check_ways
-from .python import python_files
+from .python import PythonFiles, python_files
 from .standing import Standing, additions, left_out
 from .system import Root, alternatives, collect_packages, control
 from .trees import DATE, USER
@@ -42,14 +42,15 @@ def capture_since(
     project: Mapping[str, Member],
     base: Standing,
     ref: str,
+    beside: Callable[[PythonFiles], PythonFiles] = lambda python: python,
 ) -> Captured:
-    """What lies on the image ``ref``, which this container runs.
+    """What lies on the image ``ref``, which this container runs; ``beside`` may add to the Python files.
 
     ``ours`` gives the product's files when all other places in the image are known. Raises `UsageError` where
     the environment cannot be put there.
     """
     mounts = mount_points()
-    python = python_files(plan, snapshot, mounts)
+    python = beside(python_files(plan, snapshot, mounts))
     environment = additions(python.environment.values(), base)
     for path in [path for path in environment if path.endswith("conda-meta/history") and path in base.here]:
         del environment[path]  # emptied in copies, and the image's own is everybody's
@@ -64,7 +65,7 @@ def capture_since(
     groups = [
         Group("what is gone since the container started", tuple(map(whiteout, away))),
         Group("the user, and Debian packages that were installed since", tuple(lowest.values())),
-        Group(f"Python {snapshot.python.version}", tuple(interpreter.values())),
+        Group(python.title, tuple(interpreter.values())),
         *distributions(environment, python.groups),
         Group("what jupyter-dockerize adds", tuple(m for m in own.values() if not base.has(m))),
         Group("the notebook and what belongs to it", tuple(m for m in project.values() if not base.has(m))),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...environment.model import Snapshot
 from ..tar import Member
 from .contents import Contents
 from .elsewhere import USER_BASE
@@ -14,7 +13,7 @@ from .trees import DATE
 _GONE = ".wh."
 
 
-def taken_away(python: PythonFiles, snapshot: Snapshot, base: Contents) -> Iterator[Member]:
+def taken_away(python: PythonFiles, base: Contents) -> Iterator[Member]:
     """Whiteouts for what the base has in folders that are the environment's alone."""
     above = {**python.base, **python.environment}
     kept = set(above)
@@ -23,11 +22,7 @@ def taken_away(python: PythonFiles, snapshot: Snapshot, base: Contents) -> Itera
         while parent and parent not in kept:
             kept.add(parent)
             parent = parent.rpartition("/")[0]
-    about = snapshot.python
-    short = ".".join(about.version.split(".")[:2])
-    own = [f"{about.base_prefix}/lib/python{short}", USER_BASE]
-    if snapshot.conda_prefix or about.prefix != about.base_prefix:
-        own.append(about.prefix)
+    own = (*python.roots, USER_BASE)
     roots = tuple(f"{each.strip('/')}/" for each in own if each.strip("/") in kept)
     for path in sorted(base.members):
         folder = path.rpartition("/")[0]

@@ -46,9 +46,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def where(tiny: Path, tmp_path: Path) -> Where:
+def where(bare: Path, tmp_path: Path) -> Where:
     notebook(tmp_path / "survey.ipynb", "print(1)")
-    return Where(notebook=tmp_path / "survey.ipynb", python=str(tiny))
+    return Where(notebook=tmp_path / "survey.ipynb", python=str(bare))
 
 
 @pytest.fixture

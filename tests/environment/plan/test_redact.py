@@ -10,13 +10,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_dockerize.environment.choices import ProjectFile, Wishes
-from jupyter_dockerize.environment.model import Index, Source, dump
+from jupyter_dockerize.environment.compare import compare_snapshots
+from jupyter_dockerize.environment.model import Index, Snapshot, Source, dump, fingerprint, parse
 from jupyter_dockerize.environment.plan import redact
 from jupyter_dockerize.environment.plan.planning import make_plan, redacted
 from jupyter_dockerize.environment.project.files import Project
 from jupyter_dockerize.events import Finding
 
 from ..environments import BOOKWORM, conda, pip, snapshot
+
+
+def test_a_snapshot_that_is_given_away_tells_nothing_of_its_machine_and_is_the_same_environment() -> None:
+    packages = (
+        pip(
+            "mine",
+            source=Source(kind="editable", url="file:///home/ada/canary/mine"),
+            location="/home/ada/canary",
+        ),
+        pip("tides", source=Source(kind="vcs", url="git+https://git.canary.local/tides"), requires=("six",)),
+    )
+    found = snapshot(*packages, conda=(replace(conda("six"), url="https://canary.local/conda/six.conda"),))
+    found = replace(
+        found,
+        python=replace(found.python, executable="/home/canary/bin/python", prefix="/home/canary"),
+        system=replace(
+            found.system, container="canary", image="registry.canary.local/team/lab:1", cpu="canary"
+        ),
+        withheld=("CANARY_TOKEN",),
+        ca="/etc/canary.pem",
+        conda_prefix="/home/canary/conda",
+        indexes=(Index(url="https://canary.local/simple", kind="index"),),
+        modules=(("helpers", "/home/canary/helpers.py"),),
+        findings=(Finding("unreadable", "warning", "/home/canary/x could not be read"),),
+    )
+    given = redact.snapshot(found)
+    assert b"canary" not in dump(given).lower()
+    assert given.fingerprint == fingerprint(found.python, redact.packages(found.packages))
+    assert parse(dump(given), Snapshot) == given
+    assert compare_snapshots(found, given).verdict == "identical"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from ..conftest import Rig
 from ..engines.registry.servers import Conforming
 from ..image.copy.environments import install, venv
 from ..image.layouts import good
+from ..judges import accepted
 
 PLATFORM = "linux/amd64"
 
@@ -70,7 +71,10 @@ def small(conforming: Conforming, tmp_path: Path) -> tuple[Layout, ImageValue, s
 
 
 @pytest.mark.rig
-def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path: Path, store: Path) -> None:
+def test_a_copy_lies_on_a_base_of_the_registry(
+    where: Where, rig: Rig, judges: Path, tmp_path: Path, store: Path
+) -> None:
+    """And everybody takes it."""
     base = f"{rig.registry}/library/debian:bookworm-slim"
     built = api.build(where, Wishes(base=base), method="copy", output=tmp_path / "out")
     assert built.verdict == "identical"
@@ -87,6 +91,10 @@ def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path:
     assert config["config"]["Labels"][LABEL_BASE_DIGEST].startswith("sha256:")
     assert config["config"]["User"] == "1000"
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb"} == {"out"}  # and no store
+    digest, root = accepted(judges, f"oci:{tmp_path / 'out'}", tmp_path / "judged", registry=rig.registry)
+    assert digest == built.digest
+    assert (root / "etc/debian_version").exists()
+    assert (root / str(where.python).lstrip("/")).is_symlink()
 
 
 @pytest.mark.rig

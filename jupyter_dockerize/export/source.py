@@ -5,6 +5,7 @@ file:PATH   image:REF   kernel:NAME   python:PATH   live[:ID]
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,9 +61,10 @@ def named(source: str) -> tuple[str, str]:
 
 def _read(path: Path) -> Snapshot:
     try:
-        if path.stat().st_size > LARGEST:
+        with path.open("rb") as stream:  # a pipe or a device has no size, and perhaps no end
+            data = stream.read(min(os.fstat(stream.fileno()).st_size or LARGEST, LARGEST) + 1)
+        if len(data) > LARGEST:
             raise UsageError(f"{path} is too large for a snapshot")
-        data = path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read",

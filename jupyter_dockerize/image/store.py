@@ -20,13 +20,14 @@ from typing import Any
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from . import disk
 from .cache import FILE as RECORDS
-from .layout import BLOBS, NAME, Layout
+from .layout import BLOBS, MARK, NAME, Layout
 from .manifest import Descriptor, ImageValue
 from .reference import Reference
 
 LOCK = "lock"
 BASES = "bases"  # what images hold that others made, remembered (`copy.listing`)
 RECIPES = "recipes"  # what it takes to rebuild an image, by the digest of its manifest
+_OWN = {LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
 
@@ -199,9 +200,15 @@ class Store:
         )
 
     def _manifests(self) -> list[Descriptor]:
-        # Before the first image a folder may be there, with what is remembered of layers, bases and recipes.
-        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return self.layout.manifests() if there - {RECORDS, LOCK, BASES, RECIPES} else []
+        return [] if self._unused() else self.layout.manifests()
+
+    def _unused(self) -> bool:
+        """Whether no image came into it yet: it may be empty, cut off before its index was written, or hold
+        what is remembered of layers, bases and images elsewhere."""
+        if not self.folder.is_dir():
+            return True
+        names = {path.name for path in self.folder.iterdir() if not path.name.startswith(disk.TEMPORARY)}
+        return names <= _OWN and not self._blobs()
 
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS

@@ -37,6 +37,7 @@ from ..conftest import Rig
 from ..engines.registry.servers import Conforming
 from ..image.copy.environments import install, venv
 from ..image.layouts import good
+from ..judges import accepted
 
 PLATFORM = "linux/amd64"
 
@@ -71,7 +72,10 @@ def small(conforming: Conforming, tmp_path: Path) -> tuple[Layout, ImageValue, s
 
 
 @pytest.mark.rig
-def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path: Path, store: Path) -> None:
+def test_a_copy_lies_on_a_base_of_the_registry(
+    where: Where, rig: Rig, judges: Path, tmp_path: Path, store: Path
+) -> None:
+    """And everybody takes it."""
     base = f"{rig.registry}/library/debian:bookworm-slim"
     built = api.build(where, Wishes(base=base), method="copy", output=tmp_path / "out")
     assert built.verdict == "identical"
@@ -91,6 +95,10 @@ def test_a_copy_lies_on_a_base_of_the_registry(where: Where, rig: Rig, tmp_path:
     assert names == {"out", "out.recipe", "again.recipe", "store"}
     assert [path.name for path in store.iterdir()] == ["bases"]  # what the base holds, and no image
     assert BuiltinEngine().images() == []
+    digest, root = accepted(judges, f"oci:{tmp_path / 'out'}", tmp_path / "judged", registry=rig.registry)
+    assert digest == built.digest
+    assert (root / "etc/debian_version").exists()
+    assert (root / str(where.python).lstrip("/")).is_symlink()
 
 
 @pytest.mark.rig

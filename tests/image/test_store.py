@@ -71,6 +71,28 @@ def test_a_store_that_has_recipes_only_is_empty(store: Store) -> None:
     assert len(store.images()) == 1
 
 
+def test_a_store_that_was_cut_off_before_its_index_is_empty_and_takes_images(store: Store) -> None:
+    (store.folder / "blobs" / "sha256").mkdir(parents=True)
+    (store.folder / "oci-layout").write_bytes(b"{}")
+    assert store.images() == []
+    put(store, ONE, b"a")
+    assert store.find("analysis") is not None
+
+
+def test_what_prune_locked_is_an_empty_store_still(store: Store) -> None:
+    store.folder.mkdir()
+    assert store.prune(dry_run=True).freed == 0
+    assert store.prune().freed == 0
+    assert store.images() == []
+
+
+def test_a_store_whose_index_was_lost_is_not_taken_for_empty(store: Store) -> None:
+    put(store, ONE, b"a")
+    (store.folder / "index.json").unlink()
+    with pytest.raises(UsageError, match="no image layout"):
+        store.prune()
+
+
 def test_images_are_found_by_name_id_and_digest(store: Store) -> None:
     identity = put(store, ONE, b"a")
     for name in ("analysis", "analysis:latest", identity, identity.partition(":")[2][:12]):

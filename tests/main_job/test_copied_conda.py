@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.validate.layout import validate
 from tests.rig import conda_env
 
 from ..archives import files
+from ..judges import accepted
 from .conftest import CLI, in_image, run, verified
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
@@ -82,6 +84,16 @@ def test_it_is_the_same_environment_by_conda_s_own_records(copied: Copied) -> No
 def test_it_runs_at_its_own_path_with_pip_s_package_over_conda_s(copied: Copied) -> None:
     code = "import idna, six, sys, os; print(idna.__version__, six.__version__, sys.prefix, os.getuid())"
     assert in_image(REF, "python", "-c", code).split() == ["3.7", "1.16.0", str(copied.prefix), "1000"]
+
+
+def test_everybody_takes_it_as_it_is(copied: Copied, judges: Path, tmp_path: Path) -> None:
+    """It has no image below it. The engine that loaded it has the same configuration, and so the layers."""
+    digest, root = accepted(judges, f"oci-archive:{copied.archive}", tmp_path)
+    assert (root / str(copied.prefix).lstrip("/") / "conda-meta").is_dir()
+    manifest = json.loads(Layout(tmp_path / "back").read(digest))
+    assert (
+        run("docker", "image", "inspect", "--format", "{{.Id}}", REF).strip() == manifest["config"]["digest"]
+    )
 
 
 def test_caches_other_environments_and_secrets_stay_here(copied: Copied) -> None:

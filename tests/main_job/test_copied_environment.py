@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
+import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from jupyter_dockerize.image.validate.layout import validate
+from tests.rig import bridge, channel, place
 
-from ..conftest import environments, missing
+from ..conftest import Rig, environments, missing
 from .conftest import CLI, Environment, address, ask, run, verified
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1800)]
@@ -47,6 +53,24 @@ def engine_environ(request: pytest.FixtureRequest, archive: tuple[Path, Any]) ->
     run("docker", "rmi", "--force", REF, environ=environ)
 
 
+@pytest.fixture
+def private(rig: Rig, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server here that containers reach, and the authority that vouches for it."""
+    channel.up()
+    host = bridge.address(place.bridge(channel.NAME))
+    authority = trustme.CA()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer((host, 0), handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    yield f"https://{host}:{server.server_address[1]}/authority.pem", tmp_path / "authority.pem"
+    server.shutdown()
+    server.server_close()
+
+
 def inside(environ: dict[str, str], *argv: str) -> str:
     return run("docker", "run", "--rm", "--network", "none", REF, *argv, environ=environ)
 
@@ -78,6 +102,24 @@ def test_its_jupyterlab_opens_the_notebook(engine_environ: dict[str, str]) -> No
         assert {NOTEBOOK, "survey.py", "data"} <= names
     finally:
         run(*CLI, "stop", opened["name"], environ=engine_environ)
+
+
+def test_it_speaks_tls_and_trusts_whom_debian_trusts(
+    engine_environ: dict[str, str], private: tuple[str, Path]
+) -> None:
+    """A private authority is not in the image; it counts where the container is told of it."""
+    address, authority = private
+    code = (
+        "import sys, requests, urllib.request as plain\n"
+        "try: print(plain.urlopen(sys.argv[1]).read(11), requests.get(sys.argv[1]).status_code)\n"
+        "except Exception as error: print(error)"
+    )
+    argv = ["docker", "run", "--rm"]
+    told = [f"--volume={authority}:/run/ca.pem:ro", "--env=SSL_CERT_FILE=/run/ca.pem"]
+    told.append("--env=REQUESTS_CA_BUNDLE=/run/ca.pem")
+    ask = [REF, "python", "-c", code, address]
+    assert "CERTIFICATE_VERIFY_FAILED" in run(*argv, *ask, environ=engine_environ)
+    assert run(*argv, *told, *ask, environ=engine_environ).strip() == "b'-----BEGIN ' 200"
 
 
 def test_the_system_below_is_debian_s(engine_environ: dict[str, str]) -> None:

@@ -92,6 +92,8 @@ def read_notebook(path: Path) -> Notebook:
 def _content(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise NotebookError(f"{path} is a folder, not a notebook", fix="name the .ipynb file")
+    if path.is_fifo() or path.is_socket() or path.is_char_device():  # to open a pipe waits for its writer
+        raise NotebookError(f"{path} is no file, and not a notebook", fix="name the .ipynb file")
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size

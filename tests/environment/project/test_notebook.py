@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,10 @@ def test_the_notebook_that_a_kernel_was_started_for(tmp_path: Path, monkeypatch:
     assert current_notebook() == path
     monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "Console 1"))
     assert current_notebook() is None
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.ipynb")
+    with pytest.raises(NotebookError, match="not a notebook"):
+        read_notebook(tmp_path / "x.ipynb")

@@ -30,6 +30,12 @@ exit status:
   130 cancelled"""
 
 
+def _output(text: str) -> Path:
+    if not text:  # a variable that is not set; to Path it is the current folder
+        raise argparse.ArgumentTypeError("it names nothing")
+    return Path(text)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises `UsageError` where argparse would print and leave the process."""
 
@@ -189,7 +195,7 @@ def _build(verbs: Verbs) -> None:
     verb.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=_output,
         metavar="FILE",
         help="copy into an archive (image.tar) or an OCI layout (a folder); needs no engine",
     )
@@ -236,7 +242,9 @@ def _recipe(verbs: Verbs) -> None:
             ("--kernel python3 -o image/ --platform linux/arm64", ""),
         ],
     )
-    verb.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    verb.add_argument(
+        "-o", "--output", metavar="DIR", type=_output, required=True, help="a new or empty folder"
+    )
     verb.add_argument(
         "--to",
         default="dockerfile",

@@ -86,6 +86,12 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         "/none does not exist",
     ),
     "an empty name": (lambda here, python: ["snapshot", "--python", ""], 2, "--python names nothing"),
+    "an empty output": (lambda here, python: ["recipe", "--python", python, "-o", ""], 2, "it names nothing"),
+    "an archive that no loader takes": (
+        lambda here, python: ["build", "--python", python, "-t", "x", "-o", here / "image.tar.gz"],
+        2,
+        "-o image.tar",
+    ),
     "two environments": (
         lambda here, python: ["snapshot", "--python", python, "--kernel", "x"],
         2,

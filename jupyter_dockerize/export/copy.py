@@ -37,6 +37,7 @@ from .server import server_for
 
 COPYING = "Copying the files"
 STEPS = 3
+_OTHER_ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".tbz", ".tgz", ".txz", ".xz", ".zip", ".zst"})
 
 
 def copy_into_engine(
@@ -298,6 +299,12 @@ def _is_folder(output: Path) -> bool:
 
 def _check_output(output: Path) -> None:
     """Before any work is done for it."""
+    if output.suffix.lower() in _OTHER_ARCHIVES and not output.is_dir():
+        raise OutputError(
+            f"{output} would be no archive that loaders take",
+            why="an image in a file is a .tar, whose layers are compressed already",
+            fix=f"-o {output.name.partition('.')[0] or 'image'}.tar",
+        )
     if _is_folder(output) and output.exists() and any(output.iterdir()):
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"

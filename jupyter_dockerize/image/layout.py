@@ -196,7 +196,11 @@ class Layout:
         return dict(plain)
 
     def _none(self, error: Exception) -> UsageError:
-        return UsageError(f"{self.folder} is no image layout", why=f"{INDEX_FILE}: {error}")
+        return UsageError(
+            f"{self.folder} is no image layout",
+            why=f"{INDEX_FILE}: {error}",
+            fix="name another folder; or move what is in it away",
+        )
 
 
 def named(manifest: Descriptor, ref: Reference) -> Descriptor:

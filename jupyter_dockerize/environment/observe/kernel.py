@@ -124,6 +124,9 @@ def _kernel(info: dict[str, Any], language: str) -> Kernel | None:
         return Kernel(name=name, language=language)
 
 
+_ANEW = "install the kernel again (python -m ipykernel install), or name an interpreter with --python"
+
+
 def installed(name: str) -> Kernel:
     """The kernelspec of that name. Raises `KernelError` where there is none, or it is not Python's."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -142,8 +145,14 @@ def installed(name: str) -> Kernel:
         ) from error
     except Exception as error:  # a kernel.json that is not JSON, or holds other types
         raise KernelError(
-            f"the kernelspec {printable(name, 200)!r} cannot be read", why=f"{type(error).__name__}: {error}"
+            f"the kernelspec {printable(name, 200)!r} cannot be read",
+            why=f"{type(error).__name__}: {error}",
+            fix=_ANEW,
         ) from error
+    if not spec.argv or not all(isinstance(word, str) for word in spec.argv):
+        raise KernelError(
+            f"the kernelspec {printable(name, 200)!r} starts nothing", why="argv is no command", fix=_ANEW
+        )
     if spec.language and spec.language.lower() != "python":
         raise not_python(f"the kernel {name} runs", spec.language)
     return Kernel(name=name, display_name=spec.display_name, language="python")

@@ -187,6 +187,13 @@ def test_a_look_that_is_cancelled_while_its_subshell_is_opened_leaves_none(
 # ── nbclient ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("argv", [[], ["python", 1], [None]], ids=str)
+def test_a_kernelspec_that_starts_nothing(argv: list[Any], kernelspecs: Callable[..., str]) -> None:
+    with pytest.raises(KernelError, match="starts nothing") as caught:
+        fresh(kernelspecs("odd", argv))
+    assert "ipykernel install" in caught.value.fix
+
+
 def test_a_kernel_of_nbclient(tmp_path: Path, kernelspecs: Callable[..., str], other: Path) -> None:
     name = kernelspecs("other", [str(other), *LAUNCH])
     go, up = tmp_path / "go", tmp_path / "up"

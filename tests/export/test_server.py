@@ -95,7 +95,7 @@ def test_in_a_kernel_it_is_that_of_the_server_which_started_it(
     assert there.prefix == str(HERE)
 
 
-NOTHING = server.PythonFiles("Python 3", {}, {}, {}, frozenset(), (), (), (), (), ())
+NOTHING = server.PythonFiles("Python 3", {}, {}, {}, (), (), (), frozenset(), (), ())
 
 
 @pytest.mark.parametrize("number", ["", "nonsense", "0", "1", "999999999"])

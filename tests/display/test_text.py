@@ -156,7 +156,7 @@ def test_what_was_pushed_says_what_went_over_the_line() -> None:
 
 
 def test_what_is_nowhere_but_in_its_registry_is_opened_from_there() -> None:
-    built = replace(BUILT, ref=PUSHED.ref, engine="builtin", method="copy", kept=False)
+    built = replace(BUILT, ref=PUSHED.ref, engine="builtin", method="copy", kept=False, recipe=None)
     said = text.build(replace(built, pushed=PUSHED))
     assert said.endswith(f"open it:   docker run --rm -p 8888:8888 {PUSHED.ref}")
     assert "jupyter dockerize run" not in said

@@ -127,8 +127,8 @@ def build(
     """
     from .export.asked import check, image_of
     from .export.build import build as build_image
-    from .export.keeping import Later
     from .export.prepare import prepare
+    from .export.recipes import Later
 
     started = time.monotonic()
     cancel = cancel or Cancel()

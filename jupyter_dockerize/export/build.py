@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, Ver
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
 from ..resolve.credentials import secrets_for
-from .keeping import Kept, Later, keep, kept
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
+from .recipes import Kept, Later, kept
 from .verify import verify_against_plan
 
 
@@ -137,7 +138,7 @@ def verified(
         verdict, comparison, extra = _verdict(
             plan, engine, image, check=check, read_back=read_back, report=report, cancel=cancel
         )
-        folder, notes = keep(engine, made.ref, image, recipe)
+        folder, notes = _keep(engine, made.ref, image, recipe)
     except BaseException:
         _put_back(engine, made.ref, made.before, image)
         raise
@@ -160,6 +161,18 @@ def verified(
         seconds=round(time.monotonic() - started, 1),
         recipe=folder,
     )
+
+
+def _keep(
+    engine: Engine, ref: str, image: Image, recipe: Callable[[], Kept]
+) -> tuple[Path | None, tuple[Finding, ...]]:
+    if os.name != "posix":  # our store locks its files as Unix does
+        said = "beside images no recipe is kept here: that is done on Linux and macOS"
+        fix = "`jupyter dockerize recipe NB -o DIR` writes it"
+        return None, (Finding("recipe-not-kept", "info", said, fix),)
+    from .keeping import keep
+
+    return keep(engine, ref, image, recipe)
 
 
 def _put_back(engine: Engine, ref: str, before: Image | None, image: Image) -> None:

@@ -31,8 +31,9 @@ from ..image.tar import Member
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, write
-from .keeping import OURS, Later, Locking, beside
+from .keeping import beside
 from .prepare import VERIFYING, Planned, plan_image
+from .recipes import OURS, Later, Locking
 from .server import server_for
 
 COPYING = "Copying the files"

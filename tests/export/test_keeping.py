@@ -23,8 +23,9 @@ from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import CancelledError
 from jupyter_dockerize.events import Event, Step
-from jupyter_dockerize.export import keeping
-from jupyter_dockerize.export.keeping import Kept, Later, Locking, beside, keep
+from jupyter_dockerize.export import recipes
+from jupyter_dockerize.export.keeping import beside, keep
+from jupyter_dockerize.export.recipes import Kept, Later, Locking
 
 from ..commandline import notebook
 from ..environment.environments import pip, snapshot
@@ -102,7 +103,7 @@ def test_who_cancels_does_not_wait_either(silent: str) -> None:
 def test_data_that_memory_and_homes_have_no_room_for_is_not_kept_twice(tmp_path: Path) -> None:
     plan, found = planned()
     data = ProjectFile(
-        path="data.bin", size=keeping.LARGEST + 1, sha256="0" * 64, source=str(tmp_path / "none")
+        path="data.bin", size=recipes.LARGEST + 1, sha256="0" * 64, source=str(tmp_path / "none")
     )
     kept = locked(replace(plan, files=(data,)), found)
     assert kept.files.keys() == ALONE
@@ -118,7 +119,7 @@ def test_what_cannot_be_rebuilt_and_a_fault_of_ours_are_told_and_no_more(
         replace(plan, files=(gone,), indexes=(Index(url="http://127.0.0.1:9/simple", kind="index"),)), found
     )
     assert "gone.py cannot be read" in kept.findings[0].message
-    monkeypatch.setattr(keeping, "choose_base", lambda plan: 1 / 0)
+    monkeypatch.setattr(recipes, "choose_base", lambda plan: 1 / 0)
     assert "ZeroDivisionError" in locked(plan, found).findings[0].message
 
 

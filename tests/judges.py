@@ -11,6 +11,7 @@ from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.validate.layout import validate
 
 TAG = "judged"
+_LAYERS = ("--storage-opt", "overlay.skip_mount_home=true")  # nothing is mounted, nothing to be taken down
 
 
 def accepted(judges: Path, image: str, folder: Path, *, registry: str = "") -> tuple[str, Path]:
@@ -34,12 +35,10 @@ def accepted(judges: Path, image: str, folder: Path, *, registry: str = "") -> t
     assert listed.digest == digest
     assert [each for each in validate(folder / "back") if each.severity == "error"] == []
     _said(judges, "umoci", "unpack", "--image", f"{folder / 'back'}:{TAG}", folder / "bundle")
-    container = _said(judges, "buildah", "from", back)
-    try:
-        inspected = json.loads(_said(judges, "buildah", "inspect", container))
-    finally:
-        _said(judges, "buildah", "rm", container)
-    _said(judges, "buildah", "rmi", inspected["FromImageID"])
+    # In a place of its own: the rig's keeps each layer as a whole copy of those below it.
+    buildah = ("--root", folder / "kept", "--runroot", folder / "run", "--storage-driver", "overlay")
+    container = _said(judges, "buildah", *buildah, *_LAYERS, "from", back)
+    inspected = json.loads(_said(judges, "buildah", *buildah, *_LAYERS, "inspect", container))
     assert inspected["FromImageDigest"] == digest
     return digest, folder / "bundle/rootfs"
 

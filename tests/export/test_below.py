@@ -57,7 +57,7 @@ def on(
 ) -> Copy:
     plan, snapshot = environment
     said = replace(snapshot, system=replace(snapshot.system, container="kubernetes", image=image))
-    return plan_on(base, plan, said, lambda: keep, report=ignore, cancel=Cancel())
+    return plan_on(base, plan, said, lambda: keep, None, report=ignore, cancel=Cancel())
 
 
 @pytest.fixture

@@ -21,16 +21,14 @@ from ..errors import OutputError
 from ..events import Counter, Finding, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
-from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.placed import check_place, placed
 from ..image.reference import Reference
-from ..image.tar import Member
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, write
+from .copying import Copy, members, write
 from .keeping import beside
 from .prepare import VERIFYING, Planned, plan_image
 from .recipes import OURS, Later, Locking
@@ -243,19 +241,13 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     return compare_files(copy.plan, differences)
 
 
-def members(copy: Copy) -> Iterator[Member]:
-    """What the image is to hold above its base; without what only takes away from that."""
-    every = (member for group in copy.captured.groups for member in group.members)
-    return (member for member in every if not takes_away(member))
-
-
 def _summary(copy: Copy, comparison: Comparison | None) -> str:
     """The verdict, and how it was come by: nothing was run."""
     if comparison is None:
         return "not verified"
     if comparison.verdict != "identical":
         return comparison.summary()
-    files = sum(member.kind == "file" for group in copy.captured.groups for member in group.members)
+    files = sum(group.files for group in copy.captured.groups)
     return f"{comparison.summary()}, {files:,} files read back"
 
 
@@ -319,4 +311,4 @@ def _check_output(output: Path) -> None:
         )
 
 
-__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "members", "planned_copy"]
+__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]

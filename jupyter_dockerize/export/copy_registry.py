@@ -19,7 +19,7 @@ from .copy import planned_copy
 from .copying import Copy
 from .keeping import keep_named
 from .pushing import NOT_THE_SAME
-from .sending import Sent, files_of, send
+from .sending import Sent, send
 
 SENDING = "Copying the files into the registry"
 STEPS = 2
@@ -93,7 +93,7 @@ def _summary(copy: Copy, sent: Sent) -> str:
     said = sent.comparison.summary()
     if sent.comparison.verdict != "identical":
         return said
-    files = sum(map(files_of, copy.captured.groups))
+    files = sum(group.files for group in copy.captured.groups)
     if sent.before == files:
         return f"{said}, {files:,} files unchanged since they were compared"
     since = f", {sent.before:,} unchanged since they were" if sent.before else ""

@@ -32,11 +32,12 @@ from ..environment.environments import pip, snapshot
 from ..image.test_store import ONE, put
 
 LATER = Later(
-    Where(notebook=Path("my analysis.ipynb"), python="/opt/python"), Wishes(include=("data",), apt=("git",))
+    Where(notebook=Path("my analysis.ipynb"), python="/opt/python"),
+    Wishes(include=("data",), apt=("git",), allow=("secret-file",)),
 )
 COMMAND = (
-    "`jupyter dockerize recipe 'my analysis.ipynb' --python /opt/python --include data --apt git -o DIR`"
-    " writes it later"
+    "`jupyter dockerize recipe 'my analysis.ipynb' --python /opt/python --include data --apt git"
+    " --allow secret-file -o DIR` writes it later"
 )
 ALONE = {"plan.json", "snapshot.json"}
 IMAGE = Image(

@@ -116,8 +116,8 @@ def copy_into_files(
     """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes, read
     back and compared with them.
 
-    No engine is asked, and no network but for a base. Raises `OutputError` where ``output`` cannot be
-    written; it is there whole, or as it was.
+    No engine is asked, and no network but for a base and to lock the recipe, which nothing waits for long.
+    Raises `OutputError` where ``output`` cannot be written; it is there whole, or as it was.
     """
     _check_output(output)
     with contextlib.ExitStack() as stack:

@@ -29,7 +29,7 @@ from ..image.reference import Reference
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, members, write
-from .keeping import beside
+from .keeping import recipe_beside
 from .prepare import VERIFYING, Planned, plan_image
 from .recipes import OURS, Later, Locking
 from .server import server_for
@@ -163,7 +163,7 @@ def copy_into_files(
         findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
         size=copy.size,
         seconds=round(time.monotonic() - started, 1),
-        recipe=beside(output, folder=_is_folder(output)),
+        recipe=recipe_beside(output, folder=_is_folder(output)),
     )
 
 
@@ -179,8 +179,8 @@ def deliver(
 ) -> tuple[ImageValue, Comparison | None]:
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
 
-    The files of ``recipe``, which is called then, go `beside` it. Raises what `write` raises; then both are
-    as they were, and nothing else is left beside them.
+    The files of ``recipe``, which is called then, go beside it (`recipe_beside`). Raises what `write`
+    raises; then both are as they were, and nothing else is left beside them.
     """
     with disk.unfinished_folder(output.absolute().parent) as unfinished:
         layout = Layout.create(unfinished.path, lasting=_is_folder(output))
@@ -217,7 +217,7 @@ def _deliver(
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
         if recipe:
-            undo.enter_context(placed(beside(output, folder=folder), recipe()))
+            undo.enter_context(placed(recipe_beside(output, folder=folder), recipe()))
 
     reference = Reference.parse(ref)
     with contextlib.ExitStack() as undo:
@@ -302,7 +302,7 @@ def _check_output(output: Path) -> None:
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
         )
-    check_place(beside(output, folder=_is_folder(output)), OURS)
+    check_place(recipe_beside(output, folder=_is_folder(output)), OURS)
     if not output.absolute().parent.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise OutputError(
             f"{output} cannot be written",

@@ -28,7 +28,7 @@ from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
-from .beside import our_files, project_files
+from .added import our_files, project_files
 from .server import Beside, NoServer, Server
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

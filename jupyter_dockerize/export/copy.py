@@ -135,7 +135,7 @@ def copy_into_files(
             notes = kept.findings
             return kept.files
 
-        value, comparison = _deliver(
+        value, comparison = deliver(
             copy,
             ref,
             output,
@@ -171,6 +171,8 @@ def deliver(
     copy: Copy,
     ref: str,
     output: Path,
+    unfinished: disk.UnfinishedFolder,
+    layout: Layout,
     *,
     check: bool,
     recipe: Callable[[], Mapping[str, bytes]] | None = None,
@@ -178,37 +180,11 @@ def deliver(
     cancel: Cancel,
 ) -> tuple[ImageValue, Comparison | None]:
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
+    Until then it is in ``layout``, which is in the folder ``unfinished``.
 
     The files of ``recipe``, which is called then, go beside it (`recipe_beside`). Raises what `write`
-    raises; then both are as they were, and nothing else is left beside them.
+    raises; then both are as they were.
     """
-    with disk.unfinished_folder(output.absolute().parent) as unfinished:
-        layout = Layout.create(unfinished.path, lasting=_is_folder(output))
-        return _deliver(
-            copy,
-            ref,
-            output,
-            unfinished,
-            layout,
-            check=check,
-            recipe=recipe,
-            report=report,
-            cancel=cancel,
-        )
-
-
-def _deliver(
-    copy: Copy,
-    ref: str,
-    output: Path,
-    unfinished: disk.UnfinishedFolder,
-    layout: Layout,
-    *,
-    check: bool,
-    recipe: Callable[[], Mapping[str, bytes]] | None,
-    report: Report,
-    cancel: Cancel,
-) -> tuple[ImageValue, Comparison | None]:
     comparison, folder = None, _is_folder(output)
 
     def look(path: Path) -> None:

@@ -21,17 +21,15 @@ from ..errors import OutputError
 from ..events import Counter, Finding, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
-from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.placed import check_place, placed
 from ..image.reference import Reference
-from ..image.tar import Member
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
-from .copying import Copy, write
-from .keeping import beside
+from .copying import Copy, members, write
+from .keeping import recipe_beside
 from .prepare import VERIFYING, Planned, plan_image
 from .recipes import OURS, Later, Locking
 from .server import server_for
@@ -118,8 +116,8 @@ def copy_into_files(
     """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes, read
     back and compared with them.
 
-    No engine is asked, and no network but for a base. Raises `OutputError` where ``output`` cannot be
-    written; it is there whole, or as it was.
+    No engine is asked, and no network but for a base and to lock the recipe, which nothing waits for long.
+    Raises `OutputError` where ``output`` cannot be written; it is there whole, or as it was.
     """
     _check_output(output)
     with contextlib.ExitStack() as stack:
@@ -137,7 +135,7 @@ def copy_into_files(
             notes = kept.findings
             return kept.files
 
-        value, comparison = _deliver(
+        value, comparison = deliver(
             copy,
             ref,
             output,
@@ -165,7 +163,7 @@ def copy_into_files(
         findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
         size=copy.size,
         seconds=round(time.monotonic() - started, 1),
-        recipe=beside(output, folder=_is_folder(output)),
+        recipe=recipe_beside(output, folder=_is_folder(output)),
     )
 
 
@@ -173,6 +171,8 @@ def deliver(
     copy: Copy,
     ref: str,
     output: Path,
+    unfinished: disk.UnfinishedFolder,
+    layout: Layout,
     *,
     check: bool,
     recipe: Callable[[], Mapping[str, bytes]] | None = None,
@@ -180,37 +180,11 @@ def deliver(
     cancel: Cancel,
 ) -> tuple[ImageValue, Comparison | None]:
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
+    Until then it is in ``layout``, which is in the folder ``unfinished``.
 
-    The files of ``recipe``, which is called then, go `beside` it. Raises what `write` raises; then both are
-    as they were, and nothing else is left beside them.
+    The files of ``recipe``, which is called then, go beside it (`recipe_beside`). Raises what `write`
+    raises; then both are as they were.
     """
-    with disk.unfinished_folder(output.absolute().parent) as unfinished:
-        layout = Layout.create(unfinished.path, lasting=_is_folder(output))
-        return _deliver(
-            copy,
-            ref,
-            output,
-            unfinished,
-            layout,
-            check=check,
-            recipe=recipe,
-            report=report,
-            cancel=cancel,
-        )
-
-
-def _deliver(
-    copy: Copy,
-    ref: str,
-    output: Path,
-    unfinished: disk.UnfinishedFolder,
-    layout: Layout,
-    *,
-    check: bool,
-    recipe: Callable[[], Mapping[str, bytes]] | None,
-    report: Report,
-    cancel: Cancel,
-) -> tuple[ImageValue, Comparison | None]:
     comparison, folder = None, _is_folder(output)
 
     def look(path: Path) -> None:
@@ -219,7 +193,7 @@ def _deliver(
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
         if recipe:
-            undo.enter_context(placed(beside(output, folder=folder), recipe()))
+            undo.enter_context(placed(recipe_beside(output, folder=folder), recipe()))
 
     reference = Reference.parse(ref)
     with contextlib.ExitStack() as undo:
@@ -243,19 +217,13 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     return compare_files(copy.plan, differences)
 
 
-def members(copy: Copy) -> Iterator[Member]:
-    """What the image is to hold above its base; without what only takes away from that."""
-    every = (member for group in copy.captured.groups for member in group.members)
-    return (member for member in every if not takes_away(member))
-
-
 def _summary(copy: Copy, comparison: Comparison | None) -> str:
     """The verdict, and how it was come by: nothing was run."""
     if comparison is None:
         return "not verified"
     if comparison.verdict != "identical":
         return comparison.summary()
-    files = sum(member.kind == "file" for group in copy.captured.groups for member in group.members)
+    files = sum(group.files for group in copy.captured.groups)
     return f"{comparison.summary()}, {files:,} files read back"
 
 
@@ -310,7 +278,7 @@ def _check_output(output: Path) -> None:
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
         )
-    check_place(beside(output, folder=_is_folder(output)), OURS)
+    check_place(recipe_beside(output, folder=_is_folder(output)), OURS)
     if not output.absolute().parent.is_dir() or not os.access(output.absolute().parent, os.W_OK):
         raise OutputError(
             f"{output} cannot be written",
@@ -319,4 +287,4 @@ def _check_output(output: Path) -> None:
         )
 
 
-__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "members", "planned_copy"]
+__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]

@@ -19,7 +19,7 @@ from .copy import planned_copy
 from .copying import Copy
 from .keeping import keep_named
 from .pushing import NOT_THE_SAME
-from .sending import Sent, files_of, send
+from .sending import Sent, send
 
 SENDING = "Copying the files into the registry"
 STEPS = 2
@@ -40,7 +40,9 @@ def copy_into_registry(
     """The environment's own files as the image ``ref`` of its registry, compared on their way.
 
     Raises what `plan_image` and `plan_copy` raise, and what `send` raises; then ``ref`` is what it was.
+    Cancelled later it is the new image, and its recipe is not kept: the error says so.
     """
+    assert isinstance(engine, BuiltinEngine)
     name = check_pushable(ref)
     with contextlib.ExitStack() as stack:
         planned, copy, recipe = planned_copy(
@@ -48,7 +50,6 @@ def copy_into_registry(
         )
         report(Step(2, STEPS, SENDING))
         try:
-            assert isinstance(engine, BuiltinEngine)
             known = LayerCache(engine.store.folder)
             sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
         except CancelledError as error:
@@ -56,7 +57,12 @@ def copy_into_registry(
         extra = _findings(ref, sent, engine)
         folder = None
         if sent.pushed:
-            folder, notes = keep_named("registry", ref, recipe.kept())
+            try:
+                kept = recipe.kept()
+            except CancelledError as error:
+                said = f"cancelled: {ref} is in its registry already; its recipe is not kept"
+                raise CancelledError(said) from error
+            folder, notes = keep_named("registry", ref, kept)
             extra = (*extra, *notes)
     for finding in extra:
         report(finding)
@@ -87,7 +93,7 @@ def _summary(copy: Copy, sent: Sent) -> str:
     said = sent.comparison.summary()
     if sent.comparison.verdict != "identical":
         return said
-    files = sum(map(files_of, copy.captured.groups))
+    files = sum(group.files for group in copy.captured.groups)
     if sent.before == files:
         return f"{said}, {files:,} files unchanged since they were compared"
     since = f", {sent.before:,} unchanged since they were" if sent.before else ""

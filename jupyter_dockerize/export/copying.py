@@ -22,12 +22,13 @@ from ..image.copy.newest import newest_input
 from ..image.copy.onto import capture_onto
 from ..image.copy.since import capture_since
 from ..image.copy.standing import Standing
+from ..image.copy.whiteouts import takes_away
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import Config, ImageValue, Layer
 from ..image.side_by_side import side_by_side
 from ..image.tar import Member
-from .beside import our_files, project_files
+from .added import our_files, project_files
 from .server import Beside, NoServer, Server
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -165,6 +166,12 @@ def _server(captured: Captured, programs: list[str], onto: Onto | None) -> str:
     return next((each for each in folders if f"{each}/bin/jupyter".lstrip("/") in paths), folders[0])
 
 
+def members(copy: Copy) -> Iterator[Member]:
+    """What the image is to hold above its base; without what only takes away from that."""
+    every = (member for group in copy.captured.groups for member in group.members)
+    return (member for member in every if not takes_away(member))
+
+
 def write(
     copy: Copy,
     to: Layout,
@@ -231,4 +238,4 @@ def write(
     return ImageValue(config=copy.config).append(*below, *layers)
 
 
-__all__ = ["Copy", "Onto", "plan_copy", "write"]
+__all__ = ["Copy", "Onto", "members", "plan_copy", "write"]

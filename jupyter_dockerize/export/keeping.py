@@ -21,7 +21,7 @@ from .recipes import OURS, Kept
 _NAME = 150  # characters of a folder's name; 255 bytes is what file systems take
 
 
-def beside(output: Path, *, folder: bool) -> Path:
+def recipe_beside(output: Path, *, folder: bool) -> Path:
     """Of an image in a file or a folder: image.tar → image.recipe, folder → folder.recipe."""
     whole = output if output.name else output.absolute()
     return whole.with_name(f"{whole.name if folder else whole.stem}.recipe")
@@ -82,4 +82,4 @@ def _folder(ref: Reference) -> str:
     return f"{short[:_NAME]}+{hashlib.sha256(short.encode()).hexdigest()[:16]}"
 
 
-__all__ = ["beside", "keep", "keep_named"]
+__all__ = ["keep", "keep_named", "recipe_beside"]

@@ -63,6 +63,8 @@ class Later:
         words += ["--base", wishes.base] if wishes.base else []
         words += ["--platform", wishes.platform] if wishes.platform else []
         words += ["--minimal"] if wishes.minimal else []
+        for code in wishes.allow:
+            words += ["--allow", code]
         return f"`jupyter dockerize {shlex.join(['recipe', *words, '-o', 'DIR'])}` writes it later"
 
 

@@ -31,8 +31,7 @@ from ..image.manifest import LAYER_GZIP, Descriptor, ImageValue, Layer
 from ..image.reference import Reference
 from ..image.tar import ChangedError
 from ..image.validate.violation import Found, Limits
-from .copy import members
-from .copying import Copy
+from .copying import Copy, members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +93,7 @@ def send(
         mounted=hows.count("mounted"),
         skipped=hows.count("there"),
     )
-    before = sum(
-        files_of(group) for group, each in zip(copy.captured.groups, upper, strict=True) if each.known
-    )
+    before = sum(group.files for group, each in zip(copy.captured.groups, upper, strict=True) if each.known)
     return Sent(value=value, comparison=comparison, pushed=pushed if same else None, before=before)
 
 
@@ -225,9 +222,4 @@ def _compared(copy: Copy, layers: Sequence[_Arrived], expected: Expected) -> Com
     return compare_files(copy.plan, differences(read, expected, found))
 
 
-def files_of(group: Group) -> int:
-    """How many files it has."""
-    return sum(member.kind == "file" for member in group.members)
-
-
-__all__ = ["Sent", "files_of", "send"]
+__all__ = ["Sent", "send"]

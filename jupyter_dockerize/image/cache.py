@@ -96,9 +96,10 @@ class LayerCache:
 
     def keep(self, before: Stamp, after: Stamp | None, layer: Layer, *, compared: bool = False) -> None:
         """Remembers what a layer came of, where that was the same before it was read and afterwards; `save`
-        puts it on the disk."""
+        puts it on the disk. What was once compared stays so, where it came out the same."""
         if before == after and before.settled:
-            blob = layer.descriptor
+            blob, known = layer.descriptor, self._known.get(before.key)
+            compared = compared or (known is not None and known.compared and known.digest == blob.digest)
             with self._lock:
                 self._used[before.key] = _Record(
                     blob.media_type, blob.digest, blob.size, layer.diff_id, compared

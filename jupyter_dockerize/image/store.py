@@ -26,7 +26,7 @@ from .reference import Reference
 
 LOCK = "lock"
 BASES = "bases"  # what images hold that others made, remembered (`copy.listing`)
-RECIPES = "recipes"  # what it takes to rebuild an image, by the digest of its manifest
+RECIPES = "recipes"  # what it takes to rebuild images: ours by the manifest's digest, others' by their names
 _OWN = {LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
@@ -65,7 +65,7 @@ class Store:
         self.recipes = folder / RECIPES
 
     def recipe(self, digest: str) -> Path:
-        """Where the recipe of the image with this manifest is, or would be."""
+        """Where the recipe of the image of ours with this manifest is, or would be."""
         return self.recipes / digest.removeprefix("sha256:")
 
     @contextlib.contextmanager

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.environment.comparison import Verdict
 from jupyter_dockerize.environment.model import Packages, PipPackage, Python, Source, System
 from jupyter_dockerize.environment.plan.planning import Plan
+from jupyter_dockerize.events import Report
+from jupyter_dockerize.export import copy as export
 from jupyter_dockerize.export.copying import Copy
+from jupyter_dockerize.image import disk
 from jupyter_dockerize.image.copy.capture import Captured
 from jupyter_dockerize.image.copy.grouping import Group
 from jupyter_dockerize.image.copy.trees import ROOT, collect, with_parents
+from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import Config
 from jupyter_dockerize.image.tar import Member
 
@@ -47,3 +53,15 @@ def copy_of(folder: Path) -> Copy:
     captured = Captured(groups=tuple(groups), packages=frozenset(), variables=(), findings=())
     config = Config(platform="linux/amd64", env=("PATH=/bin",), cmd=("true",))
     return Copy(plan=PLAN, captured=captured, config=config, findings=())
+
+
+def deliver(
+    copy: Copy, ref: str, output: Path, *, check: bool, report: Report, cancel: Cancel
+) -> Verdict | None:
+    """Writes the image to ``output`` as a build does that is given a file or a folder; the verdict."""
+    with disk.unfinished_folder(output.absolute().parent) as unfinished:
+        layout = Layout.create(unfinished.path, lasting=not output.suffix)
+        _, comparison = export.deliver(
+            copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel
+        )
+    return comparison.verdict if comparison else None

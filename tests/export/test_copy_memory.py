@@ -22,13 +22,12 @@ from pathlib import Path
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.events import ignore
 from jupyter_dockerize.engines.registry.credentials import nobody
-from jupyter_dockerize.export.copy import deliver
 from jupyter_dockerize.export.sending import send
 from jupyter_dockerize.image.cache import LayerCache
 from jupyter_dockerize.image.copy.grouping import Group
 from jupyter_dockerize.image.reference import Reference
 from jupyter_dockerize.image.tar import Member
-from tests.export.copies import copy_of
+from tests.export.copies import copy_of, deliver
 
 small, large, output = map(Path, sys.argv[1:4])
 copy = copy_of(small)
@@ -42,14 +41,13 @@ groups = [Group(f"layer {n}", tuple(members[n::19])) for n in range(19)]
 copy = replace(copy, captured=replace(copy.captured, groups=tuple(groups)))
 if sys.argv[4:]:
     ref, known = Reference.parse(sys.argv[4]), LayerCache(output)
-    comparison = send(
-        copy, ref, check=True, known=known, logins=nobody, report=ignore, cancel=Cancel()
-    ).comparison
+    sent = send(copy, ref, check=True, known=known, logins=nobody, report=ignore, cancel=Cancel())
+    verdict = sent.comparison.verdict
 else:
-    _, comparison = deliver(copy, "memory", output, check=True, report=ignore, cancel=Cancel())
+    verdict = deliver(copy, "memory", output, check=True, report=ignore, cancel=Cancel())
 # Not getrusage: its peak is also that of the process which started this one.
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(comparison.verdict, int(peak) * 1024)
+print(verdict, int(peak) * 1024)
 """
 
 

@@ -24,7 +24,7 @@ from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import CancelledError
 from jupyter_dockerize.events import Event, Step
 from jupyter_dockerize.export import recipes
-from jupyter_dockerize.export.keeping import beside, keep
+from jupyter_dockerize.export.keeping import keep, recipe_beside
 from jupyter_dockerize.export.recipes import Kept, Later, Locking
 
 from ..commandline import notebook
@@ -32,11 +32,12 @@ from ..environment.environments import pip, snapshot
 from ..image.test_store import ONE, put
 
 LATER = Later(
-    Where(notebook=Path("my analysis.ipynb"), python="/opt/python"), Wishes(include=("data",), apt=("git",))
+    Where(notebook=Path("my analysis.ipynb"), python="/opt/python"),
+    Wishes(include=("data",), apt=("git",), allow=("secret-file",)),
 )
 COMMAND = (
-    "`jupyter dockerize recipe 'my analysis.ipynb' --python /opt/python --include data --apt git -o DIR`"
-    " writes it later"
+    "`jupyter dockerize recipe 'my analysis.ipynb' --python /opt/python --include data --apt git"
+    " --allow secret-file -o DIR` writes it later"
 )
 ALONE = {"plan.json", "snapshot.json"}
 IMAGE = Image(
@@ -133,7 +134,7 @@ def test_what_cannot_be_rebuilt_and_a_fault_of_ours_are_told_and_no_more(
     ],
 )
 def test_beside_a_file_or_a_folder(output: str, folder: bool, place: str) -> None:
-    assert beside(Path(output), folder=folder) == Path(place)
+    assert recipe_beside(Path(output), folder=folder) == Path(place)
 
 
 @pytest.fixture

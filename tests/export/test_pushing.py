@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +20,13 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, Step, ignore
+from jupyter_dockerize.export import recipes
 from jupyter_dockerize.export.pushing import PUSHING, Longer, check_push, push_built
 
 from ..commandline import notebook, run
 from ..display.samples import BUILT
 from ..engines.registry.real import RealRegistry
+from ..engines.registry.servers import Conforming, closing
 from ..image.faults import on_a_full_disk, small_disk
 
 
@@ -108,6 +112,40 @@ def test_without_docker_nothing_of_the_image_touches_the_disk(tiny: Path, tmp_pa
     assert "files compared as they were sent" in done.stdout
     assert f"open it:   docker run --rm -p 8888:8888 {ref}" in done.stdout
     assert digest_of(ref, "linux/amd64") in done.stdout.split()
+
+
+def test_cancelled_while_only_its_recipe_is_waited_for_it_says_that_the_image_is_there(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
+    path = notebook(tmp_path / "own.ipynb", "1 + 6")
+    cancel = Cancel()
+    server = Conforming()
+    ref = f"{server.host}/built/own:1"
+
+    def cut() -> None:
+        while not server.manifests:
+            time.sleep(0.05)
+        time.sleep(0.5)  # of four seconds: the registry's answer is on its way
+        cancel.cancel()
+
+    def asking(*_: object, cancel: Cancel, **more: object) -> None:
+        ended = threading.Event()
+        cancel.on_cancel(ended.set)
+        ended.wait()
+        cancel.check()
+
+    monkeypatch.setattr(recipes, "resolve", asking)
+
+    with closing(server):
+        watcher = threading.Thread(target=cut, daemon=True)
+        watcher.start()
+        where = Where(notebook=path, python=str(bare))
+        with pytest.raises(CancelledError, match="is in its registry already; its recipe is not kept"):
+            api.build(where, Wishes(), ref, engine="builtin", push=True, cancel=cancel)
+        watcher.join(timeout=10)
+        assert server.manifests
+    assert not (tmp_path / "store/recipes").exists()
 
 
 @pytest.mark.engine

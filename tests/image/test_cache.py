@@ -289,3 +289,7 @@ def test_one_that_was_not_compared_is_not_taken_for_one_that_was(
     known.save()
     for compared in (True, False):
         assert LayerCache(records).find(later(members(file)), layout, "copy", compared=compared)
+    again = LayerCache(records)  # for a place that does not have it: made again, and not compared
+    again.keep(later(members(file)), later(members(file)), made)
+    again.save()
+    assert LayerCache(records).find(later(members(file)), layout, "copy", compared=True)

@@ -31,6 +31,11 @@ class Group:
         """Bytes of its files."""
         return sum(member.size for member in self.members if member.kind == "file")
 
+    @property
+    def files(self) -> int:
+        """How many files it has."""
+        return sum(member.kind == "file" for member in self.members)
+
 
 def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> list[Group]:
     """The environment's groups, the lowest first: the large ones, the piles, what no distribution owns."""

@@ -14,6 +14,7 @@
     │   ├── BuildError                     a step of the build failed
     │   └── RegistryError                  a registry or index refused or did not answer
     └── CancelledError                130  the user changed their mind
+        └── NamingCancelledError           … while a registry was told a name
 
 Whatever else is raised is a fault of ours (exit status 70). Adapters of third-party
 libraries raise these and nothing else.
@@ -150,3 +151,7 @@ class CancelledError(DockerizeError):
 
     def __init__(self, what: str = "cancelled; nothing was left behind") -> None:
         super().__init__(what)
+
+
+class NamingCancelledError(CancelledError):
+    """The user cancelled while a registry was told a name: it is the old image's, or the new one's."""

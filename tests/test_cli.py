@@ -107,6 +107,19 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         2,
         "begins with a dash",
     ),
+    "a digest for a name": (
+        lambda here, python: [
+            "build",
+            "--python",
+            python,
+            "-t",
+            f"x@sha256:{'0' * 64}",
+            "-o",
+            here / "x.tar",
+        ],
+        2,
+        "it names a digest",
+    ),
     "an option for a name": (lambda here, python: ["build", "-t", "-x"], 2, "expected one argument"),
     "no name": (lambda here, python: ["build", "--python", python], 2, "the image has no name"),
     "include without notebook": (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -187,8 +186,10 @@ def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
         return (("open it", run_line(value.ref)),) if value.pushed else ()
     here = ("open it", f"{program} run {value.ref}")
     if value.output is None and value.engine == "builtin":
-        file = f"{PurePath(value.ref.partition(':')[0]).name}.tar"
-        return here, ("elsewhere", f"the same with -o {file}, which `docker load -i {file}` takes")
+        file = f"{value.ref.rpartition('/')[2].partition(':')[0]}.tar"
+        elsewhere = ("elsewhere", f"the same with -o {file}, which `docker load -i {file}` takes")
+        # Without a JupyterLab in it there is nothing that this engine could open.
+        return (elsewhere,) if any(f.code == "no-server" for f in value.findings) else (here, elsewhere)
     if value.output is None:
         return here, ("anywhere", run_line(value.ref))
     place = shlex.quote(str(value.output))
@@ -323,12 +324,13 @@ def images(values: Sequence[Image]) -> str:
 
 def pruned(value: Pruned, *, dry_run: bool) -> str:
     """What went, or would go."""
-    would = "would be" if dry_run else "are"
+    one = len(value.images) == 1
+    would = "would be" if dry_run else "is" if one else "are"
     if not value.images and not value.freed:
         return "nothing to remove: every image in the store has a name"
     lines = [f"  {plain(name)}" for name in value.images]
-    what = f"{len(value.images)} image{'' if len(value.images) == 1 else 's'}"
-    freed = f"{size(value.freed)} {would} free"
+    what = f"{len(value.images)} image{'' if one else 's'}"
+    freed = f"{size(value.freed)} {'would be' if dry_run else 'are'} free"
     return "\n".join((f"{what} {would} removed, {freed}", *lines))
 
 

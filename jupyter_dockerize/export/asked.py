@@ -50,6 +50,10 @@ def image_of(where: Where, ref: str | None) -> str:
     """What the image is to be called: ``ref``, or like the notebook. Raises `UsageError`."""
     if ref is not None:
         _check_reference(ref, suggested(ref))
+        if Reference.parse(ref).digest:
+            raise UsageError(
+                f"{ref[:120]} cannot be given to an image", why="it names a digest", fix="use a tag instead"
+            )
         return ref
     if where.notebook is not None:
         return image_name(where.notebook)

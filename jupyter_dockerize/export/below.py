@@ -74,8 +74,8 @@ def _on_known(
     return Finding(
         "known-image-not-used",
         "info",
-        f"this container says that it runs {ref}, but everything is copied: {why}",
-        "log in to its registry, or name the image itself with --base IMAGE",
+        f"this container says that it runs {ref[:120]}, but everything is copied: {why}",
+        "name the image itself with --base IMAGE; `jupyter dockerize login` where its registry wants a login",
     )
 
 

@@ -11,7 +11,7 @@ from ..engines.builtin import BuiltinEngine
 from ..engines.registry.names import check_pushable
 from ..environment.choices import Wishes
 from ..environment.observe.ways import Where
-from ..errors import CancelledError
+from ..errors import CancelledError, NamingCancelledError
 from ..events import Finding, Report, Step
 from ..image.cache import LayerCache
 from .build import Built
@@ -52,6 +52,8 @@ def copy_into_registry(
         try:
             known = LayerCache(engine.store.folder)
             sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
+        except NamingCancelledError:
+            raise
         except CancelledError as error:
             raise CancelledError(f"cancelled: {ref} is what it was before") from error
         extra = _findings(ref, sent, engine)

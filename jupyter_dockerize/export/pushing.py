@@ -8,7 +8,7 @@ from pathlib import Path
 from ..cancel import Cancel
 from ..engines.base import Engine
 from ..engines.registry.names import check_pushable
-from ..errors import CancelledError, EngineError, UsageError
+from ..errors import CancelledError, EngineError, NamingCancelledError, UsageError
 from ..events import Event, Finding, Report, Step
 from .build import Built
 
@@ -60,6 +60,8 @@ def push_built(built: Built, engine: Engine, *, report: Longer, cancel: Cancel) 
     report.last(PUSHING)
     try:
         pushed = engine.push(built.ref, report=report, cancel=cancel)
+    except NamingCancelledError:
+        raise
     except CancelledError as error:
         raise CancelledError(f"cancelled: {built.ref} was made, and not pushed") from error
     except EngineError as error:

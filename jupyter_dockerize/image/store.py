@@ -176,7 +176,9 @@ class Store:
         left = min(free, self.quota - self.used()) if self.quota else free
         if needed <= left:
             return
-        prunable = self.prune(dry_run=True).freed
+        prunable = 0
+        with contextlib.suppress(UsageError):  # while another build writes, nothing can be
+            prunable = self.prune(dry_run=True).freed
         prune = f"`jupyter dockerize prune` frees {prunable / 1e6:.0f} MB; " if prunable else ""
         limit = "of its quota " if self.quota and left < free else ""
         raise OutputError(

@@ -108,7 +108,10 @@ def test_without_docker_nothing_of_the_image_touches_the_disk(tiny: Path, tmp_pa
         done = run("build", path, "--python", tiny, "-t", ref, "--push", cwd=tmp_path, env=env)
         assert done.status == 0, done.stderr
         left = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
-        assert {file.name for file in left if file.parts[0] in ("temporary", "store")} == {"layers.json"}
+        assert {file.name for file in left if file.parts[0] in ("temporary", "store")} == {
+            "layers.json",
+            "lock",
+        }
     assert "files compared as they were sent" in done.stdout
     assert f"open it:   docker run --rm -p 8888:8888 {ref}" in done.stdout
     assert digest_of(ref, "linux/amd64") in done.stdout.split()

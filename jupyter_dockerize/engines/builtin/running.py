@@ -223,7 +223,10 @@ def _listening(command: list[str] | tuple[str, ...], port: int) -> list[str]:
     ours = {"--ip=0.0.0.0": f"--ip={ADDRESS}", f"--port={paths.PORT}": f"--port={port}"}
     if not ours.keys() <= set(command):
         raise EngineError(
-            "the image does not say how its JupyterLab listens", why="its command is not one of ours"
+            "the image has no JupyterLab that could be opened here",
+            why="its command starts something else",
+            fix="install jupyterlab into the environment and build again; or run it by Docker: `docker load` "
+            "takes what `build -o FILE.tar` writes",
         )
     return [*(ours.get(word, word) for word in command), "--ServerApp.port_retries=0"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ...cancel import Cancel
-from ...errors import UsageError
+from ...errors import CancelledError, NamingCancelledError, UsageError
 from ...events import Progress, Report, ignore
 from ...image.layout import Layout
 from ...image.manifest import Descriptor, ImageValue
@@ -59,8 +59,16 @@ class Repository:
         return Upload(self._session, self._ref.path, source, moved, heard).run()
 
     def name(self, body: bytes, media_type: str, digest: str) -> None:
-        """The name, or only the digest, is that of the manifest ``body`` now."""
-        self._patiently(lambda: self._name(body, media_type, digest))
+        """The name, or only the digest, is that of the manifest ``body`` now.
+
+        Raises `NamingCancelledError` where the registry was asked, and nobody waited for its answer.
+        """
+        self._session.cancel.check()
+        try:
+            self._patiently(lambda: self._name(body, media_type, digest))
+        except CancelledError as error:
+            said = f"cancelled while {self._ref} was named: it is the image of before, or the new one"
+            raise NamingCancelledError(said) from error
 
     def each(
         self, work: Callable[[Item, Cancel], T], items: Sequence[Item], *, size: Callable[[Item], int]

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from jupyter_dockerize.engines.registry.credentials import Login, Logins, nobody
 from jupyter_dockerize.engines.registry.names import check_pushable
 from jupyter_dockerize.engines.registry.pull import pull_manifest
 from jupyter_dockerize.engines.registry.push import push_image
-from jupyter_dockerize.errors import CancelledError, RegistryError, UsageError
+from jupyter_dockerize.errors import CancelledError, NamingCancelledError, RegistryError, UsageError
 from jupyter_dockerize.events import Event, Progress
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue
@@ -306,6 +307,23 @@ def test_a_push_is_cancelled_while_the_registry_says_nothing(conforming: Conform
     assert time.monotonic() - began < 20  # and not for as long as it is silent
     silent.set()
     assert not conforming.manifests
+
+
+def test_cancelled_while_the_name_is_given_nobody_says_which_image_has_it(
+    conforming: Conforming, tmp_path: Path
+) -> None:
+    layout, image = an_image(tmp_path / "layout", 1000)
+    silent, cancel = threading.Event(), Cancel()
+
+    def guard(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "PUT" and "/manifests/" in request.path:
+            cancel.cancel()
+            silent.wait(30)
+
+    conforming.guard = guard
+    with pytest.raises(NamingCancelledError, match="the image of before, or the new one"):
+        push_image(layout, image, Reference.parse(f"{conforming.host}/a/b:1"), logins=nobody, cancel=cancel)
+    silent.set()
 
 
 def test_progress_ends_with_all_of_it_and_never_falls(conforming: Conforming, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize import events
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.registry import making, patience
 from jupyter_dockerize.engines.registry.credentials import nobody
@@ -139,7 +140,7 @@ def test_cut_at_any_of_50_places_it_arrives_and_is_compared(
 def test_a_registry_that_is_killed_in_between_and_comes_back_gets_all_of_it(
     real_registry: Real, source: Path, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "REPORTED", 1 << 20)
+    monkeypatch.setattr(events, "REPORTED", 1 << 20)
     registry = real_registry("")
     for name in ("two/c.so", "three/d.so"):
         (source / name).parent.mkdir(exist_ok=True)
@@ -232,14 +233,16 @@ def test_what_is_otherwise_when_it_is_compared_gets_no_name(
         real(self, piece)
 
     monkeypatch.setattr(Alongside, "hear", hear)
-    copy = copy_of(source)
+    whole = copy_of(source)
+    # Alone: beside others it might be written to before it is read at all, and then nothing is wrong.
+    copy = replace(whole, captured=replace(whole.captured, groups=whole.captured.groups[:1]))
     sent = send(copy, conforming.host, records)
     assert sent.pushed is None
     assert sent.comparison and sent.comparison.verdict == "different"
     [difference] = [each for each in sent.comparison.differences if each.class_ == "unexpected"]
     assert difference.name.endswith("one/a.py")
     assert not conforming.manifests
-    assert len(conforming.blobs) == 3  # and no configuration
+    assert len(conforming.blobs) == 1  # the layer, and no configuration
 
 
 def test_a_file_that_changes_between_two_makings_is_named_and_nothing_gets_a_name(

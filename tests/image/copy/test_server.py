@@ -45,7 +45,7 @@ def test_its_kernels_are_not_the_notebooks(python: Path) -> None:
 
 
 def files(base: dict[str, Member], **environment: Member) -> PythonFiles:
-    return PythonFiles("Python 3", base, environment, {}, (), (), (), (), ("/base",))
+    return PythonFiles("Python 3", base, environment, {}, (), (), (), frozenset(), (), ("/base",))
 
 
 def member(path: str, data: bytes = b"", **more: str) -> Member:

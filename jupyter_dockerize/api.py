@@ -6,6 +6,7 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -138,6 +139,11 @@ def build(
         from .export.pushing import check_push
 
         check_push(target, output)
+    if sys.platform == "win32" and (output is not None or method == "copy"):
+        raise UsageError(
+            "files of Windows cannot be copied into an image, which is Linux",
+            fix="leave --method copy and -o out: rebuilt, each package is taken for Linux",
+        )
     if output is not None:
         if method == "rebuild":
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,11 @@ def test_minimal_asks_for_a_kernel_that_has_run_before_one_is_started(
         api.recipe(where, Wishes(minimal=True), tmp_path / "out")
     assert said in error.value.fix
     assert error.value.instead == tuple(word.format(tmp_path) for word in typed)
+
+
+@pytest.mark.parametrize("how", [{"method": "copy"}, {"output": Path("image.tar")}], ids=["copy", "file"])
+def test_files_of_windows_are_not_copied(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match="files of Windows") as caught:
+        api.build(Where(), Wishes(), "x", **how)
+    assert "rebuilt" in caught.value.fix

@@ -50,7 +50,7 @@ def _values(action: argparse.Action, start: str) -> list[str]:
     completer = getattr(action, "completer", None)
     if completer is not None:
         return list(completer(prefix=start))
-    if action.type is Path or action.dest in ("python", "include"):
+    if action.type is Path or action.dest in ("python", "include", "output"):
         return list(_files(start, ending=".ipynb" if action.dest == "notebook" else ""))
     return []
 

@@ -109,7 +109,7 @@ def tell_anybody(root: Path, code: str, variables: Mapping[str, str] | None = No
 @pytest.fixture(params=["root", "anybody"])
 def told(root: Path, request: pytest.FixtureRequest) -> Told:
     if request.param == "root" and os.getuid():
-        pytest.skip("we are not root")
+        missing("we are not root")
     return functools.partial(tell if request.param == "root" else tell_anybody, root)
 
 
@@ -139,7 +139,7 @@ def test_a_process_cannot_have_much_memory(told: Told, way: str) -> None:
 def test_all_together_cannot_have_much_memory_where_groups_can_be_made(root: Path) -> None:
     made = sandbox.group(Limits())
     if made is None:
-        pytest.skip("no control group can be made here")
+        missing("no control group can be made here")
     made.close()
     with pytest.raises(EngineError, match="needed more than 256 MiB of memory"):
         execute(root, TOGETHER, {}, Limits(memory=256 * MIB, seconds=60))
@@ -185,7 +185,7 @@ def test_our_variables_are_not_to_be_seen_in_it(told: Told, monkeypatch: pytest.
 def test_root_s_programs_are_nobody_s(root: Path) -> None:
     """What breaks out is not root, and no account of this machine; inside it is the image's user."""
     if os.getuid():
-        pytest.skip("we are not root")
+        missing("we are not root")
     code = (
         "import os; print(os.getuid(), open('/srv/private').read(), "
         "open('/proc/self/uid_map').read().split()[1], flush=True)"
@@ -197,7 +197,7 @@ def test_root_s_programs_are_nobody_s(root: Path) -> None:
 
 def test_where_only_root_can_start_bubblewrap_it_says_so(tmp_path: Path) -> None:
     if os.getuid():
-        pytest.skip("we are not root")
+        missing("we are not root")
     found = shutil.which("bwrap")
     assert found
     closed = tmp_path / "closed"

@@ -90,6 +90,15 @@ class Limits:
     output: int = 64 << 20  # bytes of stdout kept; more ends the run with an error
 
 
+def scratch(argv: Sequence[str]) -> str:
+    """The folder in which the sandboxed program may write; what the image has there is hidden from it.
+
+    Environments are made below /tmp often, and below /var/tmp hardly ever: a copied one stays to be seen even
+    where another program of the image (its Jupyter server) is what runs.
+    """
+    return "/tmp" if argv[0].startswith("/var/tmp/") else "/var/tmp"  # noqa: S108 - in the image
+
+
 class Engine(Protocol):
     """One endpoint. All calls may be made from any thread."""
 

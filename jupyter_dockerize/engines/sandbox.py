@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..cancel import Cancel
 from ..errors import EngineError
 from . import ownership
-from .base import Image, Limits
+from .base import Image, Limits, scratch
 from .connection import Connection
 from .faults import mapped
 
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 _KEPT = 16 << 10  # bytes of stderr
 _KILLED = 137  # 128 + SIGKILL, and we did not send it
-
-
-def _writable(argv: Sequence[str]) -> str:
-    """Where the program may write; an environment that was copied from below /tmp stays to be seen."""
-    return "/var/tmp" if argv[0].startswith("/tmp/") else "/tmp"  # noqa: S108 - in the container
 
 
 def execute(
@@ -75,7 +70,7 @@ def execute(
 
 def configuration(image: Image, argv: Sequence[str], limits: Limits) -> dict[str, Any]:
     """The container's configuration (Docker Engine API v1.41, ``ContainerCreate``)."""
-    scratch = "rw,noexec,nosuid,nodev,size=64m"
+    mounted = "rw,noexec,nosuid,nodev,size=64m"
     return {
         "Image": image.id,
         "Entrypoint": [argv[0]],
@@ -94,7 +89,7 @@ def configuration(image: Image, argv: Sequence[str], limits: Limits) -> dict[str
             "NetworkMode": "none",
             "ReadonlyRootfs": True,
             # A volume that the image declares would be a place to fill the engine's disk from.
-            "Tmpfs": {_writable(argv): f"{scratch},mode=1777"} | dict.fromkeys(image.volumes, scratch),
+            "Tmpfs": {scratch(argv): f"{mounted},mode=1777"} | dict.fromkeys(image.volumes, mounted),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "IpcMode": "private",

@@ -415,7 +415,9 @@ def test_five_megabytes_in_and_fifty_out(engine: DockerEngine):
 
 
 def test_a_program_that_does_not_read_its_input(engine: DockerEngine):
-    assert engine.execute(BASE, ["echo", "x"], stdin=b"y" * 5_000_000) == b"x\n"
+    said = engine.execute(BASE, ["echo", "x"], stdin=b"y" * 5_000_000)
+    # Podman 4.3 says in the same stream that the pipe broke, at times in the middle of what the program said.
+    assert said.startswith(b"x\n") if engine.status().flavour == "Podman" else said == b"x\n"
 
 
 def test_the_sandbox_has_no_network_no_rights_and_nothing_to_write_to(engine: DockerEngine):
@@ -423,12 +425,12 @@ def test_the_sandbox_has_no_network_no_rights_and_nothing_to_write_to(engine: Do
         id -u; id -g
         ls /sys/class/net
         touch /x /opt/x /home/x 2>/dev/null && echo written
-        touch /tmp/x && echo tmp
-        cp /bin/true /tmp/true && /tmp/true 2>/dev/null && echo ran
+        touch /var/tmp/x && echo scratch
+        cp /bin/true /var/tmp/true && /var/tmp/true 2>/dev/null && echo ran
         grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status
     """
     said = engine.execute(BASE, ["sh", "-c", script + "\ntrue"]).decode().split()
-    assert said == ["1000", "1000", "lo", "tmp", "CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+    assert said == ["1000", "1000", "lo", "scratch", "CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_the_entry_point_is_bypassed_and_volumes_are_no_way_out(engine: DockerEngine, ref: str):

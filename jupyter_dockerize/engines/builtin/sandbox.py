@@ -21,13 +21,13 @@ from typing import IO
 
 from ...cancel import Cancel
 from ...errors import EngineError
-from ..base import Limits
+from ..base import Limits, scratch
 from . import bwrap, lowered
 from .cgroup import Group
 
 KEPT = 16 << 10  # bytes of stderr
 PIECE = 1 << 16
-SCRATCH = 64 << 20  # bytes of /tmp, and of shared memory
+SCRATCH = 64 << 20  # bytes of the folder that may be written, and of shared memory
 SHARED = "/dev/shm"  # noqa: S108 - in the image
 RESERVED = 4  # times the memory is the address space that a process may have: much is never used
 
@@ -49,11 +49,10 @@ def execute(
     ``root``. Raises `EngineError` and `CancelledError`.
     """
     cancel.check()
-    scratch = "/var/tmp" if argv[0].startswith("/tmp/") else "/tmp"  # noqa: S108 - in the image
     options = [
         "--unshare-all", *bwrap.user(), "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         *bwrap.view(root, writable=False),
-        *_tmpfs(SHARED), "--remount-ro", "/dev", *_tmpfs(scratch), "--chdir", "/",
+        *_tmpfs(SHARED), "--remount-ro", "/dev", *_tmpfs(scratch(argv)), "--chdir", "/",
     ]  # fmt: skip
     run = _Run([program, *options], argv, variables, limits, user)
     forget = cancel.on_cancel(lambda: run.end("cancelled"))

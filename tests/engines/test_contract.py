@@ -430,8 +430,8 @@ def test_the_sandbox_has_no_network_no_rights_and_nothing_to_write_to(engine: Do
         grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status
     """
     said = engine.execute(BASE, ["sh", "-c", script + "\ntrue"]).decode().split()
-    nothing = "0" * 16
-    assert said == ["1000", "1000", "lo", "scratch", "CapEff:", nothing, "CapBnd:", nothing, "NoNewPrivs:", "1"]
+    none = "0" * 16
+    assert said == ["1000", "1000", "lo", "scratch", "CapEff:", none, "CapBnd:", none, "NoNewPrivs:", "1"]
 
 
 def test_the_entry_point_is_bypassed_and_volumes_are_no_way_out(engine: DockerEngine, ref: str):

@@ -184,9 +184,7 @@ def _from(step: From) -> str:
 def _run(step: Run, features: frozenset[Feature], there: set[BindFile]) -> Iterator[str]:
     mounts: list[str] = []
     if "mounts" in features:
-        mounts += [
-            f"--mount=type=bind,source={_checked(b.source)},target={_checked(b.target)}" for b in step.binds
-        ]
+        mounts += [_bind(bind) for bind in step.binds]
         mounts += [f"--mount=type=cache,target={_checked(c.target)}" for c in step.caches]
         mounts += [
             f"--mount=type=secret,id={_checked(s.id)},target={_checked(s.target)}" for s in step.secrets
@@ -201,12 +199,18 @@ def _run(step: Run, features: frozenset[Feature], there: set[BindFile]) -> Itera
         for bind in step.binds:
             if bind not in there:
                 there.add(bind)
-                yield f"COPY {_checked(bind.source)} {_checked(bind.target)}"
+                stage = f"--from={_checked(bind.stage)} " if bind.stage else ""
+                yield f"COPY {stage}{_checked(bind.source)} {_checked(bind.target)}"
     commands = "\n && ".join(line.replace("\n", "\n      ") for line in step.lines)
     text = "\n".join([*mounts, commands])
     if mounts:
         text = text.replace("\n--", "\n    --").replace(f"\n{commands}", f"\n    {commands}")
     yield from f"RUN {text}".replace("\n", " \\\n").splitlines()
+
+
+def _bind(bind: BindFile) -> str:
+    stage = f"from={_checked(bind.stage)}," if bind.stage else ""
+    return f"--mount=type=bind,{stage}source={_checked(bind.source)},target={_checked(bind.target)}"
 
 
 def _copy(step: Copy, features: frozenset[Feature]) -> Iterator[str]:

@@ -52,10 +52,12 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class BindFile:
-    """A file or folder of the bundle that this step reads; copied in where there are no mounts."""
+    """A file or folder of the bundle, or of an earlier stage, that this step reads; copied in where there
+    are no mounts."""
 
     source: str
     target: str
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Installs as layers of an image: made once, kept, listed, undone."""

@@ -1,0 +1,183 @@
+"""The journal: ``dockerize/<name>/`` beside the notebook, to be committed with it.
+
+It is declarative, and each layer is a folder of its own: what two people add to it merges. The Dockerfile of
+the whole image is written anew each time, from the recipe of the first layer and the steps of the others.
+
+    journal.json            which image this is
+    Dockerfile, env/ …      the recipe: the first layer's, and a step for each other one
+    recipe/Dockerfile       the first layer's alone
+    layers/0002-…-3f9a2c/   layer.json: what was typed and what it changed; locks and script beside it
+    snapshot.json           what the image holds
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..environment.model import SCHEMA, dump, parse
+from ..errors import OutputError, UsageError
+from ..image import disk
+from ..image.placed import placed
+from ..image.reference import Reference
+from ..recipe.bundle import DOCKERFILE
+from .model import LAYER, Layer, identity
+
+FOLDER = "dockerize"
+JOURNAL = "journal.json"
+LAYERS = "layers"
+RECIPE = f"recipe/{DOCKERFILE}"
+LARGEST = 64 << 20  # bytes of one file
+_NAME = re.compile(r"(\d{4})-[a-z0-9-]*[0-9a-f]{12}")
+_SLUG = 40  # characters of a command in a folder's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A layer, and the files that it takes along: relative path → bytes."""
+
+    layer: Layer
+    files: Mapping[str, bytes]
+
+    @property
+    def id(self) -> str:
+        return identity(self.layer, self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """``image`` is the name; ``base`` the files of the first layer's recipe, ``entries`` the layers from the
+    second on."""
+
+    image: str
+    notebook: str | None = None  # its file name
+    method: str = "rebuild"
+    base: Mapping[str, bytes]
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    image: str
+    method: str = "rebuild"
+    notebook: str | None = None
+    schema: int = SCHEMA
+
+
+def place(notebook: Path | None, ref: str) -> Path:
+    """The journal's folder: beside the notebook, or here."""
+    folder = notebook.absolute().parent if notebook else Path.cwd()
+    return folder / FOLDER / folder_name(ref)
+
+
+def folder_name(ref: str) -> str:
+    """ "ghcr.io/me/analysis" → "analysis", "analysis:2026" → "analysis-2026"."""
+    reference = Reference.parse(ref)
+    name = reference.path.rpartition("/")[2]
+    return name if reference.tag in (None, "latest") else f"{name}-{reference.tag}"
+
+
+def read(folder: Path) -> Journal:
+    """The journal in ``folder``. Raises `UsageError` where there is none, or what is there is none.
+
+    Layers of the same number, as a merge leaves them, stand in the order of their names.
+    """
+    header = parse(_bytes(folder / JOURNAL), _Header)
+    entries = []
+    layers = folder / LAYERS
+    try:
+        names = sorted(path.name for path in layers.iterdir()) if layers.is_dir() else []
+        for name in names:
+            if _NAME.fullmatch(name):
+                files = _files(layers / name)
+                layer = parse(files.pop(LAYER, b""), Layer)
+                entries.append(Entry(layer=layer, files=files))
+        base = {
+            name: data
+            for name, data in _files(folder).items()
+            if not name.startswith(f"{LAYERS}/") and name not in (JOURNAL, DOCKERFILE, RECIPE)
+        }
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read", why=error.strerror or str(error)) from error
+    base[DOCKERFILE] = _bytes(folder / RECIPE)
+    return Journal(
+        image=header.image,
+        notebook=header.notebook,
+        method=header.method,
+        base=base,
+        entries=tuple(entries),
+    )
+
+
+def write(folder: Path, journal: Journal, dockerfile: str, snapshot: bytes) -> None:
+    """The journal takes the place of what it was before: all of it or nothing. Raises `OutputError`."""
+    header = _Header(image=journal.image, method=journal.method, notebook=journal.notebook)
+    files = dict(journal.base)
+    files[RECIPE] = files.pop(DOCKERFILE)
+    files[DOCKERFILE] = dockerfile.encode()
+    files[JOURNAL] = dump(header)
+    files["snapshot.json"] = snapshot
+    for number, entry in enumerate(journal.entries, 2):
+        at = layer_folder(number, entry)
+        files[f"{at}/{LAYER}"] = dump(entry.layer)
+        files |= {f"{at}/{name}": data for name, data in entry.files.items()}
+    check(folder)
+    disk.make_folder(folder.parent)
+    with placed(folder, files):
+        pass
+
+
+def check(folder: Path) -> None:
+    """Raises `OutputError` where something else than a journal is at its place."""
+    if (folder / JOURNAL).is_file() or not folder.exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise OutputError(
+            f"{folder} is not ours to write",
+            why="the journal of the image goes there, and something else is there",
+            fix="move it away, or give the image another name: -t NAME",
+        )
+
+
+def layer_folder(number: int, entry: Entry) -> str:
+    """Where a layer's files are: "layers/0002-pip-install-humanize-3f9a2c4d5e6f"."""
+    slug = re.sub(r"[^a-z0-9]+", "-", entry.layer.command.lower())[:_SLUG].strip("-")
+    return f"{LAYERS}/{number:04d}-{slug}{'-' if slug else ''}{entry.id}"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """All of its files. What is a link, or leads out of it, is none of ours."""
+    return {
+        path.relative_to(folder).as_posix(): _bytes(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path} is too large for a journal")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path.parent} is no journal", why=f"it has no {path.name}", fix="name the folder that has one"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", why=error.strerror or str(error)) from error
+
+
+__all__ = [
+    "FOLDER",
+    "JOURNAL",
+    "Entry",
+    "Journal",
+    "check",
+    "folder_name",
+    "layer_folder",
+    "place",
+    "read",
+    "write",
+]

@@ -51,7 +51,7 @@ def keep_named(place: str, ref: str, found: Kept) -> tuple[Path | None, tuple[Fi
     """The same for an image that is in ``place`` (an engine's name, "registry") and not in our store."""
     try:
         store = BuiltinEngine().store
-        return _put(store, store.recipes / place / _folder(Reference.parse(ref)), found)
+        return _put(store, store.recipes / place / folder_of(Reference.parse(ref)), found)
     except UsageError as error:
         return None, (_not_kept(error),)
 
@@ -59,7 +59,7 @@ def keep_named(place: str, ref: str, found: Kept) -> tuple[Path | None, tuple[Fi
 def _put(store: Store, folder: Path, found: Kept) -> tuple[Path, tuple[Finding, ...]]:
     check_place(folder, OURS)
     store.check_room(sum(len(data) for data in found.files.values()))
-    disk.make_folder(folder.parent)
+    disk.makefolder_of(folder.parent)
     with placed(folder, found.files):
         return folder, found.findings
 
@@ -74,12 +74,12 @@ def _locked(names: Iterable[str]) -> bool:
     return DOCKERFILE in names and not any(pip.UNHASHED in name for name in names)
 
 
-def _folder(ref: Reference) -> str:
-    """A name for a folder; "+" and "=" are in no reference."""
+def folder_of(ref: Reference) -> str:
+    """A folder's name for an image's; "+" and "=" are in no reference."""
     short = str(ref).removesuffix(":latest").replace("/", "+").replace(":", "=")
     if len(short) <= _NAME:
         return short
     return f"{short[:_NAME]}+{hashlib.sha256(short.encode()).hexdigest()[:16]}"
 
 
-__all__ = ["keep", "keep_named", "recipe_beside"]
+__all__ = ["folder_of", "keep", "keep_named", "recipe_beside"]

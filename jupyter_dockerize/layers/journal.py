@@ -28,6 +28,7 @@ from .model import LAYER, Layer, identity
 FOLDER = "dockerize"
 JOURNAL = "journal.json"
 LAYERS = "layers"
+HOLDS = "snapshot.json"  # what the image with all layers holds
 RECIPE = f"recipe/{DOCKERFILE}"
 LARGEST = 64 << 20  # bytes of one file
 _NAME = re.compile(r"(\d{4})-[a-z0-9-]*[0-9a-f]{12}")
@@ -91,17 +92,18 @@ def read(folder: Path) -> Journal:
         names = sorted(path.name for path in layers.iterdir()) if layers.is_dir() else []
         for name in names:
             if _NAME.fullmatch(name):
-                files = _files(layers / name)
+                files = files_below(layers / name)
                 layer = parse(files.pop(LAYER, b""), Layer)
                 entries.append(Entry(layer=layer, files=files))
         base = {
             name: data
-            for name, data in _files(folder).items()
-            if not name.startswith(f"{LAYERS}/") and name not in (JOURNAL, DOCKERFILE, RECIPE)
+            for name, data in files_below(folder).items()
+            if not name.startswith(f"{LAYERS}/") and name not in (JOURNAL, DOCKERFILE, RECIPE, HOLDS)
         }
     except OSError as error:
         raise UsageError(f"{folder} cannot be read", why=error.strerror or str(error)) from error
-    base[DOCKERFILE] = _bytes(folder / RECIPE)
+    if (folder / RECIPE).is_file():  # not where the image is a copy whose recipe could not be locked
+        base[DOCKERFILE] = _bytes(folder / RECIPE)
     return Journal(
         image=header.image,
         notebook=header.notebook,
@@ -111,14 +113,18 @@ def read(folder: Path) -> Journal:
     )
 
 
-def write(folder: Path, journal: Journal, dockerfile: str, snapshot: bytes) -> None:
-    """The journal takes the place of what it was before: all of it or nothing. Raises `OutputError`."""
+def write(folder: Path, journal: Journal, dockerfile: str | None, plan: bytes) -> None:
+    """The journal takes the place of what it was before: all of it or nothing. Raises `OutputError`.
+
+    ``dockerfile`` is that of all layers, None where the first has none; ``plan`` what the image holds.
+    """
     header = _Header(image=journal.image, method=journal.method, notebook=journal.notebook)
     files = dict(journal.base)
-    files[RECIPE] = files.pop(DOCKERFILE)
-    files[DOCKERFILE] = dockerfile.encode()
+    if dockerfile is not None:
+        files[RECIPE] = files.pop(DOCKERFILE)
+        files[DOCKERFILE] = dockerfile.encode()
     files[JOURNAL] = dump(header)
-    files["snapshot.json"] = snapshot
+    files[HOLDS] = plan
     for number, entry in enumerate(journal.entries, 2):
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)
@@ -147,8 +153,8 @@ def layer_folder(number: int, entry: Entry) -> str:
     return f"{LAYERS}/{number:04d}-{slug}{'-' if slug else ''}{entry.id}"
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    """All of its files. What is a link, or leads out of it, is none of ours."""
+def files_below(folder: Path) -> dict[str, bytes]:
+    """All files of a folder: relative path → bytes. What is a link, or leads out of it, is none of ours."""
     return {
         path.relative_to(folder).as_posix(): _bytes(path)
         for path in sorted(folder.rglob("*"))
@@ -175,6 +181,7 @@ __all__ = [
     "Entry",
     "Journal",
     "check",
+    "files_below",
     "folder_name",
     "layer_folder",
     "place",

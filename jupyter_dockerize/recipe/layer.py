@@ -166,9 +166,7 @@ def _conda(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Itera
     yield f"rm -rf {layout.MAMBA_CACHE}"
 
 
-def _pip(
-    addition: Addition, python: str, prefix: str, handed: tuple[Secret, ...]
-) -> Iterator[str]:
+def _pip(addition: Addition, python: str, prefix: str, handed: tuple[Secret, ...]) -> Iterator[str]:
     if not addition.uses_uv:
         return
     yield from secrets.trust(handed)

@@ -1,0 +1,219 @@
+"""What this machine knows of a layered image: its layers' images, what was undone, what is pending.
+
+It is no part of the journal, which is for everybody. Every image of a layer keeps a name of its own in the
+engine, so that nothing is lost before somebody prunes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..engines.builtin import BuiltinEngine
+from ..environment.model import SCHEMA, dump, parse
+from ..errors import UsageError
+from ..export.keeping import folder_of
+from ..image import disk
+from ..image.placed import placed
+from ..image.reference import Reference
+from ..image.store import LAYERS
+from .journal import Entry, files_below
+from .model import Layer, chained
+
+STATE = "state.json"
+PENDING = "pending"  # a folder: what was done to the environment and is in no image yet
+REPOSITORY = "jupyter-dockerize-layers"  # of the names that images of layers keep
+Phase = Literal["running", "installed", "built"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A layer that has an image here: ``image`` is its id in the engine, ``chain`` what all up to it is."""
+
+    layer: Layer
+    id: str  # of the layer and its files; "" for the first
+    chain: str
+    image: str
+    size: int = 0  # bytes that it adds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """``layers`` are those of the head, the first build first; ``redo`` what was undone, the latest first."""
+
+    image: str
+    engine: str
+    method: str = "rebuild"
+    journal: str = ""  # its folder, absolute
+    notebook: str | None = None  # absolute
+    layers: tuple[Made, ...] = ()
+    redo: tuple[Made, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def head(self) -> Made:
+        return self.layers[-1]
+
+    @property
+    def number(self) -> int:
+        return len(self.layers)
+
+    def tag(self, made: Made) -> str:
+        """The name that the image of a layer keeps."""
+        return layer_tag(self.image, made.chain)
+
+    def with_layer(self, made: Made) -> State:
+        """With one layer more; what was undone can be redone no longer."""
+        return replace(self, layers=(*self.layers, made), redo=())
+
+    def at(self, number: int) -> State:
+        """With the head at layer ``number``; the layers above it can be redone."""
+        return replace(self, layers=self.layers[:number], redo=(*self.layers[number:], *self.redo))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What a command did, or was doing, and no image has yet.
+
+    ``entry`` is there once it is known what changed, ``image`` once its image was built.
+    """
+
+    phase: Phase
+    command: str  # without secrets
+    whole: bool  # nothing was cut out of it: it can be run again
+    entry: Entry | None = None
+    image: str = ""
+    why: str = ""  # what went wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noted:
+    phase: Phase
+    command: str
+    whole: bool
+    layer: Layer | None = None
+    image: str = ""
+    why: str = ""
+    schema: int = SCHEMA
+
+
+def layer_tag(ref: str, chain: str) -> str:
+    """ "jupyter-dockerize-layers/analysis:3f9a2c4d5e6f"."""
+    return f"{REPOSITORY}/{Reference.parse(ref).path.rpartition('/')[2]}:{chain}"
+
+
+def folder_for(ref: str) -> Path:
+    """Where the state of the image is, or would be."""
+    return BuiltinEngine().store.folder / LAYERS / folder_of(Reference.parse(ref))
+
+
+def load(ref: str) -> State | None:
+    """The state of the image, None where it has no layers here. Raises `UsageError` where it is broken."""
+    try:
+        found = parse((folder_for(ref) / STATE).read_bytes(), State)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"the state of {ref} cannot be read", why=error.strerror or str(error)) from error
+    assert isinstance(found, State)
+    return found
+
+
+def every() -> Iterator[State]:
+    """All that there is here; what cannot be read is passed over."""
+    for path in sorted((BuiltinEngine().store.folder / LAYERS).glob(f"*/{STATE}")):
+        with contextlib.suppress(OSError, UsageError):
+            found = parse(path.read_bytes(), State)
+            assert isinstance(found, State)
+            yield found
+
+
+def save(state: State) -> None:
+    """All or nothing. Raises `OutputError`."""
+    folder = folder_for(state.image)
+    disk.make_folder(folder)
+    disk.put(folder / STATE, dump(state))
+
+
+def keep_files(ref: str, entry: Entry) -> None:
+    """The files of a layer, for as long as it can be redone."""
+    folder = folder_for(ref) / "files" / entry.id
+    disk.make_folder(folder.parent)
+    with placed(folder, dict(entry.files) or {".empty": b""}):
+        pass
+
+
+def entry_of(ref: str, made: Made) -> Entry:
+    """The layer with its files."""
+    files = dict(files_below(folder_for(ref) / "files" / made.id))
+    files.pop(".empty", None)
+    return Entry(layer=made.layer, files=files)
+
+
+def note(ref: str, pending: Pending) -> None:
+    """What is pending, before anything more is done. Raises `OutputError`."""
+    said = _Noted(
+        phase=pending.phase,
+        command=pending.command,
+        whole=pending.whole,
+        layer=pending.entry.layer if pending.entry else None,
+        image=pending.image,
+        why=pending.why,
+    )
+    files: dict[str, bytes] = {"note.json": dump(said)}
+    if pending.entry:
+        files |= {f"files/{name}": data for name, data in pending.entry.files.items()}
+    folder = folder_for(ref)
+    disk.make_folder(folder)
+    with placed(folder / PENDING, files):
+        pass
+
+
+def pending(ref: str) -> Pending | None:
+    """What is pending for this image."""
+    folder = folder_for(ref) / PENDING
+    if not (folder / "note.json").is_file():
+        return None
+    said = parse((folder / "note.json").read_bytes(), _Noted)
+    assert isinstance(said, _Noted)
+    entry = None
+    if said.layer:
+        files = {name.removeprefix("files/"): data for name, data in files_below(folder).items()}
+        files.pop("note.json", None)
+        entry = Entry(layer=said.layer, files=files)
+    return Pending(
+        phase=said.phase,
+        command=said.command,
+        whole=said.whole,
+        entry=entry,
+        image=said.image,
+        why=said.why,
+    )
+
+
+def settled(ref: str) -> None:
+    """Nothing is pending any more."""
+    import shutil
+
+    folder = folder_for(ref) / PENDING
+    with contextlib.suppress(FileNotFoundError):
+        (folder / "note.json").unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def first(layer: Layer, image: str, size: int) -> Made:
+    """The first layer; its image is what all others stand on."""
+    return Made(layer=layer, id="", chain=chained("", image), image=image, size=size)
+
+
+def next_chain(state: State, entry: Entry) -> str:
+    return chained(state.head.chain, entry.id)
+
+
+__all__ = [
+    "REPOSITORY", "Made", "Pending", "State", "entry_of", "every", "first", "folder_for", "keep_files",
+    "layer_tag", "load", "next_chain", "note", "pending", "save", "settled",
+]  # fmt: skip

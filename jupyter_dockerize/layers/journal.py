@@ -5,7 +5,7 @@ the whole image is written anew each time, from the recipe of the first layer an
 
     journal.json            which image this is
     Dockerfile, env/ …      the recipe: the first layer's, and a step for each other one
-    recipe/Dockerfile       the first layer's alone
+    recipe/                 Dockerfile and snapshot of the first layer alone
     layers/0002-…-3f9a2c/   layer.json: what was typed and what it changed; locks and script beside it
     snapshot.json           what the image holds
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..environment.model import SCHEMA, dump, parse
 from ..errors import OutputError, UsageError
+from ..export.recipes import SNAPSHOT
 from ..image import disk
 from ..image.placed import placed
 from ..image.reference import Reference
@@ -28,8 +29,8 @@ from .model import LAYER, Layer, identity
 FOLDER = "dockerize"
 JOURNAL = "journal.json"
 LAYERS = "layers"
-HOLDS = "snapshot.json"  # what the image with all layers holds
-RECIPE = f"recipe/{DOCKERFILE}"
+FIRST = "recipe"  # what is written anew for all layers, as it is of the first
+_OF_ALL = (DOCKERFILE, SNAPSHOT)
 LARGEST = 64 << 20  # bytes of one file
 _NAME = re.compile(r"(\d{4})-[a-z0-9-]*[0-9a-f]{12}")
 _SLUG = 40  # characters of a command in a folder's name
@@ -98,12 +99,12 @@ def read(folder: Path) -> Journal:
         base = {
             name: data
             for name, data in files_below(folder).items()
-            if not name.startswith(f"{LAYERS}/") and name not in (JOURNAL, DOCKERFILE, RECIPE, HOLDS)
+            if name.partition("/")[0] not in (LAYERS, FIRST, JOURNAL, *_OF_ALL)
         }
     except OSError as error:
         raise UsageError(f"{folder} cannot be read", why=error.strerror or str(error)) from error
-    if (folder / RECIPE).is_file():  # not where the image is a copy whose recipe could not be locked
-        base[DOCKERFILE] = _bytes(folder / RECIPE)
+    # Of a copy whose recipe could not be locked there is no Dockerfile.
+    base |= {name: _bytes(folder / FIRST / name) for name in _OF_ALL if (folder / FIRST / name).is_file()}
     return Journal(
         image=header.image,
         notebook=header.notebook,
@@ -113,18 +114,14 @@ def read(folder: Path) -> Journal:
     )
 
 
-def write(folder: Path, journal: Journal, dockerfile: str | None, plan: bytes) -> None:
+def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
     """The journal takes the place of what it was before: all of it or nothing. Raises `OutputError`.
 
-    ``dockerfile`` is that of all layers, None where the first has none; ``plan`` what the image holds.
+    ``of_all`` are the Dockerfile (where the first layer has one) and the snapshot with all layers.
     """
     header = _Header(image=journal.image, method=journal.method, notebook=journal.notebook)
-    files = dict(journal.base)
-    if dockerfile is not None:
-        files[RECIPE] = files.pop(DOCKERFILE)
-        files[DOCKERFILE] = dockerfile.encode()
-    files[JOURNAL] = dump(header)
-    files[HOLDS] = plan
+    files = {f"{FIRST}/{name}" if name in _OF_ALL else name: data for name, data in journal.base.items()}
+    files |= {**of_all, JOURNAL: dump(header)}
     for number, entry in enumerate(journal.entries, 2):
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)

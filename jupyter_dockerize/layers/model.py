@@ -18,6 +18,7 @@ from ..environment.model import (
     Packages,
     PipPackage,
     Python,
+    Snapshot,
     dump,
     ordered,
 )
@@ -122,20 +123,29 @@ def chained(below: str, layer: str) -> str:
 
 def applied(plan: Plan, layer: Layer) -> Plan:
     """The plan of the image with one layer more."""
+    return replace(plan, python=layer.python or plan.python, packages=_with(plan.packages, layer))
+
+
+def applied_to_snapshot(snapshot: Snapshot, layer: Layer) -> Snapshot:
+    """What the image with one layer more holds, where ``snapshot`` is what it holds without."""
+    return replace(
+        snapshot,
+        python=layer.python or snapshot.python,
+        packages=_with(snapshot.packages, layer),
+        findings=(),
+    )
+
+
+def _with(packages: Packages, layer: Layer) -> Packages:
     gone = {(each.manager, each.name) for each in layer.was}
     new = layer.packages
-    pip = {p.name: p for p in plan.packages.pip if ("pip", p.name) not in gone} | {p.name: p for p in new.pip}
-    conda = {c.name: c for c in plan.packages.conda if ("conda", c.name) not in gone}
-    conda |= {c.name: c for c in new.conda}
-    apt = {a.name: a for a in plan.packages.apt if ("apt", a.name) not in gone} | {a.name: a for a in new.apt}
-    return replace(
-        plan,
-        python=layer.python or plan.python,
-        packages=Packages(
-            pip=ordered(pip.values()),
-            conda=tuple(sorted(conda.values(), key=lambda c: (c.name, c.version, c.build))),
-            apt=tuple(sorted(apt.values(), key=lambda a: a.name)),
-        ),
+    pip = [p for p in packages.pip if ("pip", p.name) not in gone]
+    conda = [c for c in packages.conda if ("conda", c.name) not in gone]
+    apt = {a.name: a for a in packages.apt if ("apt", a.name) not in gone} | {a.name: a for a in new.apt}
+    return Packages(
+        pip=ordered((*pip, *new.pip)),
+        conda=tuple(sorted((*conda, *new.conda), key=lambda c: (c.name, c.version, c.build))),
+        apt=tuple(sorted(apt.values(), key=lambda a: a.name)),
     )
 
 
@@ -182,5 +192,5 @@ def _conda(package: CondaPackage) -> tuple[object, ...]:
 
 
 __all__ = [
-    "LABEL", "LAYER", "Change", "Layer", "Was", "applied", "chained", "difference", "identity",
+    "LABEL", "LAYER", "Change", "Layer", "Was", "applied", "applied_to_snapshot", "chained", "difference", "identity",
 ]  # fmt: skip

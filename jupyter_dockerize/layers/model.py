@@ -35,6 +35,17 @@ _Package = PipPackage | CondaPackage | AptPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """Where a layer comes from. ``command`` is without secrets; ``script`` is what runs again on a rebuild,
+    None where the versions that it installed say it all."""
+
+    command: str
+    origin: Origin
+    script: str | None = None
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Was:
     """A package as it was before the layer: gone with it, or replaced by it."""
 
@@ -192,5 +203,6 @@ def _conda(package: CondaPackage) -> tuple[object, ...]:
 
 
 __all__ = [
-    "LABEL", "LAYER", "Change", "Layer", "Was", "applied", "applied_to_snapshot", "chained", "difference", "identity",
+    "LABEL", "LAYER", "Change", "Layer", "Typed", "Was",
+    "applied", "applied_to_snapshot", "chained", "difference", "identity",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ engine, so that nothing is lost before somebody prunes.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal
 
 from ..engines.builtin import BuiltinEngine
 from ..environment.model import SCHEMA, dump, parse
+from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..export.keeping import folder_of
 from ..image import disk
@@ -21,9 +23,10 @@ from ..image.placed import placed
 from ..image.reference import Reference
 from ..image.store import LAYERS
 from .journal import Entry, files_below
-from .model import Layer, chained
+from .model import Layer, Typed, chained
 
 STATE = "state.json"
+_NOTE, _BEFORE = "note.json", "before.json"
 PENDING = "pending"  # a folder: what was done to the environment and is in no image yet
 REPOSITORY = "jupyter-dockerize-layers"  # of the names that images of layers keep
 Phase = Literal["running", "installed", "built"]
@@ -78,12 +81,15 @@ class State:
 class Pending:
     """What a command did, or was doing, and no image has yet.
 
-    ``entry`` is there once it is known what changed, ``image`` once its image was built.
+    ``before`` is what the environment's plan was; ``entry`` is there once it is known what changed,
+    ``image`` once its image was built. ``whole``: no secret was cut out of the script, so that it can be run
+    again.
     """
 
     phase: Phase
-    command: str  # without secrets
-    whole: bool  # nothing was cut out of it: it can be run again
+    typed: Typed
+    whole: bool = True
+    before: Plan | None = None
     entry: Entry | None = None
     image: str = ""
     why: str = ""  # what went wrong
@@ -92,7 +98,7 @@ class Pending:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Noted:
     phase: Phase
-    command: str
+    typed: Typed
     whole: bool
     layer: Layer | None = None
     image: str = ""
@@ -155,15 +161,18 @@ def entry_of(ref: str, made: Made) -> Entry:
 
 def note(ref: str, pending: Pending) -> None:
     """What is pending, before anything more is done. Raises `OutputError`."""
+    layer = pending.entry.layer if pending.entry else None
     said = _Noted(
         phase=pending.phase,
-        command=pending.command,
+        typed=pending.typed,
         whole=pending.whole,
-        layer=pending.entry.layer if pending.entry else None,
+        layer=layer,
         image=pending.image,
         why=pending.why,
     )
-    files: dict[str, bytes] = {"note.json": dump(said)}
+    files: dict[str, bytes] = {_NOTE: dump(said)}
+    if pending.before:
+        files[_BEFORE] = dump(pending.before)
     if pending.entry:
         files |= {f"files/{name}": data for name, data in pending.entry.files.items()}
     folder = folder_for(ref)
@@ -173,22 +182,20 @@ def note(ref: str, pending: Pending) -> None:
 
 
 def pending(ref: str) -> Pending | None:
-    """What is pending for this image."""
+    """What is pending for this image. Raises `UsageError` where the note of it is broken."""
     folder = folder_for(ref) / PENDING
-    if not (folder / "note.json").is_file():
+    if not (folder / _NOTE).is_file():
         return None
-    said = parse((folder / "note.json").read_bytes(), _Noted)
-    assert isinstance(said, _Noted)
-    entry = None
-    if said.layer:
-        files = {name.removeprefix("files/"): data for name, data in files_below(folder).items()}
-        files.pop("note.json", None)
-        entry = Entry(layer=said.layer, files=files)
+    files = files_below(folder)
+    said: _Noted = parse(files.pop(_NOTE), _Noted)
+    before = files.pop(_BEFORE, None)
+    own = {name.removeprefix("files/"): data for name, data in files.items()}
     return Pending(
         phase=said.phase,
-        command=said.command,
+        typed=said.typed,
         whole=said.whole,
-        entry=entry,
+        before=parse(before, Plan) if before else None,
+        entry=Entry(layer=said.layer, files=own) if said.layer else None,
         image=said.image,
         why=said.why,
     )
@@ -196,11 +203,9 @@ def pending(ref: str) -> Pending | None:
 
 def settled(ref: str) -> None:
     """Nothing is pending any more."""
-    import shutil
-
     folder = folder_for(ref) / PENDING
     with contextlib.suppress(FileNotFoundError):
-        (folder / "note.json").unlink()
+        (folder / _NOTE).unlink()
     shutil.rmtree(folder, ignore_errors=True)
 
 

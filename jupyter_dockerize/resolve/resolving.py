@@ -53,7 +53,8 @@ def resolve(
     work = _Work(plan, snapshot, access_of(plan, snapshot), wheel_limit, report, cancel)
     pool = ThreadPoolExecutor(1, thread_name_prefix="base-digest")
     try:
-        digest = None if offline else pool.submit(_digest, base, plan.platform, mirrors, work.access.ca)
+        asked = not offline and base.digest is None
+        digest = pool.submit(_digest, base, plan.platform, mirrors, work.access.ca) if asked else None
         work.repack()
         work.lock(target_of(plan, base), offline=offline)
         base = work.pinned(base, digest)

@@ -1,0 +1,272 @@
+"""A layered image on this machine: its state, its engine, and the plans that its layers make.
+
+Everything that changes it happens while its lock is held. What was cut off in the middle is brought to its
+end, or found to be pending, when it is opened the next time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..cancel import Cancel
+from ..contents.identity import (
+    LABEL_BASE,
+    LABEL_BASE_DIGEST,
+    LABEL_FINGERPRINT,
+    LABEL_METHOD,
+    LABEL_PLAN,
+    PLAN,
+    plan_digest,
+)
+from ..engines import choose, that_has
+from ..engines.base import Engine, Image
+from ..engines.builtin import BuiltinEngine
+from ..environment.model import Snapshot, dump, parse, to_json
+from ..environment.plan.planning import Plan
+from ..errors import UsageError
+from ..events import Report
+from ..export.inside import probe_image, stored_plan
+from ..export.keeping import folder_of
+from ..export.recipes import SNAPSHOT
+from ..image.manifest import canonical
+from ..image.placed import placed
+from ..image.reference import Reference
+from ..recipe.base import choose_base
+from ..recipe.bundle import DOCKERFILE
+from ..recipe.layer import whole
+from ..recipe.resolution import Base
+from ..recipe.steps import BUILDKIT
+from . import journal, state
+from .journal import Entry, Journal, files_below, layer_folder
+from .locking import locked
+from .model import Layer, applied, applied_to_snapshot
+from .pinning import addition, label
+from .state import Made, State
+
+BASE = "base"  # in the state's folder: the recipe, the plan and the snapshot of the first layer
+
+
+@dataclass(slots=True)
+class Layered:
+    """An opened one. ``state`` is replaced with each step that is done."""
+
+    state: State
+    engine: Engine
+    first: Plan  # the plan that the first image carries
+    files: Mapping[str, bytes]  # the recipe of the first, as far as there is one
+    base: Base
+
+    @property
+    def folder(self) -> Path:
+        """Of its journal."""
+        return Path(self.state.journal)
+
+    def plan(self, number: int | None = None) -> Plan:
+        """What the image with ``number`` layers is meant to hold; the head's without."""
+        plan = self.first
+        for made in self.state.layers[1:number]:
+            plan = applied(plan, made.layer)
+        return plan
+
+    def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
+        """What an image with one layer more says of itself."""
+        return {
+            label(number): canonical(to_json(layer)).decode(),
+            LABEL_FINGERPRINT: plan.fingerprint,
+            LABEL_PLAN: plan_digest(dump(plan)),
+        }
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The layers above the first, with their files."""
+        return tuple(state.entry_of(self.state.image, made) for made in self.state.layers[1:])
+
+    def made(self, entry: Entry, image: Image) -> Made:
+        """The layer on the head, which has this image."""
+        below = self.engine.inspect(self.state.head.image)
+        return Made(
+            layer=entry.layer,
+            id=entry.id,
+            chain=state.next_chain(self.state, entry),
+            image=image.id,
+            size=max(0, image.size - (below.size if below else 0)),
+        )
+
+    def move(self, to: State) -> None:
+        """The head is another: its image gets the name, the journal says so, then the state.
+
+        Cut off in between, it is done again when it is opened the next time: nothing of it depends on what
+        was before.
+        """
+        before = self.state
+        self.state = to
+        try:
+            state.save(to)
+            self.engine.tag(to.head.image, to.image)
+            self.write_journal()
+        except BaseException:
+            self.state = before
+            with contextlib.suppress(Exception):
+                state.save(before)
+                self.engine.tag(before.head.image, before.image)
+                self.write_journal()
+            raise
+
+    def write_journal(self) -> None:
+        """The journal of the head. Raises `OutputError`."""
+        entries = self.entries()
+        folder = self.folder
+        journal.write(folder, self.as_journal(entries), self._of_all(entries))
+
+    def as_journal(self, entries: tuple[Entry, ...]) -> Journal:
+        now = self.state
+        return Journal(
+            image=now.image,
+            notebook=Path(now.notebook).name if now.notebook else None,
+            method=now.method,
+            base=self.files,
+            entries=entries,
+        )
+
+    def _of_all(self, entries: tuple[Entry, ...]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        plan, steps = self.first, []
+        for number, entry in enumerate(entries, 2):
+            plan = applied(plan, entry.layer)
+            labels = self.labels(number, entry.layer, plan)
+            steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
+        if DOCKERFILE in self.files:
+            found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
+        if SNAPSHOT in self.files:
+            snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
+            for entry in entries:
+                snapshot = applied_to_snapshot(snapshot, entry.layer)
+            found[SNAPSHOT] = dump(snapshot)
+        return found
+
+
+@contextlib.contextmanager
+def opened(
+    ref: str,
+    what: str,
+    *,
+    engine: str = "auto",
+    notebook: Path | None = None,
+    report: Report,
+    cancel: Cancel,
+) -> Iterator[Layered]:
+    """The layered image ``ref``, with its lock held. An image without layers yet becomes one.
+
+    ``what`` is said to others who wait. Raises `UsageError` where there is no such image, or it was not made
+    here.
+    """
+    folder = state.folder_for(ref)
+    with locked(folder, what, report=report, cancel=cancel):
+        known = state.load(ref)
+        if known is None:
+            yield _adopted(ref, that_has(ref, engine), notebook, cancel)
+            return
+        found = choose(known.engine if engine == "auto" else engine)
+        there = found.inspect(ref)
+        ours = {made.image for made in (*known.layers, *known.redo)}
+        if there is not None and there.id not in ours:
+            # Somebody built it anew under the same name: that is the first layer now.
+            yield _adopted(ref, found, notebook, cancel, known)
+            return
+        opened = _loaded(known, found)
+        _finish(opened, there)
+        yield opened
+
+
+def _finish(opened: Layered, there: Image | None) -> None:
+    """What a process that died left undone: its image was whole, or the state said already where the head is."""
+    now, engine = opened.state, opened.engine
+    left = state.pending(now.image)
+    if left and left.phase == "built" and left.entry:
+        image = engine.inspect(left.image)
+        if left.image not in {made.image for made in now.layers} and image is not None:
+            opened.move(now.with_layer(opened.made(left.entry, image)))
+            there = engine.inspect(now.image)
+        state.settled(now.image)
+    head = opened.state.head
+    if engine.inspect(head.image) is None:
+        raise UsageError(
+            f"the image of layer {opened.state.number} of {now.image} is gone from the engine",
+            why="somebody removed it",
+            fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
+        )
+    if there is None or there.id != head.image:
+        engine.tag(head.image, now.image)
+        opened.write_journal()
+
+
+def _adopted(
+    ref: str, engine: Engine, notebook: Path | None, cancel: Cancel, known: State | None = None
+) -> Layered:
+    """An image that was built here becomes the first layer."""
+    image = engine.find(ref)
+    plan = stored_plan(engine, image, cancel=cancel)
+    if plan.foreign:
+        raise UsageError(
+            f"{ref} is an image for {plan.platform}",
+            why="what is installed here is for another platform",
+            fix="build it again with --platform",
+        )
+    files = _recipe(engine, ref, image)
+    if SNAPSHOT not in files:
+        files[SNAPSHOT] = dump(probe_image(engine, image, cancel=cancel))
+    files[PLAN] = dump(plan)
+    layer = Layer(command="%dockerize", origin="build", created=image.created, fingerprint=plan.fingerprint)
+    first = state.first(layer, image.id, image.size)
+    place = journal.place(notebook, ref) if known is None or notebook else Path(known.journal)
+    journal.check(place)
+    now = State(
+        image=ref,
+        engine=engine.name,
+        method=image.labels.get(LABEL_METHOD, "rebuild"),
+        journal=str(place),
+        notebook=str(notebook) if notebook else None,
+        layers=(first,),
+    )
+    with placed(state.folder_for(ref) / BASE, files):
+        pass
+    engine.tag(image.id, now.tag(first))
+    found = Layered(now, engine, plan, files, _base(plan, image))
+    state.save(now)
+    found.write_journal()
+    return found
+
+
+def _loaded(known: State, engine: Engine) -> Layered:
+    files = files_below(state.folder_for(known.image) / BASE)
+    plan = parse(files.get(PLAN, b""), Plan)
+    image = engine.inspect(known.layers[0].image)
+    return Layered(known, engine, plan, files, _base(plan, image))
+
+
+def _base(plan: Plan, image: Image | None) -> Base:
+    """What it was built on, as its labels say."""
+    chosen = choose_base(plan)
+    labels = image.labels if image else {}
+    ref = labels.get(LABEL_BASE, chosen.ref)
+    if ref == "scratch":
+        return chosen
+    return replace(chosen, ref=ref, digest=labels.get(LABEL_BASE_DIGEST) or None)
+
+
+def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
+    """The recipe that was kept beside the image, where it is this image's."""
+    store = BuiltinEngine().store
+    if isinstance(engine, BuiltinEngine):
+        folder = store.recipe(image.digest or image.id)
+    else:
+        folder = store.recipes / engine.name / folder_of(Reference.parse(ref))
+    files = files_below(folder) if folder.is_dir() else {}
+    if files and plan_digest(files.get(PLAN, b"")) != image.labels.get(LABEL_PLAN):
+        return {}
+    return files
+
+
+__all__ = ["Layered", "Made", "opened"]

@@ -1,0 +1,151 @@
+"""What a command changed → a layer with its locks: the versions that were really installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from ..cancel import Cancel
+from ..environment.model import Packages, Snapshot
+from ..environment.plan.planning import Plan, refuse
+from ..events import Finding, Report
+from ..recipe import conda, pip
+from ..recipe.layer import SCRIPT, Addition, files_of
+from ..recipe.resolution import Base
+from ..recipe.steps import SecretId
+from ..resolve import resolve
+from .journal import Entry
+from .model import LABEL, Layer, Typed, Was, applied, difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A layer that can be built; ``plan`` is the image's with it."""
+
+    entry: Entry
+    plan: Plan
+    findings: tuple[Finding, ...] = ()
+
+
+def changed(head: Plan, before: Plan, after: Plan) -> tuple[Packages, tuple[Was, ...]]:
+    """What a command did that led from ``before`` to ``after``, as a change of ``head``.
+
+    What differed before it ran is not its doing: that is drift.
+    """
+    new, was = difference(before, after)
+    names = {("pip", each.name) for each in new.pip} | {("conda", each.name) for each in new.conda}
+    names |= {("apt", each.name) for each in new.apt} | {(each.manager, each.name) for each in was}
+    new, was = difference(head, after)
+    return Packages(
+        pip=tuple(each for each in new.pip if ("pip", each.name) in names),
+        conda=tuple(each for each in new.conda if ("conda", each.name) in names),
+        apt=tuple(each for each in new.apt if ("apt", each.name) in names),
+    ), tuple(each for each in was if (each.manager, each.name) in names)
+
+
+def pinned(
+    typed: Typed,
+    head: Plan,
+    after: Plan,
+    change: tuple[Packages, tuple[Was, ...]],
+    snapshot: Snapshot,
+    base: Base,
+    *,
+    report: Report,
+    cancel: Cancel,
+) -> Pinned:
+    """The layer of ``change``, locked; ``after`` is the environment's plan, which knows where packages lie.
+
+    Raises `FindingsError` for what cannot be pinned (an index that refuses), and what `resolve` raises.
+    """
+    new, was = change
+    names = {each.name for each in new.pip}
+    here = tuple(each for each in after.packages.pip if each.name in names)
+    # Only the packages of this layer: nothing is solved, and nobody else is asked about.
+    part = replace(
+        after,
+        packages=Packages(pip=tuple(each for each in here if each.source.kind != "conda")),
+        requirements=(),
+        choices=tuple(each for each in after.choices if each.manager == "pip" and each.name in names),
+    )
+    findings: tuple[Finding, ...] = ()
+    files: dict[str, bytes] = {}
+    if part.packages.pip:
+        _, found = resolve(part, snapshot, base, report=report, cancel=cancel)
+        refuse(found.findings, after.wishes.allow)
+        findings = found.findings
+        files = files_of(found, pip.locks_of(found), None)
+    if new.conda:
+        files[conda.EXPLICIT] = conda.explicit(new.conda, after.platform)
+    if typed.script is not None:
+        files[SCRIPT] = (typed.script.rstrip("\n") + "\n").encode()
+    layer = Layer(
+        command=typed.command,
+        origin=typed.origin,
+        literal=typed.script is not None,
+        root=typed.root,
+        packages=new,
+        was=was,
+        python=after.python if _version(after) != _version(head) else None,
+        created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    plan = applied(head, layer)
+    layer = replace(layer, fingerprint=plan.fingerprint)
+    return Pinned(entry=Entry(layer=layer, files=files), plan=plan, findings=findings)
+
+
+def addition(
+    number: int, name: str, entry: Entry, plan: Plan, base: Base, labels: dict[str, str]
+) -> Addition:
+    """The layer as a step of a Dockerfile: its files' folder is ``name``, ``plan`` is the image's with it."""
+    layer = entry.layer
+    new = layer.packages
+    was: dict[str, set[str]] = {"pip": set(), "conda": set(), "apt": set()}
+    for each in layer.was:
+        was[each.manager].add(each.name)
+    return Addition(
+        number=number,
+        name=name,
+        plan=plan,
+        base=base,
+        files=entry.files,
+        locks=tuple(_locks(entry.files)),
+        added=tuple((each.name, each.version) for each in new.pip if each.source.kind != "conda"),
+        apt=tuple(each.name for each in new.apt),
+        gone_pip=tuple(sorted(was["pip"] - {each.name for each in new.pip} - was["conda"])),
+        gone_conda=tuple(sorted(was["conda"] - {each.name for each in new.conda})),
+        gone_apt=tuple(sorted(was["apt"] - {each.name for each in new.apt})),
+        labels=labels,
+        secrets=secrets_of(plan),
+    )
+
+
+def secrets_of(plan: Plan) -> tuple[SecretId, ...]:
+    """What installs into this image have to be handed."""
+    found: list[SecretId] = ["ca"] if plan.ca else []
+    return (*found, "netrc") if any(index.credentials for index in plan.indexes) else tuple(found)
+
+
+def label(number: int) -> str:
+    return f"{LABEL}{number}"
+
+
+def _locks(files: Mapping[str, bytes]) -> Iterator[pip.Lock]:
+    """As `recipe.pip.locks_of` named them; what has to be compiled comes last."""
+    for name in sorted(files, key=lambda name: ("-compiled" in name, name)):
+        if name.startswith("requirements") and name.endswith(".txt"):
+            yield pip.Lock(
+                name,
+                files[name].decode(),
+                hashed=pip.UNHASHED not in name,
+                compiled="-compiled" in name,
+                carried=name == "requirements-carried.txt",
+            )
+
+
+def _version(plan: Plan) -> tuple[str, str]:
+    return plan.python.implementation, plan.python.version
+
+
+__all__ = ["Pinned", "addition", "changed", "label", "pinned"]

@@ -1,0 +1,300 @@
+"""A command becomes a layer: look, run, look again, pin what changed, build that one layer, verify, move on.
+
+A command that fails makes no layer. What it did when it worked is kept as pending until it is in an image;
+the head is the old one until the new one is whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..cancel import Cancel
+from ..engines.base import Image
+from ..environment.comparison import Comparison
+from ..environment.model import Packages, Snapshot
+from ..environment.observe.ways import Where
+from ..environment.plan.planning import Plan
+from ..errors import DockerizeError, UsageError, VerificationError
+from ..events import Event, Finding, Log, Progress, Report, Step
+from ..export.prepare import READING, VERIFYING, look
+from ..export.verify import planned_like, verify_against_plan
+from ..recipe.layer import increment
+from ..recipe.resolution import Resolution
+from ..resolve.credentials import secrets_for
+from . import state
+from .journal import layer_folder
+from .layered import Layered
+from .model import Layer, Typed, Was, applied
+from .pinning import Pinned, addition, changed, pinned
+from .state import Pending, State, layer_tag, next_chain
+
+RUNNING = "Running the command"
+PINNING = "Pinning what changed"
+LAYERING = "Building the layer"
+STEPS = (RUNNING, PINNING, LAYERING, VERIFYING)
+MANY = 100  # layers; engines stop at about 127
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What came of a command. ``layer`` None: nothing changed, or the command failed with ``status``."""
+
+    image: str
+    number: int  # of the head's layers
+    layer: Layer | None
+    status: int = 0  # of the command
+    image_id: str = ""
+    size: int = 0  # bytes that the layer adds
+    verdict: str = ""
+    summary: str = ""
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+    own: float = 0.0  # seconds of it that the command itself took
+
+
+def execute(
+    layered: Layered,
+    typed: Typed,
+    run: Callable[[], int],
+    where: Where,
+    *,
+    whole: bool,
+    report: Report,
+    cancel: Cancel,
+) -> Done:
+    """Runs the command in the environment of ``where``, and keeps what it did as one layer.
+
+    ``whole`` says that the typed text holds no secret, so that it can be kept. Raises what building and
+    verifying raise; then the change is pending.
+    """
+    started = time.monotonic()
+    ref, head = layered.state.image, layered.plan()
+    _refuse_pending(ref)
+    report(Step(1, len(STEPS), RUNNING))
+    before = _seen(head, where, report, cancel)
+    pending = Pending(phase="running", typed=typed, whole=whole, before=before[0])
+    state.note(ref, pending)
+    began = time.monotonic()
+    try:
+        status = run()
+    except BaseException:
+        _left(layered, before[0], where, ref)
+        raise
+    own = time.monotonic() - began
+    after = _seen(head, where, report, cancel)
+    if status:
+        notes = _changed_all_the_same(before[0], after[0])
+        state.settled(ref)
+        return Done(
+            image=ref, number=layered.state.number, layer=None, status=status, findings=notes,
+            seconds=time.monotonic() - started, own=own,
+        )  # fmt: skip
+    change = changed(head, before[0], after[0])
+    if _nothing_in(change) and typed.script is None:
+        state.settled(ref)
+        return Done(
+            image=ref, number=layered.state.number, layer=None,
+            seconds=time.monotonic() - started, own=own,
+        )  # fmt: skip
+    try:
+        report(Step(2, len(STEPS), PINNING))
+        found = pinned(typed, head, after[0], change, after[1], layered.base, report=report, cancel=cancel)
+        state.note(ref, replace(pending, phase="installed", entry=found.entry))
+        done = add(layered, found, after[1], report=report, cancel=cancel)
+    except BaseException as error:
+        _failed(ref, error)
+        raise
+    return replace(done, seconds=time.monotonic() - started, own=own)
+
+
+def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
+    """What the environment has otherwise than the head becomes a layer."""
+    return _from(layered, typed, layered.plan(), where, report=report, cancel=cancel)
+
+
+def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Done:
+    """What is pending becomes a layer. Raises `UsageError` where nothing is."""
+    ref = layered.state.image
+    left = state.pending(ref)
+    if left is None:
+        raise UsageError(f"nothing of {ref} is pending", fix="`jupyter dockerize history` lists its layers")
+    if left.entry is None:
+        before = left.before or layered.plan()
+        typed = left.typed if left.whole else replace(left.typed, script=None)
+        return _from(layered, typed, before, where, report=report, cancel=cancel)
+    started = time.monotonic()
+    snapshot = look(where, report=_quiet(report), cancel=cancel)
+    plan = applied(layered.plan(), left.entry.layer)
+    entry = replace(left.entry, layer=replace(left.entry.layer, fingerprint=plan.fingerprint))
+    try:
+        done = add(layered, Pinned(entry=entry, plan=plan), snapshot, report=report, cancel=cancel)
+    except BaseException as error:
+        _failed(ref, error)
+        raise
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def _from(
+    layered: Layered, typed: Typed, before: Plan, where: Where, *, report: Report, cancel: Cancel
+) -> Done:
+    """A layer of what the environment has otherwise than ``before``."""
+    started, ref, head = time.monotonic(), layered.state.image, layered.plan()
+    report(Step(1, len(STEPS), READING))
+    after, snapshot = _seen(head, where, report, cancel)
+    change = changed(head, before, after)
+    if _nothing_in(change):
+        state.settled(ref)
+        return Done(image=ref, number=layered.state.number, layer=None, seconds=time.monotonic() - started)
+    report(Step(2, len(STEPS), PINNING))
+    found = pinned(typed, head, after, change, snapshot, layered.base, report=report, cancel=cancel)
+    done = add(layered, found, snapshot, report=report, cancel=cancel)
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Done:
+    """Builds one layer on the head, verifies the image, and moves the head to it.
+
+    Raises `VerificationError` where the image is not what was planned; the head stays then.
+    """
+    now, entry = layered.state, found.entry
+    report(Step(3, len(STEPS), LAYERING))
+    image = build(layered, found, snapshot, report=report, cancel=cancel)
+    report(Step(4, len(STEPS), VERIFYING))
+    comparison = verify_against_plan(layered.engine, image, found.plan, report=report, cancel=cancel)
+    if comparison.verdict == "different":
+        raise different(now.image, comparison)
+    made = layered.made(entry, image)
+    state.keep_files(now.image, entry)
+    typed = Typed(command=entry.layer.command, origin=entry.layer.origin)
+    state.note(now.image, Pending(phase="built", typed=typed, entry=entry, image=image.id))
+    layered.move(now.with_layer(made))
+    state.settled(now.image)
+    return Done(
+        image=now.image,
+        number=layered.state.number,
+        layer=entry.layer,
+        image_id=image.id,
+        size=made.size,
+        verdict=comparison.verdict,
+        summary=comparison.summary(),
+        findings=(*found.findings, *_many(layered.state)),
+    )
+
+
+def build(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Image:
+    """The image of the head with one layer more; it has the name that images of layers keep."""
+    now, entry = layered.state, found.entry
+    number = now.number + 1
+    labels = layered.labels(number, entry.layer, found.plan)
+    tag = layer_tag(now.image, next_chain(now, entry))
+    step = addition(number, layer_folder(number, entry), entry, found.plan, layered.base, labels)
+    bundle = increment(now.tag(now.head), step, layered.engine.features())
+    secrets = secrets_for(Resolution(base=layered.base, secrets=step.secrets), snapshot)
+    return layered.engine.build(bundle, tag, secrets=secrets, report=_within(LAYERING, report), cancel=cancel)
+
+
+def different(ref: str, comparison: Comparison) -> VerificationError:
+    first = [each for each in comparison.differences if each.class_ == "unexpected"]
+    named = "; ".join(
+        f"{each.name}: expected {each.expected or 'nothing'}, found {each.found or 'nothing'}"
+        for each in first[:3]
+    )
+    return VerificationError(
+        f"the layer is not what was installed, so {ref} stays as it was",
+        why=f"{comparison.summary()} ({named})",
+        fix="what was installed is pending: `jupyter dockerize exec --image "
+        f"{ref} --retry` builds the layer again",
+    )
+
+
+def _seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
+    snapshot = look(where, report=_quiet(report), cancel=cancel)
+    return planned_like(replace(head, wishes=replace(head.wishes, platform=None)), snapshot), snapshot
+
+
+def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
+    """After an interrupt: is there anything of it in the environment?"""
+    try:
+        after, _ = _seen(layered.plan(), where, _nothing, Cancel())
+    except DockerizeError:
+        return  # nobody knows: it stays pending
+    if _nothing_in(changed(layered.plan(), before, after)):
+        state.settled(ref)
+
+
+def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
+    new, was = changed(before, before, after)
+    count = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
+    if not count:
+        return ()
+    return (
+        Finding(
+            "failed-half-way",
+            "warning",
+            f"the command failed, and {count} package{'s' if count > 1 else ''} changed all the same: "
+            "the image is as it was",
+            "put it right, then `jupyter dockerize keep` makes a layer of what is there",
+        ),
+    )
+
+
+def _nothing_in(change: tuple[Packages, tuple[Was, ...]]) -> bool:
+    new, was = change
+    return not (new.pip or new.conda or new.apt or was)
+
+
+def _refuse_pending(ref: str) -> None:
+    left = state.pending(ref)
+    if left is None or left.phase == "built":
+        return
+    said = "was cut off" if left.phase == "running" else "is in no image yet"
+    raise UsageError(
+        f"“{left.typed.command}” {said}",
+        why=left.why or "its process ended in the middle",
+        fix=f"`jupyter dockerize exec --image {ref} --retry` makes a layer of what is there",
+    )
+
+
+def _failed(ref: str, error: BaseException) -> None:
+    left = state.pending(ref)
+    if left is not None:
+        why = (
+            f"{error.what}{f' ({error.why})' if error.why else ''}"
+            if isinstance(error, DockerizeError)
+            else ""
+        )
+        state.note(ref, replace(left, why=why[:500]))
+
+
+def _many(now: State) -> tuple[Finding, ...]:
+    if now.number < MANY:
+        return ()
+    return (
+        Finding(
+            "many-layers",
+            "warning",
+            f"{now.image} has {now.number} layers, and engines stop at about 127",
+            f"`jupyter dockerize consolidate {now.image}` makes one recipe of them",
+        ),
+    )
+
+
+def _within(name: str, report: Report) -> Report:
+    def inner(event: Event) -> None:
+        report(replace(event, within=name) if isinstance(event, Step) else event)
+
+    return inner
+
+
+def _quiet(report: Report) -> Report:
+    """Of looking at the environment nobody wants to read twice."""
+    return lambda event: None if isinstance(event, Log | Progress) else report(event)
+
+
+def _nothing(event: Event) -> None:
+    pass
+
+
+__all__ = ["Done", "add", "build", "execute", "keep", "retry"]

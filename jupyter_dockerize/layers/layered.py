@@ -181,7 +181,7 @@ def opened(
 
 
 def _finish(opened: Layered, there: Image | None) -> None:
-    """What a process that died left undone: its image was whole, or the state said already where the head is."""
+    """What a process that died left undone, whose image was whole or whose state had the head already."""
     now, engine = opened.state, opened.engine
     left = state.pending(now.image)
     if left and left.phase == "built" and left.entry:

@@ -73,8 +73,9 @@ class State:
         return replace(self, layers=(*self.layers, made), redo=())
 
     def at(self, number: int) -> State:
-        """With the head at layer ``number``; the layers above it can be redone."""
-        return replace(self, layers=self.layers[:number], redo=(*self.layers[number:], *self.redo))
+        """With the head at layer ``number``, also one that was undone; those above it can be redone."""
+        every = (*self.layers, *self.redo)
+        return replace(self, layers=every[:number], redo=every[number:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def execute(
     ref, head = layered.state.image, layered.plan()
     _refuse_pending(ref)
     report(Step(1, len(STEPS), RUNNING))
-    before = _seen(head, where, report, cancel)
+    before = seen(head, where, report, cancel)
     pending = Pending(phase="running", typed=typed, whole=whole, before=before[0])
     state.note(ref, pending)
     began = time.monotonic()
@@ -83,7 +83,7 @@ def execute(
         _left(layered, before[0], where, ref)
         raise
     own = time.monotonic() - began
-    after = _seen(head, where, report, cancel)
+    after = seen(head, where, report, cancel)
     if status:
         notes = _changed_all_the_same(before[0], after[0])
         state.settled(ref)
@@ -142,7 +142,7 @@ def _from(
     """A layer of what the environment has otherwise than ``before``."""
     started, ref, head = time.monotonic(), layered.state.image, layered.plan()
     report(Step(1, len(STEPS), READING))
-    after, snapshot = _seen(head, where, report, cancel)
+    after, snapshot = seen(head, where, report, cancel)
     change = changed(head, before, after)
     if _nothing_in(change):
         state.settled(ref)
@@ -209,15 +209,23 @@ def different(ref: str, comparison: Comparison) -> VerificationError:
     )
 
 
-def _seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
+def seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
+    """The environment as an image of it would be planned by the wishes of ``head``, and as it is.
+
+    Of Debian's packages those that somebody asked for count as well as those that are needed.
+    """
     snapshot = look(where, report=_quiet(report), cancel=cancel)
-    return planned_like(replace(head, wishes=replace(head.wishes, platform=None)), snapshot), snapshot
+    plan = planned_like(head, snapshot)
+    asked = {each.name: each for each in snapshot.packages.apt if each.manual}
+    apt = {**asked, **{each.name: each for each in plan.packages.apt}}
+    packages = replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt)))
+    return replace(plan, packages=packages), snapshot
 
 
 def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
     """After an interrupt: is there anything of it in the environment?"""
     try:
-        after, _ = _seen(layered.plan(), where, _nothing, Cancel())
+        after, _ = seen(layered.plan(), where, _nothing, Cancel())
     except DockerizeError:
         return  # nobody knows: it stays pending
     if _nothing_in(changed(layered.plan(), before, after)):
@@ -297,4 +305,4 @@ def _nothing(event: Event) -> None:
     pass
 
 
-__all__ = ["Done", "add", "build", "execute", "keep", "retry"]
+__all__ = ["Done", "add", "build", "execute", "keep", "retry", "seen"]

@@ -1,0 +1,114 @@
+"""Back and forth in a layered image's layers: the head moves at once, nothing is built and nothing removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..cancel import Cancel
+from ..environment.observe.ways import Where
+from ..errors import UsageError
+from ..events import Report
+from . import state
+from .layered import Layered
+from .model import Change, Layer, difference
+from .state import State
+from .transaction import seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A layer as it is listed. ``undone``: it is above the head, and can be redone."""
+
+    number: int
+    layer: Layer
+    size: int  # bytes that it adds
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """``rows`` from the first build on; ``head`` is the number of the last one that is in the image."""
+
+    image: str
+    head: int
+    rows: tuple[Row, ...]
+    pending: str = ""  # the command whose change is in no image yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The head after a move, and what the environment then has otherwise: ``before`` is the image's version,
+    ``after`` the environment's."""
+
+    image: str
+    number: int
+    layer: Layer
+    environment: tuple[Change, ...]
+
+
+def history(ref: str) -> History:
+    """The layers of ``ref``. Raises `UsageError` where it has none here."""
+    now = state.load(ref)
+    if now is None:
+        raise UsageError(
+            f"{ref} has no layers yet",
+            fix=f"`jupyter dockerize exec --image {ref} -- pip install NAME` adds the first",
+        )
+    rows = [
+        Row(number=number, layer=made.layer, size=made.size, undone=number > now.number)
+        for number, made in enumerate((*now.layers, *now.redo), 1)
+    ]
+    left = state.pending(ref)
+    return History(image=ref, head=now.number, rows=tuple(rows), pending=left.typed.command if left else "")
+
+
+def rollback(layered: Layered, number: int, where: Where, *, report: Report, cancel: Cancel) -> Moved:
+    """The head is layer ``number``. Raises `UsageError` where there is no such layer."""
+    now = layered.state
+    if not 1 <= number <= now.number + len(now.redo):
+        most = now.number + len(now.redo)
+        raise UsageError(
+            f"{now.image} has no layer {number}",
+            why=f"it has {most}" + (f", of which {len(now.redo)} are undone" if now.redo else ""),
+            fix=f"`jupyter dockerize history {now.image}` lists them",
+        )
+    return _moved(layered, now.at(number), where, report=report, cancel=cancel)
+
+
+def undo(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Moved:
+    """One layer back. Raises `UsageError` at the first."""
+    now = layered.state
+    if now.number == 1:
+        raise UsageError(f"{now.image} has only its first layer", why="there is nothing to undo")
+    return _moved(layered, now.at(now.number - 1), where, report=report, cancel=cancel)
+
+
+def redo(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Moved:
+    """One layer forth again. Raises `UsageError` where nothing was undone."""
+    now = layered.state
+    if not now.redo:
+        raise UsageError(f"nothing of {now.image} was undone", why="or a layer was made since, in its place")
+    return _moved(layered, now.at(now.number + 1), where, report=report, cancel=cancel)
+
+
+def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel: Cancel) -> Moved:
+    left = state.pending(to.image)
+    if left is not None:
+        raise UsageError(
+            f"“{left.typed.command}” is in no image yet",
+            fix=f"`jupyter dockerize exec --image {to.image} --retry` makes a layer of it first",
+        )
+    if layered.engine.inspect(to.head.image) is None:
+        raise UsageError(
+            f"the image of layer {to.number} of {to.image} is gone from the engine",
+            fix=f"`jupyter dockerize rebuild {to.journal}` makes it again",
+        )
+    layered.move(to)
+    plan = layered.plan()
+    environment, _ = seen(plan, where, report, cancel)
+    new, was = difference(plan, environment)
+    moved = Layer(command="", origin="keep", packages=new, was=was)
+    return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=moved.changes)
+
+
+__all__ = ["History", "Moved", "Row", "history", "redo", "rollback", "undo"]

@@ -10,6 +10,7 @@
     ├── FindingsError                 1    findings of severity error that nobody allowed
     ├── VerificationError             1    the image could not be probed at all
     ├── NoEngineError                 3    no engine can do what was asked
+    ├── CommandError                  its own   the command that was to become a layer failed
     ├── EngineError                   4    the engine failed
     │   ├── BuildError                     a step of the build failed
     │   └── RegistryError                  a registry or index refused or did not answer
@@ -118,6 +119,14 @@ class VerificationError(DockerizeError):
     """The image could not be probed, so nothing can be said about it."""
 
     exit_status = 1
+
+
+class CommandError(DockerizeError):
+    """The command that was to become a layer failed, with this exit status; the image is as it was."""
+
+    def __init__(self, what: str, status: int, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.exit_status = status
 
 
 class NoEngineError(DockerizeError):

@@ -85,7 +85,7 @@ def build(
         bundle,
         ref,
         secrets=secrets_for(prepared.resolution, prepared.snapshot),
-        report=_within(BUILDING, captions(bundle.dockerfile), report),
+        report=steps_within(BUILDING, captions(bundle.dockerfile), report),
         cancel=cancel,
     )
     made = Made(ref=ref, image=image, before=before, method="rebuild", findings=prepared.findings)
@@ -237,7 +237,7 @@ def _pinned(prepared: Prepared, engine: Engine, *, report: Report, cancel: Cance
     return dataclasses.replace(prepared, resolution=resolution)
 
 
-def _within(step: str, caption: Callable[[str], str], report: Report) -> Callable[[Event], None]:
+def steps_within(step: str, caption: Callable[[str], str], report: Report) -> Callable[[Event], None]:
     """Tells the builder's own steps from ours, and what each is for."""
 
     def pass_on(event: Event) -> None:

@@ -61,7 +61,9 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Header:
+class Header:
+    """Which image the journal is of; ``notebook`` is its file name."""
+
     image: str
     method: str = "rebuild"
     notebook: str | None = None
@@ -81,12 +83,19 @@ def folder_name(ref: str) -> str:
     return name if reference.tag in (None, "latest") else f"{name}-{reference.tag}"
 
 
+def header(folder: Path) -> Header:
+    """Which image the journal in ``folder`` is of. Raises `UsageError` where there is none."""
+    found = parse(_bytes(folder / JOURNAL), Header)
+    assert isinstance(found, Header)
+    return found
+
+
 def read(folder: Path) -> Journal:
     """The journal in ``folder``. Raises `UsageError` where there is none, or what is there is none.
 
     Layers of the same number, as a merge leaves them, stand in the order of their names.
     """
-    header = parse(_bytes(folder / JOURNAL), _Header)
+    said = header(folder)
     entries = []
     layers = folder / LAYERS
     try:
@@ -106,9 +115,9 @@ def read(folder: Path) -> Journal:
     # Of a copy whose recipe could not be locked there is no Dockerfile.
     base |= {name: _bytes(folder / FIRST / name) for name in _OF_ALL if (folder / FIRST / name).is_file()}
     return Journal(
-        image=header.image,
-        notebook=header.notebook,
-        method=header.method,
+        image=said.image,
+        notebook=said.notebook,
+        method=said.method,
         base=base,
         entries=tuple(entries),
     )
@@ -119,9 +128,9 @@ def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
 
     ``of_all`` are the Dockerfile (where the first layer has one) and the snapshot with all layers.
     """
-    header = _Header(image=journal.image, method=journal.method, notebook=journal.notebook)
+    said = Header(image=journal.image, method=journal.method, notebook=journal.notebook)
     files = {f"{FIRST}/{name}" if name in _OF_ALL else name: data for name, data in journal.base.items()}
-    files |= {**of_all, JOURNAL: dump(header)}
+    files |= {**of_all, JOURNAL: dump(said)}
     for number, entry in enumerate(journal.entries, 2):
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)
@@ -180,6 +189,7 @@ __all__ = [
     "check",
     "files_below",
     "folder_name",
+    "header",
     "layer_folder",
     "place",
     "read",

@@ -28,7 +28,7 @@ from ..environment.model import Snapshot, dump, parse, to_json
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..events import Report
-from ..export.inside import probe_image, stored_plan
+from ..export.inside import stored_plan
 from ..export.keeping import folder_of
 from ..export.recipes import SNAPSHOT
 from ..image.manifest import canonical
@@ -70,6 +70,15 @@ class Layered:
         for made in self.state.layers[1:number]:
             plan = applied(plan, made.layer)
         return plan
+
+    def baseline(self) -> Plan:
+        """What the environment has where nothing went past us: as `transaction.seen` sees it."""
+        plan, snapshot = self.plan(), self._snapshot(self.entries())
+        if snapshot is None:
+            return plan
+        apt = {each.name: each for each in snapshot.packages.apt if each.manual}
+        apt |= {each.name: each for each in plan.packages.apt}
+        return replace(plan, packages=replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt))))
 
     def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
         """What an image with one layer more says of itself."""
@@ -139,12 +148,17 @@ class Layered:
             steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
         if DOCKERFILE in self.files:
             found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
-        if SNAPSHOT in self.files:
-            snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
-            for entry in entries:
-                snapshot = applied_to_snapshot(snapshot, entry.layer)
-            found[SNAPSHOT] = dump(snapshot)
-        return found
+        snapshot = self._snapshot(entries)
+        return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
+
+    def _snapshot(self, entries: tuple[Entry, ...]) -> Snapshot | None:
+        """Of the environment when the first image was made, with what the layers changed."""
+        if SNAPSHOT not in self.files:
+            return None
+        snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
+        for entry in entries:
+            snapshot = applied_to_snapshot(snapshot, entry.layer)
+        return snapshot
 
 
 @contextlib.contextmanager
@@ -214,10 +228,7 @@ def _adopted(
             why="what is installed here is for another platform",
             fix="build it again with --platform",
         )
-    files = _recipe(engine, ref, image)
-    if SNAPSHOT not in files:
-        files[SNAPSHOT] = dump(probe_image(engine, image, cancel=cancel))
-    files[PLAN] = dump(plan)
+    files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
     layer = Layer(command="%dockerize", origin="build", created=image.created, fingerprint=plan.fingerprint)
     first = state.first(layer, image.id, image.size)
     place = journal.place(notebook, ref) if known is None or notebook else Path(known.journal)

@@ -36,12 +36,15 @@ _Package = PipPackage | CondaPackage | AptPackage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """Where a layer comes from. ``command`` is without secrets; ``script`` is what runs again on a rebuild,
-    None where the versions that it installed say it all."""
+    """Where a layer comes from. ``command`` and ``script`` are without secrets.
+
+    ``literal``: it is kept as it is, because it is not (only) an install whose versions say it all.
+    """
 
     command: str
     origin: Origin
     script: str | None = None
+    literal: bool = False
     root: bool = False
 
 

@@ -78,12 +78,12 @@ def pinned(
         files = files_of(found, pip.locks_of(found), None)
     if new.conda:
         files[conda.EXPLICIT] = conda.explicit(new.conda, after.platform)
-    if typed.script is not None:
+    if typed.literal and typed.script is not None:
         files[SCRIPT] = (typed.script.rstrip("\n") + "\n").encode()
     layer = Layer(
         command=typed.command,
         origin=typed.origin,
-        literal=typed.script is not None,
+        literal=typed.literal,
         root=typed.root,
         packages=new,
         was=was,

@@ -1,4 +1,4 @@
-"""Back and forth in a layered image's layers: the head moves at once, nothing is built and nothing removed."""
+"""Back and forth in a layered image's layers: the head moves at once, and nothing is built or removed."""
 
 from __future__ import annotations
 
@@ -104,11 +104,19 @@ def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel:
             fix=f"`jupyter dockerize rebuild {to.journal}` makes it again",
         )
     layered.move(to)
-    plan = layered.plan()
-    environment, _ = seen(plan, where, report, cancel)
-    new, was = difference(plan, environment)
-    moved = Layer(command="", origin="keep", packages=new, was=was)
-    return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=moved.changes)
+    return Moved(
+        image=to.image,
+        number=to.number,
+        layer=to.head.layer,
+        environment=drift(layered, where, report=report, cancel=cancel),
+    )
 
 
-__all__ = ["History", "Moved", "Row", "history", "redo", "rollback", "undo"]
+def drift(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:
+    """What the environment has otherwise than the head: ``before`` is the image's, ``after`` its own."""
+    environment, _ = seen(layered.plan(), where, report, cancel)
+    new, was = difference(layered.baseline(), environment)
+    return Layer(command="", origin="keep", packages=new, was=was).changes
+
+
+__all__ = ["History", "Moved", "Row", "drift", "history", "redo", "rollback", "undo"]

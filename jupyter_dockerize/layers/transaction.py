@@ -11,26 +11,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
-from ..engines.base import Image
+from ..engines.base import Engine, Image
 from ..environment.comparison import Comparison
 from ..environment.model import Packages, Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
 from ..errors import DockerizeError, UsageError, VerificationError
 from ..events import Event, Finding, Log, Progress, Report, Step
+from ..export.build import steps_within
+from ..export.inside import probe_image
 from ..export.prepare import READING, VERIFYING, look
 from ..export.verify import planned_like, verify_against_plan
-from ..recipe.layer import increment
+from ..recipe.captions import captions
+from ..recipe.layer import SCRIPT, increment
 from ..recipe.resolution import Resolution
 from ..resolve.credentials import secrets_for
 from . import state
-from .journal import layer_folder
+from .journal import Entry, layer_folder
 from .layered import Layered
 from .model import Layer, Typed, Was, applied
 from .pinning import Pinned, addition, changed, pinned
 from .state import Pending, State, layer_tag, next_chain
 
 RUNNING = "Running the command"
+RUNNING_THERE = "Running the command in the image"
 PINNING = "Pinning what changed"
 LAYERING = "Building the layer"
 STEPS = (RUNNING, PINNING, LAYERING, VERIFYING)
@@ -57,7 +61,7 @@ class Done:
 def execute(
     layered: Layered,
     typed: Typed,
-    run: Callable[[], int],
+    run: Callable[[str], int],
     where: Where,
     *,
     whole: bool,
@@ -65,6 +69,8 @@ def execute(
     cancel: Cancel,
 ) -> Done:
     """Runs the command in the environment of ``where``, and keeps what it did as one layer.
+
+    ``run`` is given the environment's interpreter and returns the command's exit status.
 
     ``whole`` says that the typed text holds no secret, so that it can be kept. Raises what building and
     verifying raise; then the change is pending.
@@ -78,7 +84,7 @@ def execute(
     state.note(ref, pending)
     began = time.monotonic()
     try:
-        status = run()
+        status = run(before[1].python.executable)
     except BaseException:
         _left(layered, before[0], where, ref)
         raise
@@ -92,7 +98,7 @@ def execute(
             seconds=time.monotonic() - started, own=own,
         )  # fmt: skip
     change = changed(head, before[0], after[0])
-    if _nothing_in(change) and typed.script is None:
+    if _nothing_in(change) and not typed.literal:
         state.settled(ref)
         return Done(
             image=ref, number=layered.state.number, layer=None,
@@ -111,7 +117,7 @@ def execute(
 
 def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """What the environment has otherwise than the head becomes a layer."""
-    return _from(layered, typed, layered.plan(), where, report=report, cancel=cancel)
+    return _from(layered, typed, layered.baseline(), where, report=report, cancel=cancel)
 
 
 def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Done:
@@ -121,8 +127,8 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     if left is None:
         raise UsageError(f"nothing of {ref} is pending", fix="`jupyter dockerize history` lists its layers")
     if left.entry is None:
-        before = left.before or layered.plan()
-        typed = left.typed if left.whole else replace(left.typed, script=None)
+        before = left.before or layered.baseline()
+        typed = left.typed if left.whole else replace(left.typed, literal=False)
         return _from(layered, typed, before, where, report=report, cancel=cancel)
     started = time.monotonic()
     snapshot = look(where, report=_quiet(report), cancel=cancel)
@@ -183,16 +189,77 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
     )
 
 
+def in_image(layered: Layered, typed: Typed, *, report: Report, cancel: Cancel) -> Done:
+    """Runs the script of ``typed`` in the image only, as root; the environment stays as it is.
+
+    It is run once to see what it changes; the layer is then made of that, as if it had been seen here.
+    Raises what `add` raises; nothing is pending then, because nothing was done to the environment.
+    """
+    started, now, engine = time.monotonic(), layered.state, layered.engine
+    if now.method == "copy":
+        raise UsageError(
+            f"{now.image} was copied, and nothing can be installed into it that is not installed here",
+            fix="build it with Docker and without --method copy",
+        )
+    _refuse_pending(now.image)
+    head = layered.plan()
+    report(Step(1, len(STEPS), RUNNING_THERE))
+    trial = Entry(
+        layer=Layer(command=typed.command, origin="image-only", literal=True, root=True),
+        files={SCRIPT: (str(typed.script).rstrip("\n") + "\n").encode()},
+    )
+    before = _inside(engine, engine.find(now.head.image), head, report, cancel)
+    tag = layer_tag(now.image, next_chain(now, trial))
+    try:
+        image = _built(layered, trial, head, {}, tag, before[1], RUNNING_THERE, report, cancel)
+        after = _inside(engine, image, head, report, cancel)
+        change = changed(head, before[0], after[0])
+        report(Step(2, len(STEPS), PINNING))
+        if _nothing_in(change) and not typed.literal:
+            return Done(image=now.image, number=now.number, layer=None, seconds=time.monotonic() - started)
+        found = pinned(typed, head, after[0], change, after[1], layered.base, report=report, cancel=cancel)
+        done = add(layered, found, after[1], report=report, cancel=cancel)
+    finally:
+        engine.remove(tag)
+    return replace(done, seconds=time.monotonic() - started)
+
+
+def _inside(
+    engine: Engine, image: Image, head: Plan, report: Report, cancel: Cancel
+) -> tuple[Plan, Snapshot]:
+    snapshot = probe_image(engine, image, report=_quiet(report), cancel=cancel)
+    return _asked(planned_like(head, snapshot), snapshot), snapshot
+
+
 def build(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Image:
     """The image of the head with one layer more; it has the name that images of layers keep."""
     now, entry = layered.state, found.entry
-    number = now.number + 1
-    labels = layered.labels(number, entry.layer, found.plan)
+    labels = layered.labels(now.number + 1, entry.layer, found.plan)
     tag = layer_tag(now.image, next_chain(now, entry))
-    step = addition(number, layer_folder(number, entry), entry, found.plan, layered.base, labels)
-    bundle = increment(now.tag(now.head), step, layered.engine.features())
-    secrets = secrets_for(Resolution(base=layered.base, secrets=step.secrets), snapshot)
-    return layered.engine.build(bundle, tag, secrets=secrets, report=_within(LAYERING, report), cancel=cancel)
+    return _built(layered, entry, found.plan, labels, tag, snapshot, LAYERING, report, cancel)
+
+
+def _built(
+    layered: Layered,
+    entry: Entry,
+    plan: Plan,
+    labels: dict[str, str],
+    tag: str,
+    snapshot: Snapshot,
+    step: str,
+    report: Report,
+    cancel: Cancel,
+) -> Image:
+    now, number = layered.state, layered.state.number + 1
+    added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
+    bundle = increment(now.tag(now.head), added, layered.engine.features())
+    return layered.engine.build(
+        bundle,
+        tag,
+        secrets=secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot),
+        report=steps_within(step, captions(bundle.dockerfile), report),
+        cancel=cancel,
+    )
 
 
 def different(ref: str, comparison: Comparison) -> VerificationError:
@@ -215,11 +282,14 @@ def seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan
     Of Debian's packages those that somebody asked for count as well as those that are needed.
     """
     snapshot = look(where, report=_quiet(report), cancel=cancel)
-    plan = planned_like(head, snapshot)
+    return _asked(planned_like(head, snapshot), snapshot), snapshot
+
+
+def _asked(plan: Plan, snapshot: Snapshot) -> Plan:
     asked = {each.name: each for each in snapshot.packages.apt if each.manual}
     apt = {**asked, **{each.name: each for each in plan.packages.apt}}
     packages = replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt)))
-    return replace(plan, packages=packages), snapshot
+    return replace(plan, packages=packages)
 
 
 def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
@@ -289,13 +359,6 @@ def _many(now: State) -> tuple[Finding, ...]:
     )
 
 
-def _within(name: str, report: Report) -> Report:
-    def inner(event: Event) -> None:
-        report(replace(event, within=name) if isinstance(event, Step) else event)
-
-    return inner
-
-
 def _quiet(report: Report) -> Report:
     """Of looking at the environment nobody wants to read twice."""
     return lambda event: None if isinstance(event, Log | Progress) else report(event)
@@ -305,4 +368,4 @@ def _nothing(event: Event) -> None:
     pass
 
 
-__all__ = ["Done", "add", "build", "execute", "keep", "retry", "seen"]
+__all__ = ["Done", "add", "build", "execute", "in_image", "keep", "retry", "seen"]

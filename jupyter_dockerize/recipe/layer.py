@@ -115,7 +115,7 @@ def _run(addition: Addition) -> Run:
         *_pip(addition, python, prefix, handed),
         # Bytecode of what is new; some packages hold templates that are no Python.
         f"{{ find {prefix}/lib -name '*.py' -cnewer {_BEGAN} -not -path '*/test*'"
-        f"\n| {python} -m compileall -q -i - >/dev/null || true; }}",
+        f" -exec {python} -m compileall -q {{}} + >/dev/null || true; }}",
         f"find {prefix} {layout.HOME} -xdev -user 0 -cnewer {_BEGAN}"
         f" -exec chown -h {layout.UID}:{layout.UID} {{}} +",
     ]

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .cancel import Cancel
 from .environment.choices import Wishes
 from .environment.model import Snapshot
 from .environment.observe.ways import Where
 from .environment.plan.planning import Plan
-from .errors import UsageError
-from .events import Finding, Report, Step, ignore
+from .errors import UsageError, VerificationError
+from .events import Finding, Log, Report, Step, ignore
 
 if TYPE_CHECKING:
     from .contents.identity import Method
@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.layered import Layered
+    from .layers.timeline import History, Moved
+    from .layers.transaction import Done
     from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
+NO_WISHES = Wishes()
 NO_NOTEBOOK = Finding(
     "no-notebook",
     "info",
@@ -341,6 +345,159 @@ def login(registry: str, user: str, password: str, *, cancel: Cancel | None = No
     return log_in(registry, Login(user, password), cancel=cancel)
 
 
+def execute(
+    where: Where,
+    command: str,
+    ref: str | None = None,
+    *,
+    image_only: bool = False,
+    wishes: Wishes = NO_WISHES,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Done:
+    """Runs ``command`` in the environment and keeps what it did as one layer of the image ``ref``.
+
+    Without ``ref`` it is the notebook's; it is built first where there is none. With ``image_only`` the
+    command runs in the image, as root, and the environment stays as it is. A command that fails makes no
+    layer: `Done.status` is its own. Raises what `build` raises, and `UsageError` where a change is pending.
+    """
+    from .layers import shell, transaction
+    from .layers.command import Command
+    from .layers.layered import opened
+
+    cancel = cancel or Cancel()
+    parsed = Command.parse(command)
+    if parsed.needs_root and not image_only:
+        raise UsageError(
+            f"{parsed.safe.split()[0]} needs root, and this environment's user is not",
+            fix="install it into the image only: --image-only",
+        )
+    name = _layered(where, ref, wishes, engine, report, cancel)
+    with opened(
+        name, parsed.safe, engine=engine, notebook=where.notebook, report=report, cancel=cancel
+    ) as layered:
+        typed = parsed.typed(image_only=image_only)
+        report(Log(_place(where, layered, image_only=image_only)))
+        if image_only:
+            return transaction.in_image(layered, typed, report=report, cancel=cancel)
+        return transaction.execute(
+            layered,
+            typed,
+            lambda python: shell.run(parsed, python=python, report=report, cancel=cancel),
+            where,
+            whole=not parsed.secret,
+            report=report,
+            cancel=cancel,
+        )
+
+
+def keep(
+    where: Where,
+    ref: str | None = None,
+    *,
+    retry: bool = False,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Done:
+    """What the environment has and the image lacks becomes a layer; with ``retry`` what is pending does."""
+    from .layers import transaction
+    from .layers.layered import opened
+    from .layers.model import Typed
+    from .layers.naming import image_for
+
+    cancel = cancel or Cancel()
+    name = image_for(where, ref)
+    with opened(
+        name, "keep", engine=engine, notebook=where.notebook, report=report, cancel=cancel
+    ) as layered:
+        if retry:
+            return transaction.retry(layered, where, report=report, cancel=cancel)
+        typed = Typed(command="%dockerize keep", origin="keep")
+        return transaction.keep(layered, typed, where, report=report, cancel=cancel)
+
+
+def history(where: Where, ref: str | None = None) -> History:
+    """The layers of an image. Raises `UsageError` where it has none here."""
+    from .layers.naming import image_for
+    from .layers.timeline import history as history_of
+
+    return history_of(image_for(where, ref))
+
+
+def undo(where: Where, ref: str | None = None, **options: Any) -> Moved:
+    """One layer back; ``options`` as for `rollback`."""
+    return _move(where, ref, lambda now: now - 1, "undo", **options)
+
+
+def redo(where: Where, ref: str | None = None, **options: Any) -> Moved:
+    """One layer forth again; ``options`` as for `rollback`."""
+    return _move(where, ref, lambda now: now + 1, "redo", **options)
+
+
+def rollback(where: Where, number: int, ref: str | None = None, **options: Any) -> Moved:
+    """The head is layer ``number``; ``options`` are ``engine``, ``report`` and ``cancel``.
+
+    The image moves, the environment stays: what it then has otherwise is in the result. Raises `UsageError`
+    where there is no such layer.
+    """
+    return _move(where, ref, lambda now: number, "rollback", **options)
+
+
+def _move(
+    where: Where,
+    ref: str | None,
+    to: Callable[[int], int],
+    what: str,
+    *,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Moved:
+    from .layers.layered import opened
+    from .layers.naming import image_for
+    from .layers.timeline import rollback as roll
+
+    cancel = cancel or Cancel()
+    name = image_for(where, ref)
+    with opened(name, what, engine=engine, notebook=where.notebook, report=report, cancel=cancel) as layered:
+        return roll(layered, to(layered.state.number), where, what=what, report=report, cancel=cancel)
+
+
+def _layered(
+    where: Where, ref: str | None, wishes: Wishes, engine: str, report: Report, cancel: Cancel
+) -> str:
+    """The name of the image that gets a layer, which is built where there is none."""
+    from .engines import choose, that_has
+    from .layers import state
+    from .layers.naming import image_for
+
+    name = image_for(where, ref)
+    if state.load(name) is None and that_has(name, engine).inspect(name) is None:
+        choose(engine)
+        built = build(where, wishes, name, engine=engine, report=report, cancel=cancel)
+        if not built.ok:
+            raise VerificationError(
+                f"{name} is not the same environment, so it gets no layers",
+                why=built.summary,
+                fix="`jupyter dockerize build` says what differs",
+            )
+    return name
+
+
+def _place(where: Where, layered: Layered, *, image_only: bool) -> str:
+    """Where things happen: "here: .venv + image analysis, layer 4"."""
+    from .layers.state import State
+
+    now: State = layered.state
+    image = f"image {now.image}, layer {now.number + 1}"
+    if image_only:
+        return f"here: {image} only"
+    named = where.kernel or where.live or where.python
+    return f"here: {named or Path(sys.prefix).name} + {image}"
+
+
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first."""
     from .engines import available
@@ -385,6 +542,6 @@ def _engine_of(container: str, name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "images", "login", "logs", "prune", "ps", "push",
-    "recipe", "run", "snapshot", "stop", "verify",
+    "build", "diff", "engines", "execute", "history", "images", "keep", "login", "logs", "prune", "ps",
+    "push", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo", "verify",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from .errors import CancelledError, DockerizeError, OutputError
 from .foreground import Terminated, settle, terminable, too_late
 
 if TYPE_CHECKING:
+    from .display.progress import Printer
     from .verbs import Outcome
 
 PROGRAM = "jupyter dockerize"
@@ -69,19 +70,30 @@ def _main(words: Sequence[str]) -> int:
 
 
 def _run(args: argparse.Namespace) -> Outcome:
-    from .display.progress import JsonPrinter, reporter
+    from .display.progress import JsonPrinter
     from .events import Result
     from .foreground import wait_for
     from .verbs import ask, perform
 
     ask(args)
-    with reporter(args.progress, logs=args.verb != "run") as printer:
+    with _printer(args) as printer:
         outcome = wait_for(lambda cancel: perform(args, printer.report, cancel))
         too_late()
         if isinstance(printer, JsonPrinter):
             printer.report(Result(outcome.json))
     _show(json.dumps(outcome.json) if args.json else outcome.text)
     return outcome
+
+
+def _printer(args: argparse.Namespace) -> Printer:
+    """What shows events: a command that becomes a layer is watched as in a terminal."""
+    from .display.console import Console
+    from .display.progress import reporter
+    from .grammar import SPOKEN
+
+    if args.verb in SPOKEN and args.progress is None:
+        return Console(sys.stderr if args.json else sys.stdout)
+    return reporter(args.progress, logs=args.verb != "run")
 
 
 def _show(text: str) -> None:

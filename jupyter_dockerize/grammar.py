@@ -15,10 +15,25 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
+    "exec", "history", "undo", "redo", "rollback", "keep",
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
 # Over before any progress could be seen.
-QUICK = ("ps", "stop", "logs", "login", "images", "prune", "engines")
+QUICK = (
+    "exec",
+    "history",
+    "undo",
+    "redo",
+    "rollback",
+    "keep",
+    "ps",
+    "stop",
+    "logs",
+    "login",
+    "images",
+    "prune",
+    "engines",
+)
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -285,6 +300,105 @@ def _diff(verbs: Verbs) -> None:
     verbs.engine(verb)
 
 
+def _exec(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "exec",
+        "[--image REF] [options] -- CMD …",
+        "runs a command here and keeps what it installed as a layer of the image",
+        "The versions that were really installed are pinned; any other command is kept as it was typed. One "
+        "that fails makes no layer. The image is made first where there is none.",
+        [
+            ("--image penguins -- pip install humanize", ""),
+            ("--image penguins --image-only -- apt-get install -y graphviz", "without root here"),
+            ("--image penguins --retry", "build the layer that failed again"),
+        ],
+    )
+    _layered(verbs, verb)
+    verb.add_argument(
+        "--image-only", action="store_true", help="run it in the image, as root; the environment stays"
+    )
+    verb.add_argument("--retry", action="store_true", help="make a layer of what is pending; no command then")
+    verb.add_argument("command", nargs="*", metavar="CMD", help="the command and its words, behind --")
+
+
+def _layered(verbs: Verbs, verb: Parser, *, named: bool = False) -> None:
+    """Which layered image, and which environment it is of."""
+    if named:
+        known: dict[str, Any] = {"nargs": "?"} if verbs.magic else {}
+        verbs.named(
+            verb, "image", "REF", "the image" + _OF_NOTEBOOK * verbs.magic, completers.images, **known
+        )
+    else:
+        action = verb.add_argument("--image", metavar="REF", help="the image (default: the notebook's)")
+        action.completer = completers.images  # type: ignore[attr-defined]
+    for option, metavar, text in (
+        ("--kernel", "NAME", "the environment of this kernelspec"),
+        ("--live", "ID", "of a running kernel"),
+        ("--python", "PATH", "of this interpreter (default: the one that runs the command)"),
+    ):
+        verb.add_argument(option, metavar=metavar, help=text)
+    verb.add_argument("--notebook", type=Path, metavar="NB", help="the notebook whose image it is")
+    verbs.engine(verb)
+
+
+_OF_NOTEBOOK = " (default: the notebook's)"
+
+
+def _history(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "history",
+        "[REF]" if verbs.magic else "REF",
+        "the layers of an image: when, which command, which packages, how large",
+        examples=[("penguins", "")],
+    )
+    _layered(verbs, verb, named=True)
+
+
+def _undo(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "undo",
+        "[REF]" if verbs.magic else "REF",
+        "the image goes one layer back",
+        "At once, and nothing is lost: `redo` goes forth again. The environment stays; what it then has "
+        "otherwise is said.",
+        [("penguins", "")],
+    )
+    _layered(verbs, verb, named=True)
+
+
+def _redo(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "redo",
+        "[REF]" if verbs.magic else "REF",
+        "the image goes forth again, to the layer that was undone",
+        examples=[("penguins", "")],
+    )
+    _layered(verbs, verb, named=True)
+
+
+def _rollback(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "rollback",
+        "N [--image REF]" if verbs.magic else "REF N",
+        "the image goes to layer N",
+        "Back or forth, at once; nothing is lost before `prune`.",
+        [("2" if verbs.magic else "penguins 2", "")],
+    )
+    _layered(verbs, verb, named=not verbs.magic)
+    verb.add_argument("number", type=int, metavar="N", help="as `history` lists it")
+
+
+def _keep(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "keep",
+        "[--image REF] [options]",
+        "what the environment has and the image lacks becomes a layer",
+        "For installs that went past `exec`: %pip, a terminal, conda.",
+        [("--image penguins", "")],
+    )
+    _layered(verbs, verb)
+
+
 def _run(verbs: Verbs) -> None:
     verb = verbs.add(
         "run",
@@ -381,6 +495,12 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "recipe": _recipe,
     "verify": _verify,
     "diff": _diff,
+    "exec": _exec,
+    "history": _history,
+    "undo": _undo,
+    "redo": _redo,
+    "rollback": _rollback,
+    "keep": _keep,
     "run": _run,
     "ps": _ps,
     "stop": _stop,

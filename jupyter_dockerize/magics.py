@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 if TYPE_CHECKING:
     import argparse
@@ -52,9 +53,9 @@ class DockerizeMagics(Magics):
         args = self._parse(line)
         if args is None:
             return None
-        from .grammar import QUICK
+        from .grammar import QUICK, SPOKEN
 
-        if args.verb in QUICK:  # over before a card could be seen
+        if args.verb in QUICK or args.verb in SPOKEN:  # no card
             return _show(args)
         from .background import Background
 
@@ -63,6 +64,45 @@ class DockerizeMagics(Magics):
             return work
         work.wait()
         return work.result if args.json else None
+
+    @no_var_expand
+    @line_cell_magic
+    def docker_exec(self, line: str, cell: str | None = None) -> Any:
+        """Runs a command here, and keeps what it installed as a layer of this notebook's image.
+
+        ::
+
+            %docker_exec pip install humanize          pinned: the versions that were really installed
+            %docker_exec --image-only apt-get install -y graphviz     without root here
+            %docker_exec --retry                       make the layer that failed again
+            %docker_history                            the layers; %docker_undo, %docker_rollback 2
+
+        In a cell, ``%%docker_exec`` keeps several lines as one layer. The image is made first where there is
+        none. Options stand before the command, which runs as it is typed. A command that fails makes no
+        layer, and raises.
+        """
+        from .typed import executed
+
+        args = executed(line, cell)
+        if args is None:
+            return None
+        args.notebook = args.notebook or self._notebook()
+        return _show(args)
+
+    @line_magic
+    def docker_history(self, line: str) -> Any:
+        """The layers of this notebook's image: ``%docker_history``, or ``%docker_history REF``."""
+        return self.dockerize(f"history {line}")
+
+    @line_magic
+    def docker_undo(self, line: str) -> Any:
+        """This notebook's image goes one layer back; the environment stays."""
+        return self.dockerize(f"undo {line}")
+
+    @line_magic
+    def docker_rollback(self, line: str) -> Any:
+        """This notebook's image goes to layer N: ``%docker_rollback 2``."""
+        return self.dockerize(f"rollback {line}")
 
     def _parse(self, line: str) -> argparse.Namespace | None:
         """The arguments, or None where the help was asked for and has been printed."""
@@ -95,12 +135,17 @@ class DockerizeMagics(Magics):
 
 
 def _show(args: argparse.Namespace) -> Any:
-    from .events import ignore
+    from .display.console import Console
+    from .errors import CommandError
     from .foreground import wait_for
     from .verbs import ask, perform
 
     ask(args)
-    outcome = wait_for(lambda cancel: perform(args, ignore, cancel))
+    console = Console(sys.stdout)
+    outcome = wait_for(lambda cancel: perform(args, console.report, cancel))
+    if args.verb == "exec" and outcome.status:
+        print(outcome.text)
+        raise CommandError(f"the command failed with status {outcome.status}", outcome.status)
     if args.json:
         return outcome.json
     print(outcome.text)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison, Difference
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.model import Layer
+    from .layers.timeline import History, Moved
+    from .layers.transaction import Done
 
 Json = dict[str, Any]
 
@@ -83,6 +86,59 @@ def difference(value: Difference) -> Json:
     plain = asdict(value)
     plain["class"] = plain.pop("class_")
     return plain
+
+
+def layer(value: Layer) -> Json:
+    """``{command, added, removed, changed, created, …}``; a package is ``{manager, name, before, after}``."""
+    return {
+        "command": value.command,
+        "origin": value.origin,
+        "literal": value.literal,
+        "added": [asdict(each) for each in value.added],
+        "removed": [asdict(each) for each in value.removed],
+        "changed": [asdict(each) for each in value.changed],
+        "created": value.created,
+        "fingerprint": value.fingerprint,
+    }
+
+
+def history(value: History) -> Json:
+    """``{ref, head, layers: [{number, size, undone, …}], pending}``; the rest as `layer` says."""
+    rows = [{"number": r.number, "size": r.size, "undone": r.undone, **layer(r.layer)} for r in value.rows]
+    pending = value.pending or None
+    return {"schema": SCHEMA, "ref": value.image, "head": value.head, "layers": rows, "pending": pending}
+
+
+def executed(value: Done) -> Json:
+    """``{ref, number, layer, status, verdict, summary, findings, size, seconds, own}``; ``layer`` may be null."""
+    return {
+        "schema": SCHEMA,
+        "ref": value.image,
+        "number": value.number,
+        "layer": layer(value.layer) if value.layer else None,
+        "status": value.status,
+        "image_id": value.image_id or None,
+        "verdict": value.verdict or None,
+        "summary": value.summary,
+        "findings": findings(value.findings),
+        "size": value.size,
+        "seconds": round(value.seconds, 1),
+        "own": round(value.own, 1),
+    }
+
+
+def moved(value: Moved) -> Json:
+    """``{ref, head, layer, environment: [{manager, name, before, after}]}``
+
+    ``before`` is what the image has, ``after`` what the environment has.
+    """
+    return {
+        "schema": SCHEMA,
+        "ref": value.image,
+        "head": value.number,
+        "layer": layer(value.layer),
+        "environment": [asdict(each) for each in value.environment],
+    }
 
 
 def engines(value: Survey) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +22,9 @@ from .errors import DockerizeError, UsageError
 from .events import Finding
 
 COMMAND_LINE = "jupyter dockerize"
+_OPTION = re.compile(r"-\S*(?:\s+|$)")
+_WORD = re.compile(r"\S+(?:\s+|$)")
+_WITH_VALUE = ("--image", "--container", "--kernel", "--live", "--python", "--notebook", "--engine")
 ALONE = ("-h", "--help", "--version")
 
 
@@ -37,6 +41,35 @@ def parse(words: Sequence[str], program: str, *, magic: bool = False) -> argpars
         raise
     args.program, args.words = program, tuple(words)
     return args
+
+
+def executed(line: str, cell: str | None) -> argparse.Namespace | None:
+    """What ``%docker_exec`` means: the options that stand before the command, and the command as it is.
+
+    None where the help was asked for. Raises `UsageError`, made ready to be shown.
+    """
+    words, rest = _options(line)
+    command = rest if cell is None else "\n".join(part for part in (rest, cell.strip("\n")) if part)
+    typed = ["exec", *words, *(["--", command] if command.strip() else [])]
+    try:
+        return parse(typed, "%dockerize", magic=True)
+    except SystemExit:
+        return None
+
+
+def _options(line: str) -> tuple[list[str], str]:
+    """The words of the options in front, and the rest to the letter."""
+    words: list[str] = []
+    rest = line.strip()
+    while match := _OPTION.match(rest):
+        word, rest = match[0].strip(), rest[match.end() :]
+        words.append(word)
+        if word == "--":
+            return words[:-1], rest
+        if word in _WITH_VALUE and (value := _WORD.match(rest)):
+            words.append(value[0].strip())
+            rest = rest[value.end() :]
+    return words, rest
 
 
 def told(error: DockerizeError, program: str, words: Sequence[str]) -> None:

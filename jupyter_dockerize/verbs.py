@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import api, surface
 from .arguments import where_of, wishes_of
 from .cancel import Cancel
-from .display import text
+from .display import layers, text
 from .display.untrusted import plain
 from .environment.comparison import Comparison
 from .errors import DockerizeError, OutputError, UsageError, VerificationError
 from .events import Finding, Report
 from .password import asked
 from .typed import as_typed, told, whole
+
+if TYPE_CHECKING:
+    from .layers.timeline import Moved
 
 DONE, DIFFERENT = 0, 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -151,6 +155,56 @@ def _compared(found: Comparison, **names: str) -> Outcome:
     return Outcome(text.comparison(found), surface.comparison(found, **names), status, found)
 
 
+def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    where = where_of(args)
+    if args.retry:
+        if args.command or args.image_only:
+            raise UsageError("--retry takes no command", why="it makes a layer of what was installed already")
+        done = api.keep(where, args.image, retry=True, engine=args.engine, report=report, cancel=cancel)
+        return Outcome(layers.done(done), surface.executed(done), DONE, done)
+    if not args.command:
+        raise UsageError("no command was typed", fix="it stands behind --: -- pip install humanize")
+    done = api.execute(
+        where,
+        args.command[0] if len(args.command) == 1 else shlex.join(args.command),
+        args.image,
+        image_only=args.image_only,
+        engine=args.engine,
+        report=report,
+        cancel=cancel,
+    )
+    return Outcome(layers.done(done), surface.executed(done), done.status, done)
+
+
+def _keep(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    done = api.keep(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel)
+    return Outcome(layers.done(done), surface.executed(done), DONE, done)
+
+
+def _history(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.history(where_of(args), args.image)
+    return Outcome(as_typed(layers.history(found), args.program), surface.history(found), DONE, found)
+
+
+def _undo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    return _moved(api.undo(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel))
+
+
+def _redo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    return _moved(api.redo(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel))
+
+
+def _rollback(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    where = where_of(args)
+    return _moved(
+        api.rollback(where, args.number, args.image, engine=args.engine, report=report, cancel=cancel)
+    )
+
+
+def _moved(found: Moved) -> Outcome:
+    return Outcome(layers.moved(found), surface.moved(found), DONE, found)
+
+
 def _open(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     started = api.run(
         args.ref,
@@ -210,6 +264,12 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "recipe": _recipe,
     "verify": _verify,
     "diff": _diff,
+    "exec": _exec,
+    "history": _history,
+    "undo": _undo,
+    "redo": _redo,
+    "rollback": _rollback,
+    "keep": _keep,
     "run": _open,
     "ps": _ps,
     "stop": _stop,

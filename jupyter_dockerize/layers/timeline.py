@@ -62,33 +62,26 @@ def history(ref: str) -> History:
     return History(image=ref, head=now.number, rows=tuple(rows), pending=left.typed.command if left else "")
 
 
-def rollback(layered: Layered, number: int, where: Where, *, report: Report, cancel: Cancel) -> Moved:
-    """The head is layer ``number``. Raises `UsageError` where there is no such layer."""
+def rollback(
+    layered: Layered, number: int, where: Where, *, what: str = "rollback", report: Report, cancel: Cancel
+) -> Moved:
+    """The head is layer ``number``. Raises `UsageError` where there is no such layer.
+
+    ``what`` was typed: rollback, undo or redo.
+    """
     now = layered.state
-    if not 1 <= number <= now.number + len(now.redo):
-        most = now.number + len(now.redo)
+    most = now.number + len(now.redo)
+    if what == "undo" and number < 1:
+        raise UsageError(f"{now.image} has only its first layer", why="there is nothing to undo")
+    if what == "redo" and number > most:
+        raise UsageError(f"nothing of {now.image} was undone", why="or a layer was made since, in its place")
+    if not 1 <= number <= most:
         raise UsageError(
             f"{now.image} has no layer {number}",
             why=f"it has {most}" + (f", of which {len(now.redo)} are undone" if now.redo else ""),
             fix=f"`jupyter dockerize history {now.image}` lists them",
         )
     return _moved(layered, now.at(number), where, report=report, cancel=cancel)
-
-
-def undo(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Moved:
-    """One layer back. Raises `UsageError` at the first."""
-    now = layered.state
-    if now.number == 1:
-        raise UsageError(f"{now.image} has only its first layer", why="there is nothing to undo")
-    return _moved(layered, now.at(now.number - 1), where, report=report, cancel=cancel)
-
-
-def redo(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Moved:
-    """One layer forth again. Raises `UsageError` where nothing was undone."""
-    now = layered.state
-    if not now.redo:
-        raise UsageError(f"nothing of {now.image} was undone", why="or a layer was made since, in its place")
-    return _moved(layered, now.at(now.number + 1), where, report=report, cancel=cancel)
 
 
 def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel: Cancel) -> Moved:
@@ -119,4 +112,4 @@ def drift(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     return Layer(command="", origin="keep", packages=new, was=was).changes
 
 
-__all__ = ["History", "Moved", "Row", "drift", "history", "redo", "rollback", "undo"]
+__all__ = ["History", "Moved", "Row", "drift", "history", "rollback"]

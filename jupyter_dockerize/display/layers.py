@@ -1,0 +1,88 @@
+"""Layers as plain text: one that was made, all of them, and where the head went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .text import MARKS, VERDICTS, findings, size, table
+from .untrusted import plain
+
+if TYPE_CHECKING:
+    from ..layers.model import Change, Layer
+    from ..layers.timeline import History, Moved
+    from ..layers.transaction import Done
+
+SHOWN = 6  # packages of a line
+WIDEST = 44  # characters of a command in a table
+
+
+def done(value: Done) -> str:
+    """What a command came to."""
+    if value.layer is None:
+        nothing = "no layer was made" if value.status else "nothing changed, so there is no new layer"
+        said = f"{nothing}: {plain(value.image)} is at layer {value.number}"
+        return "\n".join(filter(None, (said, findings(value.findings))))
+    mark, verdict = MARKS.get(value.verdict, ""), VERDICTS.get(value.verdict, value.verdict)
+    parts = [changes(value.layer), size(value.size), f"{mark} {verdict}"]
+    time = f"{value.seconds:.1f} s" + (f", {value.own:.1f} of them the command's own" if value.own else "")
+    lines = [f"layer {value.number} of {plain(value.image)}: {' · '.join(parts)} ({time})"]
+    if value.layer.literal:
+        lines.append("kept as it was typed: a rebuild runs it again, and what it fetches then is not pinned")
+    return "\n".join(filter(None, (*lines, findings(value.findings))))
+
+
+def history(value: History) -> str:
+    """A line for each layer, the head marked."""
+    rows = [
+        (
+            "→" if row.number == value.head else "↶" if row.undone else "",
+            str(row.number),
+            row.layer.created.replace("T", " ").removesuffix("Z")[:16],
+            short(row.layer.command),
+            changes(row.layer) if row.number > 1 else "the environment as it was",
+            size(row.size),
+        )
+        for row in value.rows
+    ]
+    parts = [table(rows, head=("", "layer", "when (UTC)", "command", "packages", "size"))]
+    if any(row.undone for row in value.rows):
+        parts.append("↶ undone: `redo` brings it back, until a new layer takes its place")
+    if value.pending:
+        parts.append(f"! {short(value.pending)} is in no layer yet: `exec --retry` makes one of it")
+    return "\n".join(parts)
+
+
+def moved(value: Moved) -> str:
+    """Where the head is, and what the environment has otherwise."""
+    lines = [f"{plain(value.image)} is at layer {value.number}: {short(value.layer.command)}"]
+    for title, those in (
+        ("only in the environment", [each for each in value.environment if not each.before]),
+        ("only in the image", [each for each in value.environment if not each.after]),
+        ("otherwise", [each for each in value.environment if each.before and each.after]),
+    ):
+        if those:
+            lines.append(f"{title}: {named(those)}")
+    if not value.environment:
+        lines.append("the environment has the same packages")
+    return "\n".join(lines)
+
+
+def changes(layer: Layer) -> str:
+    """The packages of a layer on one line."""
+    found = layer.changes
+    return named(found) if found else "no packages" if layer.literal else "nothing of packages"
+
+
+def named(found: Iterable[Change]) -> str:
+    every = list(found)
+    more = f" and {len(every) - SHOWN} more" if every[SHOWN:] else ""
+    return ", ".join(plain(str(each)) for each in every[:SHOWN]) + more
+
+
+def short(command: str) -> str:
+    first, *rest = command.strip().splitlines() or [""]
+    return plain(first[: WIDEST - 1] + "…" if rest or len(first) > WIDEST else first)
+
+
+__all__ = ["changes", "done", "history", "moved"]

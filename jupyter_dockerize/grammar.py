@@ -19,21 +19,9 @@ VERBS = (
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
 # Over before any progress could be seen.
-QUICK = (
-    "exec",
-    "history",
-    "undo",
-    "redo",
-    "rollback",
-    "keep",
-    "ps",
-    "stop",
-    "logs",
-    "login",
-    "images",
-    "prune",
-    "engines",
-)
+QUICK = ("history", "ps", "stop", "logs", "login", "images", "prune", "engines")
+# Watched line by line, as in a terminal.
+SPOKEN = ("exec", "undo", "redo", "rollback", "keep")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."

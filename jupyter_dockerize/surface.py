@@ -110,7 +110,7 @@ def history(value: History) -> Json:
 
 
 def executed(value: Done) -> Json:
-    """``{ref, number, layer, status, verdict, summary, findings, size, seconds, own}``; ``layer`` may be null."""
+    """``{ref, number, layer, status, verdict, summary, findings, size, seconds, own}``; no layer: null."""
     return {
         "schema": SCHEMA,
         "ref": value.image,

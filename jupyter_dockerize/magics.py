@@ -50,6 +50,9 @@ class DockerizeMagics(Magics):
         cancels: nothing is left behind. With ``--background`` the value of the cell has ``wait()``,
         ``cancel()``, ``running`` and ``result``; with ``--json`` it is the result as a dict.
         """
+        return self._perform(line)
+
+    def _perform(self, line: str) -> Any:
         args = self._parse(line)
         if args is None:
             return None
@@ -92,17 +95,17 @@ class DockerizeMagics(Magics):
     @line_magic
     def docker_history(self, line: str) -> Any:
         """The layers of this notebook's image: ``%docker_history``, or ``%docker_history REF``."""
-        return self.dockerize(f"history {line}")
+        return self._perform(f"history {line}")
 
     @line_magic
     def docker_undo(self, line: str) -> Any:
         """This notebook's image goes one layer back; the environment stays."""
-        return self.dockerize(f"undo {line}")
+        return self._perform(f"undo {line}")
 
     @line_magic
     def docker_rollback(self, line: str) -> Any:
         """This notebook's image goes to layer N: ``%docker_rollback 2``."""
-        return self.dockerize(f"rollback {line}")
+        return self._perform(f"rollback {line}")
 
     def _parse(self, line: str) -> argparse.Namespace | None:
         """The arguments, or None where the help was asked for and has been printed."""

@@ -31,10 +31,10 @@ from ..events import Report
 from ..export.inside import stored_plan
 from ..export.keeping import folder_of
 from ..export.recipes import SNAPSHOT
+from ..image import disk
 from ..image.manifest import canonical
 from ..image.placed import placed
 from ..image.reference import Reference
-from ..recipe.base import choose_base
 from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
 from ..recipe.resolution import Base
@@ -103,6 +103,16 @@ class Layered:
             size=max(0, image.size - (below.size if below else 0)),
         )
 
+    def begin(self, image: Image) -> None:
+        """This image is the first layer, with a name of its own."""
+        layer = Layer(
+            command="%dockerize", origin="build", created=image.created, fingerprint=self.first.fingerprint
+        )
+        first = state.first(layer, image.id, image.size)
+        self.state = replace(self.state, layers=(first,), redo=())
+        self.engine.tag(image.id, self.state.tag(first))
+        self.base = base_of(self.first, image)
+
     def move(self, to: State) -> None:
         """The head is another: its image gets the name, the journal says so, then the state.
 
@@ -112,7 +122,7 @@ class Layered:
         before = self.state
         self.state = to
         try:
-            state.save(to)
+            self.save()
             self.engine.tag(to.head.image, to.image)
             self.write_journal()
         except BaseException:
@@ -122,6 +132,17 @@ class Layered:
                 self.engine.tag(before.head.image, before.image)
                 self.write_journal()
             raise
+
+    def save(self) -> None:
+        """The state, with the recipe of the first layer."""
+        folder = state.folder_for(self.state.image)
+        base = folder / BASE
+        if not base.is_dir() or files_below(base) != dict(self.files):
+            disk.make_folder(folder)
+            with placed(base, self.files):
+                state.save(self.state)
+        else:
+            state.save(self.state)
 
     def write_journal(self) -> None:
         """The journal of the head. Raises `OutputError`."""
@@ -229,8 +250,6 @@ def _adopted(
             fix="build it again with --platform",
         )
     files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
-    layer = Layer(command="%dockerize", origin="build", created=image.created, fingerprint=plan.fingerprint)
-    first = state.first(layer, image.id, image.size)
     place = journal.place(notebook, ref) if known is None or notebook else Path(known.journal)
     journal.check(place)
     now = State(
@@ -239,25 +258,35 @@ def _adopted(
         method=image.labels.get(LABEL_METHOD, "rebuild"),
         journal=str(place),
         notebook=str(notebook) if notebook else None,
-        layers=(first,),
     )
-    with placed(state.folder_for(ref) / BASE, files):
-        pass
-    engine.tag(image.id, now.tag(first))
-    found = Layered(now, engine, plan, files, _base(plan, image))
-    state.save(now)
+    found = Layered(now, engine, plan, files, base_of(plan, image))
+    found.begin(image)
+    found.save()
     found.write_journal()
     return found
+
+
+def first_of(written: Journal, plan: Plan, folder: Path, engine: Engine) -> Layered:
+    """The image of a journal, before any of it is built; its first layer is to `Layered.begin`."""
+    beside = folder.absolute().parents[1] / written.notebook if written.notebook else None
+    now = State(
+        image=written.image,
+        engine=engine.name,
+        method="rebuild",
+        journal=str(folder.absolute()),
+        notebook=str(beside) if beside else None,
+    )
+    return Layered(now, engine, plan, written.base, base_of(plan, None))
 
 
 def _loaded(known: State, engine: Engine) -> Layered:
     files = files_below(state.folder_for(known.image) / BASE)
     plan = parse(files.get(PLAN, b""), Plan)
     image = engine.inspect(known.layers[0].image)
-    return Layered(known, engine, plan, files, _base(plan, image))
+    return Layered(known, engine, plan, files, base_of(plan, image))
 
 
-def _base(plan: Plan, image: Image | None) -> Base:
+def base_of(plan: Plan, image: Image | None) -> Base:
     """What it was built on, as its labels say."""
     chosen = choose_base(plan)
     labels = image.labels if image else {}
@@ -280,4 +309,4 @@ def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
     return files
 
 
-__all__ = ["Layered", "Made", "opened"]
+__all__ = ["Layered", "base_of", "first_of", "opened"]

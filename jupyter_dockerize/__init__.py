@@ -15,5 +15,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     from .environment.observe.session import note
     from .magics import DockerizeMagics
 
-    shell.register_magics(DockerizeMagics)
+    magics = DockerizeMagics(shell)
+    shell.register_magics(magics)
     shell.events.register("post_run_cell", note)
+    shell.events.register("post_run_cell", magics.look_for_drift)

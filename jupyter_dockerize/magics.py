@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from .environment.observe.watch import Watch
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +26,7 @@ class DockerizeMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._watch = Watch()
         shell.set_hook("complete_command", _complete, str_key=PROGRAM)  # type: ignore[no-untyped-call]
 
     @line_magic
@@ -106,6 +110,18 @@ class DockerizeMagics(Magics):
     def docker_rollback(self, line: str) -> Any:
         """This notebook's image goes to layer N: ``%docker_rollback 2``."""
         return self._perform(f"rollback {line}")
+
+    def look_for_drift(self, result: object) -> None:
+        """IPython's hook ``post_run_cell``: a line below the cell that installed something past us.
+
+        It costs microseconds where nothing was installed. Whatever goes wrong is no fault of the cell's.
+        """
+        if self._watch.moved():
+            from .layers.drift import note
+
+            with suppress(Exception):
+                if said := note(self._notebook()):
+                    print(said)
 
     def _parse(self, line: str) -> argparse.Namespace | None:
         """The arguments, or None where the help was asked for and has been printed."""

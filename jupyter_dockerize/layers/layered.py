@@ -35,6 +35,7 @@ from ..image import disk
 from ..image.manifest import canonical
 from ..image.placed import placed
 from ..image.reference import Reference
+from ..recipe.base import choose_base
 from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
 from ..recipe.resolution import Base
@@ -50,14 +51,12 @@ BASE = "base"  # in the state's folder: the recipe, the plan and the snapshot of
 
 
 @dataclass(slots=True)
-class Layered:
-    """An opened one. ``state`` is replaced with each step that is done."""
+class Known:
+    """What can be said of it without its engine. ``state`` is replaced with each step that is done."""
 
     state: State
-    engine: Engine
     first: Plan  # the plan that the first image carries
     files: Mapping[str, bytes]  # the recipe of the first, as far as there is one
-    base: Base
 
     @property
     def folder(self) -> Path:
@@ -73,12 +72,33 @@ class Layered:
 
     def baseline(self) -> Plan:
         """What the environment has where nothing went past us: as `transaction.seen` sees it."""
-        plan, snapshot = self.plan(), self._snapshot(self.entries())
+        plan, snapshot = self.plan(), self.snapshot(self.entries())
         if snapshot is None:
             return plan
         apt = {each.name: each for each in snapshot.packages.apt if each.manual}
         apt |= {each.name: each for each in plan.packages.apt}
         return replace(plan, packages=replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt))))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The layers above the first, with their files."""
+        return tuple(state.entry_of(self.state.image, made) for made in self.state.layers[1:])
+
+    def snapshot(self, entries: tuple[Entry, ...]) -> Snapshot | None:
+        """Of the environment when the first image was made, with what the layers changed."""
+        if SNAPSHOT not in self.files:
+            return None
+        snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
+        for entry in entries:
+            snapshot = applied_to_snapshot(snapshot, entry.layer)
+        return snapshot
+
+
+@dataclass(slots=True)
+class Layered(Known):
+    """An opened one."""
+
+    engine: Engine
+    base: Base
 
     def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
         """What an image with one layer more says of itself."""
@@ -87,10 +107,6 @@ class Layered:
             LABEL_FINGERPRINT: plan.fingerprint,
             LABEL_PLAN: plan_digest(dump(plan)),
         }
-
-    def entries(self) -> tuple[Entry, ...]:
-        """The layers above the first, with their files."""
-        return tuple(state.entry_of(self.state.image, made) for made in self.state.layers[1:])
 
     def made(self, entry: Entry, image: Image) -> Made:
         """The layer on the head, which has this image."""
@@ -169,17 +185,8 @@ class Layered:
             steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
         if DOCKERFILE in self.files:
             found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
-        snapshot = self._snapshot(entries)
+        snapshot = self.snapshot(entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
-
-    def _snapshot(self, entries: tuple[Entry, ...]) -> Snapshot | None:
-        """Of the environment when the first image was made, with what the layers changed."""
-        if SNAPSHOT not in self.files:
-            return None
-        snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
-        for entry in entries:
-            snapshot = applied_to_snapshot(snapshot, entry.layer)
-        return snapshot
 
 
 @contextlib.contextmanager
@@ -199,20 +206,20 @@ def opened(
     """
     folder = state.folder_for(ref)
     with locked(folder, what, report=report, cancel=cancel):
-        known = state.load(ref)
-        if known is None:
+        now = state.load(ref)
+        if now is None:
             yield _adopted(ref, that_has(ref, engine), notebook, cancel)
             return
-        found = choose(known.engine if engine == "auto" else engine)
-        there = found.inspect(ref)
-        ours = {made.image for made in (*known.layers, *known.redo)}
+        chosen = choose(now.engine if engine == "auto" else engine)
+        there = chosen.inspect(ref)
+        ours = {made.image for made in (*now.layers, *now.redo)}
         if there is not None and there.id not in ours:
             # Somebody built it anew under the same name: that is the first layer now.
-            yield _adopted(ref, found, notebook, cancel, known)
+            yield _adopted(ref, chosen, notebook, cancel, now)
             return
-        opened = _loaded(known, found)
-        _finish(opened, there)
-        yield opened
+        found = _loaded(ref, chosen)
+        _finish(found, there)
+        yield found
 
 
 def _finish(opened: Layered, there: Image | None) -> None:
@@ -238,7 +245,7 @@ def _finish(opened: Layered, there: Image | None) -> None:
 
 
 def _adopted(
-    ref: str, engine: Engine, notebook: Path | None, cancel: Cancel, known: State | None = None
+    ref: str, engine: Engine, notebook: Path | None, cancel: Cancel, before: State | None = None
 ) -> Layered:
     """An image that was built here becomes the first layer."""
     image = engine.find(ref)
@@ -250,7 +257,7 @@ def _adopted(
             fix="build it again with --platform",
         )
     files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
-    place = journal.place(notebook, ref) if known is None or notebook else Path(known.journal)
+    place = journal.place(notebook, ref) if before is None or notebook else Path(before.journal)
     journal.check(place)
     now = State(
         image=ref,
@@ -259,7 +266,7 @@ def _adopted(
         journal=str(place),
         notebook=str(notebook) if notebook else None,
     )
-    found = Layered(now, engine, plan, files, base_of(plan, image))
+    found = Layered(now, plan, files, engine, base_of(plan, image))
     found.begin(image)
     found.save()
     found.write_journal()
@@ -276,14 +283,23 @@ def first_of(written: Journal, plan: Plan, folder: Path, engine: Engine) -> Laye
         journal=str(folder.absolute()),
         notebook=str(beside) if beside else None,
     )
-    return Layered(now, engine, plan, written.base, base_of(plan, None))
+    return Layered(now, plan, written.base, engine, base_of(plan, None))
 
 
-def _loaded(known: State, engine: Engine) -> Layered:
-    files = files_below(state.folder_for(known.image) / BASE)
-    plan = parse(files.get(PLAN, b""), Plan)
-    image = engine.inspect(known.layers[0].image)
-    return Layered(known, engine, plan, files, base_of(plan, image))
+def known(ref: str) -> Known | None:
+    """What is known here of the image; None where it has no layers. Nobody is asked, and nothing locked."""
+    now = state.load(ref)
+    if now is None:
+        return None
+    files = files_below(state.folder_for(ref) / BASE)
+    return Known(now, parse(files.get(PLAN, b""), Plan), files)
+
+
+def _loaded(ref: str, engine: Engine) -> Layered:
+    found = known(ref)
+    assert found is not None
+    image = engine.inspect(found.state.layers[0].image)
+    return Layered(found.state, found.first, found.files, engine, base_of(found.first, image))
 
 
 def base_of(plan: Plan, image: Image | None) -> Base:
@@ -309,4 +325,4 @@ def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
     return files
 
 
-__all__ = ["Layered", "base_of", "first_of", "opened"]
+__all__ = ["Known", "Layered", "base_of", "first_of", "known", "opened"]

@@ -9,10 +9,10 @@ from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..events import Report
 from . import state
+from .drift import drift
 from .layered import Layered
-from .model import Change, Layer, difference
+from .model import Change, Layer
 from .state import State
-from .transaction import seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +105,4 @@ def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel:
     )
 
 
-def drift(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:
-    """What the environment has otherwise than the head: ``before`` is the image's, ``after`` its own."""
-    environment, _ = seen(layered.plan(), where, report, cancel)
-    new, was = difference(layered.baseline(), environment)
-    return Layer(command="", origin="keep", packages=new, was=was).changes
-
-
-__all__ = ["History", "Moved", "Row", "drift", "history", "rollback"]
+__all__ = ["History", "Moved", "Row", "history", "rollback"]

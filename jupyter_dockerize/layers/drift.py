@@ -1,0 +1,43 @@
+"""What the running environment has otherwise than its image: installs that went past us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..cancel import Cancel
+from ..environment.observe.ways import Where
+from ..events import Report, ignore
+from .layered import Known, known
+from .model import Change, Layer, difference
+from .naming import image_for
+from .transaction import seen
+
+
+def drift(image: Known, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:
+    """``before`` is what the head has, ``after`` what the environment has. Raises what looking raises."""
+    environment, _ = seen(image.plan(), where, report, cancel)
+    new, was = difference(image.baseline(), environment)
+    return Layer(command="", origin="keep", packages=new, was=was).changes
+
+
+def note(notebook: Path | None) -> str:
+    """One line about what this process's environment has and its notebook's image lacks; "" for nothing."""
+    where = Where(here=True, notebook=notebook)
+    image = known(image_for(where, None))
+    if image is None:
+        return ""
+    changes = drift(image, where, report=ignore, cancel=Cancel())
+    if not changes:
+        return ""
+    many = len(changes) > 1
+    named = ", ".join(str(each) for each in changes[:3]) + (
+        f" and {len(changes) - 3} more" if changes[3:] else ""
+    )
+    return (
+        f"{len(changes)} package{'s' if many else ''} {'are' if many else 'is'} otherwise than in "
+        f"{image.state.image}, layer {image.state.number}: {named}. `%dockerize keep` makes a layer of "
+        f"{'them' if many else 'it'}"
+    )
+
+
+__all__ = ["drift", "note"]

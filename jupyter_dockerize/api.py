@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .export.build import Built
     from .image.store import Pruned
     from .layers.layered import Layered
+    from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
     from .layers.transaction import Done
     from .recipe.steps import SecretId
@@ -418,6 +419,16 @@ def keep(
         return transaction.keep(layered, typed, where, report=report, cancel=cancel)
 
 
+def rebuild(
+    folder: Path, *, engine: str = "auto", report: Report = ignore, cancel: Cancel | None = None
+) -> Rebuilt:
+    """Makes every image of the journal in ``folder`` again, as after a clone. Raises what building raises."""
+    from .engines import choose
+    from .layers.rebuilding import rebuild as rebuild_journal
+
+    return rebuild_journal(folder, choose(engine, rebuild=True), report=report, cancel=cancel or Cancel())
+
+
 def history(where: Where, ref: str | None = None) -> History:
     """The layers of an image. Raises `UsageError` where it has none here."""
     from .layers.naming import image_for
@@ -437,9 +448,10 @@ def redo(where: Where, ref: str | None = None, **options: Any) -> Moved:
 
 
 def rollback(where: Where, number: int, ref: str | None = None, **options: Any) -> Moved:
-    """The head is layer ``number``; ``options`` are ``engine``, ``report`` and ``cancel``.
+    """The head is layer ``number``; ``options`` are ``env``, ``engine``, ``report`` and ``cancel``.
 
-    The image moves, the environment stays: what it then has otherwise is in the result. Raises `UsageError`
+    The image moves, and with ``env`` the environment, as far as it can: what it then has otherwise is in the
+    result. Raises `UsageError`
     where there is no such layer.
     """
     return _move(where, ref, lambda now: number, "rollback", **options)
@@ -451,6 +463,7 @@ def _move(
     to: Callable[[int], int],
     what: str,
     *,
+    env: bool = False,
     engine: str = "auto",
     report: Report = ignore,
     cancel: Cancel | None = None,
@@ -462,7 +475,15 @@ def _move(
     cancel = cancel or Cancel()
     name = image_for(where, ref)
     with opened(name, what, engine=engine, notebook=where.notebook, report=report, cancel=cancel) as layered:
-        return roll(layered, to(layered.state.number), where, what=what, report=report, cancel=cancel)
+        return roll(
+            layered,
+            to(layered.state.number),
+            where,
+            what=what,
+            env=env,
+            report=report,
+            cancel=cancel,
+        )
 
 
 def _layered(
@@ -543,5 +564,5 @@ def _engine_of(container: str, name: str) -> Engine:
 __all__ = [
     "Recipe", "Where", "Wishes",
     "build", "diff", "engines", "execute", "history", "images", "keep", "login", "logs", "prune", "ps",
-    "push", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo", "verify",
+    "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo", "verify",
 ]  # fmt: skip

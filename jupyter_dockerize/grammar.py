@@ -15,13 +15,13 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
-    "exec", "history", "undo", "redo", "rollback", "keep",
+    "exec", "history", "undo", "redo", "rollback", "keep", "rebuild",
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
 # Over before any progress could be seen.
 QUICK = ("history", "ps", "stop", "logs", "login", "images", "prune", "engines")
 # Watched line by line, as in a terminal.
-SPOKEN = ("exec", "undo", "redo", "rollback", "keep")
+SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "rebuild")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -352,6 +352,7 @@ def _undo(verbs: Verbs) -> None:
         [("penguins", "")],
     )
     _layered(verbs, verb, named=True)
+    _environment_too(verb)
 
 
 def _redo(verbs: Verbs) -> None:
@@ -362,6 +363,7 @@ def _redo(verbs: Verbs) -> None:
         examples=[("penguins", "")],
     )
     _layered(verbs, verb, named=True)
+    _environment_too(verb)
 
 
 def _rollback(verbs: Verbs) -> None:
@@ -373,7 +375,25 @@ def _rollback(verbs: Verbs) -> None:
         [("2" if verbs.magic else "penguins 2", "")],
     )
     _layered(verbs, verb, named=not verbs.magic)
+    _environment_too(verb)
     verb.add_argument("number", type=int, metavar="N", help="as `history` lists it")
+
+
+def _environment_too(verb: Parser) -> None:
+    verb.add_argument("--env", action="store_true", help="the environment follows, as far as it can")
+
+
+def _rebuild(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "rebuild",
+        "DIR",
+        "makes every image of a journal again, as after a clone",
+        "DIR is the journal: dockerize/NAME beside the notebook. Every layer is verified; what was pinned is "
+        "the same again.",
+        [("dockerize/penguins", "")],
+    )
+    verb.add_argument("folder", type=Path, metavar="DIR", help="the journal's folder")
+    verbs.engine(verb)
 
 
 def _keep(verbs: Verbs) -> None:
@@ -489,6 +509,7 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "redo": _redo,
     "rollback": _rollback,
     "keep": _keep,
+    "rebuild": _rebuild,
     "run": _run,
     "ps": _ps,
     "stop": _stop,

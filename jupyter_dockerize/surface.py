@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .export.build import Built
     from .image.store import Pruned
     from .layers.model import Layer
+    from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
     from .layers.transaction import Done
 
@@ -138,6 +139,19 @@ def moved(value: Moved) -> Json:
         "head": value.number,
         "layer": layer(value.layer),
         "environment": [asdict(each) for each in value.environment],
+    }
+
+
+def rebuilt(value: Rebuilt) -> Json:
+    """``{ref, head, fingerprint, changed, findings, seconds}``"""
+    return {
+        "schema": SCHEMA,
+        "ref": value.image,
+        "head": value.number,
+        "fingerprint": value.fingerprint,
+        "changed": list(value.changed),
+        "findings": findings(value.findings),
+        "seconds": round(value.seconds, 1),
     }
 
 

@@ -187,18 +187,25 @@ def _history(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcom
 
 
 def _undo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    return _moved(api.undo(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel))
+    return _moved(api.undo(where_of(args), args.image, **_options(args, report, cancel)))
 
 
 def _redo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    return _moved(api.redo(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel))
+    return _moved(api.redo(where_of(args), args.image, **_options(args, report, cancel)))
 
 
 def _rollback(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    where = where_of(args)
-    return _moved(
-        api.rollback(where, args.number, args.image, engine=args.engine, report=report, cancel=cancel)
-    )
+    return _moved(api.rollback(where_of(args), args.number, args.image, **_options(args, report, cancel)))
+
+
+def _options(args: argparse.Namespace, report: Report, cancel: Cancel) -> dict[str, Any]:
+    return {"env": args.env, "engine": args.engine, "report": report, "cancel": cancel}
+
+
+def _rebuild(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.rebuild(args.folder, engine=args.engine, report=report, cancel=cancel)
+    status = DIFFERENT if found.changed else DONE
+    return Outcome(layers.rebuilt(found), surface.rebuilt(found), status, found)
 
 
 def _moved(found: Moved) -> Outcome:
@@ -270,6 +277,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "redo": _redo,
     "rollback": _rollback,
     "keep": _keep,
+    "rebuild": _rebuild,
     "run": _open,
     "ps": _ps,
     "stop": _stop,

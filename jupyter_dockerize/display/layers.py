@@ -10,6 +10,7 @@ from .untrusted import plain
 
 if TYPE_CHECKING:
     from ..layers.model import Change, Layer
+    from ..layers.rebuilding import Rebuilt
     from ..layers.timeline import History, Moved
     from ..layers.transaction import Done
 
@@ -65,7 +66,18 @@ def moved(value: Moved) -> str:
             lines.append(f"{title}: {named(those)}")
     if not value.environment:
         lines.append("the environment has the same packages")
+    if value.brought is not None:
+        for change, why in value.brought.left:
+            lines.append(f"! {plain(str(change))} stays as it is here: {why}")
+        if not value.brought.empty:
+            lines.append("restart the kernel: what it has imported is still the old one")
     return "\n".join(lines)
+
+
+def rebuilt(value: Rebuilt) -> str:
+    """Which image was made anew from its journal."""
+    said = f"{plain(value.image)} is there again, with {value.number} layers ({value.seconds:.0f} s)"
+    return "\n".join(filter(None, (said, f"fingerprint {value.fingerprint}", findings(value.findings))))
 
 
 def changes(layer: Layer) -> str:
@@ -85,4 +97,4 @@ def short(command: str) -> str:
     return plain(first[: WIDEST - 1] + "…" if rest or len(first) > WIDEST else first)
 
 
-__all__ = ["changes", "done", "history", "moved"]
+__all__ = ["changes", "done", "history", "moved", "rebuilt"]

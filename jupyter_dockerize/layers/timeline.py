@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from ..cancel import Cancel
 from ..environment.observe.ways import Where
 from ..errors import UsageError
-from ..events import Report
+from ..events import Log, Report, ignore
+from ..export.prepare import look
 from . import state
+from .bringing import Way, bring, others, way
 from .drift import drift
 from .layered import Layered
 from .model import Change, Layer
@@ -44,6 +46,7 @@ class Moved:
     number: int
     layer: Layer
     environment: tuple[Change, ...]
+    brought: Way | None = None  # what was done to the environment, where it was to follow
 
 
 def history(ref: str) -> History:
@@ -63,11 +66,19 @@ def history(ref: str) -> History:
 
 
 def rollback(
-    layered: Layered, number: int, where: Where, *, what: str = "rollback", report: Report, cancel: Cancel
+    layered: Layered,
+    number: int,
+    where: Where,
+    *,
+    what: str = "rollback",
+    env: bool = False,
+    report: Report,
+    cancel: Cancel,
 ) -> Moved:
     """The head is layer ``number``. Raises `UsageError` where there is no such layer.
 
-    ``what`` was typed: rollback, undo or redo.
+    ``what`` was typed: rollback, undo or redo. With ``env`` the environment follows, as far as it can; what
+    is done to it is said first.
     """
     now = layered.state
     most = now.number + len(now.redo)
@@ -81,10 +92,10 @@ def rollback(
             why=f"it has {most}" + (f", of which {len(now.redo)} are undone" if now.redo else ""),
             fix=f"`jupyter dockerize history {now.image}` lists them",
         )
-    return _moved(layered, now.at(number), where, report=report, cancel=cancel)
+    return _moved(layered, now.at(number), where, env=env, report=report, cancel=cancel)
 
 
-def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel: Cancel) -> Moved:
+def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Report, cancel: Cancel) -> Moved:
     left = state.pending(to.image)
     if left is not None:
         raise UsageError(
@@ -97,12 +108,24 @@ def _moved(layered: Layered, to: State, where: Where, *, report: Report, cancel:
             fix=f"`jupyter dockerize rebuild {to.journal}` makes it again",
         )
     layered.move(to)
-    return Moved(
-        image=to.image,
-        number=to.number,
-        layer=to.head.layer,
-        environment=drift(layered, where, report=report, cancel=cancel),
-    )
+    changes = drift(layered, where, report=report, cancel=cancel)
+    brought = None
+    if env:
+        brought = way(layered.plan(), changes)
+        _bring(brought, where, report=report, cancel=cancel)
+        changes = drift(layered, where, report=report, cancel=cancel)
+    return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=changes, brought=brought)
+
+
+def _bring(found: Way, where: Where, *, report: Report, cancel: Cancel) -> None:
+    """The environment follows, after it was said how."""
+    python = look(where, report=ignore, cancel=cancel).python.executable
+    for verb, names in (("uninstalling", found.uninstall), ("installing", found.install)):
+        if names:
+            report(Log(f"{verb} here: {', '.join(names)}"))
+    if sharing := others(python):
+        report(Log(f"{sharing} other kernel{'s run' if sharing > 1 else ' runs'} in this environment, too"))
+    bring(found, python, report=report, cancel=cancel)
 
 
 __all__ = ["History", "Moved", "Row", "history", "rollback"]

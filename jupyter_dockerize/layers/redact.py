@@ -273,15 +273,11 @@ def _address(text: str, start: int, end: int, live: frozenset[int] | None) -> It
         stop = end if stop < 0 else stop
         for field in re.finditer(r"[^?&;#]+", text[tail + 1 : stop]):
             name, equals, value = field[0].partition("=")
-            place = tail + 1 + field.start() + (len(name) + 1 if equals else 0)
-            if not equals:
-                value = name
-                fine = name.lower() in known or (
-                    known is _OPEN_FRAGMENT and re.fullmatch("[a-z-]{1,40}", name)
-                )
-            else:
-                fine = name.lower() in known
-            if value and not fine and not _harmless(value, live, place):
+            value = value if equals else name
+            anchor = not equals and known is _OPEN_FRAGMENT and re.fullmatch("[a-z-]{1,40}", name)
+            short = len(value) < LEAST and not is_secret(name)
+            place = tail + 1 + field.end() - len(value)
+            if value and not (name.lower() in known or anchor or short or _harmless(value, live, place)):
                 yield _Cut(place, place + len(value), HIDDEN, tuple({value, unquote(value)}))
         tail = stop
 

@@ -6,6 +6,7 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison
     from .export.build import Built
     from .image.store import Pruned
-    from .layers.layered import Layered
     from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
     from .layers.transaction import Done
@@ -366,6 +366,8 @@ def execute(
     from .layers import shell, transaction
     from .layers.command import Command
     from .layers.layered import opened
+    from .layers.model import Typed
+    from .layers.naming import image_for
 
     cancel = cancel or Cancel()
     parsed = Command.parse(command)
@@ -374,12 +376,19 @@ def execute(
             f"{parsed.safe.split()[0]} needs root, and this environment's user is not",
             fix="install it into the image only: --image-only",
         )
-    name = _layered(where, ref, wishes, engine, report, cancel)
+    name = image_for(where, ref)
+    report(Log(_place(where, name, image_only=image_only)))
+    _first_layer(where, name, wishes, engine, report, cancel)
     with opened(
         name, parsed.safe, engine=engine, notebook=where.notebook, report=report, cancel=cancel
     ) as layered:
-        typed = parsed.typed(image_only=image_only)
-        report(Log(_place(where, layered, image_only=image_only)))
+        typed = Typed(
+            command=parsed.safe,
+            origin="image-only" if image_only else "exec",
+            script=parsed.safe,
+            literal=parsed.literal,
+            root=image_only or os.geteuid() == 0,
+        )
         if image_only:
             return transaction.in_image(layered, typed, report=report, cancel=cancel)
         return transaction.execute(
@@ -486,35 +495,32 @@ def _move(
         )
 
 
-def _layered(
-    where: Where, ref: str | None, wishes: Wishes, engine: str, report: Report, cancel: Cancel
-) -> str:
-    """The name of the image that gets a layer, which is built where there is none."""
-    from .engines import choose, that_has
+def _first_layer(
+    where: Where, name: str, wishes: Wishes, engine: str, report: Report, cancel: Cancel
+) -> None:
+    """The image that gets a layer is built where there is none."""
+    from .engines import that_has
     from .layers import state
-    from .layers.naming import image_for
 
-    name = image_for(where, ref)
-    if state.load(name) is None and that_has(name, engine).inspect(name) is None:
-        choose(engine)
-        built = build(where, wishes, name, engine=engine, report=report, cancel=cancel)
-        if not built.ok:
-            raise VerificationError(
-                f"{name} is not the same environment, so it gets no layers",
-                why=built.summary,
-                fix="`jupyter dockerize build` says what differs",
-            )
-    return name
+    if state.load(name) is not None or that_has(name, engine).inspect(name) is not None:
+        return
+    built = build(where, wishes, name, engine=engine, report=report, cancel=cancel)
+    if not built.ok:
+        raise VerificationError(
+            f"{name} is not the same environment, so it gets no layers",
+            why=built.summary,
+            fix="`jupyter dockerize build` says what differs",
+        )
 
 
-def _place(where: Where, layered: Layered, *, image_only: bool) -> str:
+def _place(where: Where, name: str, *, image_only: bool) -> str:
     """Where things happen: "here: .venv + image analysis, layer 4"."""
-    from .layers.state import State
+    from .layers import state
 
-    now: State = layered.state
-    image = f"image {now.image}, layer {now.number + 1}"
+    now = state.load(name)
+    image = f"image {name}, layer {now.number + 1 if now else 2}"
     if image_only:
-        return f"here: {image} only"
+        return f"here: {image}, and not the environment"
     named = where.kernel or where.live or where.python
     return f"here: {named or Path(sys.prefix).name} + {image}"
 

@@ -14,15 +14,14 @@ class Console(Printer):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._at = 0  # the step
+        self._quiet = False
         self.report = self._print
 
     def _print(self, event: Event) -> None:
         if isinstance(event, Step) and not event.within:
-            self._at = event.number
-            if event.number > 1:
-                self.line(f"· {event.name}")
-        elif isinstance(event, Log) and self._at < 2:
+            self._quiet = event.number > 1
+            self.line(f"· {event.name}")
+        elif isinstance(event, Log) and not self._quiet:
             self.line(coloured(event.text))
 
 

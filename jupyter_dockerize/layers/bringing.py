@@ -1,7 +1,7 @@
 """The environment follows its image: what a layer added is uninstalled, what it replaced comes back.
 
-By uv, with the exact versions that the image has, and nothing beyond them. What only root, conda or a checkout
-could bring back is named and stays as it is.
+By uv, with the exact versions that the image has, and nothing beyond them. What only root, conda or a
+checkout could bring back is named and stays as it is.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _uv(words: Sequence[str], report: Report, cancel: Cancel) -> None:
             "the environment could not follow the image",
             4,
             why="; ".join(lines[-3:]),
-            fix="the image is where it was asked to go; `%dockerize keep` would take the environment as it is",
+            fix="the image is where it should be; `jupyter dockerize keep` takes the environment as it is",
         )
 
 

@@ -29,15 +29,9 @@ def note(notebook: Path | None) -> str:
     changes = drift(image, where, report=ignore, cancel=Cancel())
     if not changes:
         return ""
-    many = len(changes) > 1
-    named = ", ".join(str(each) for each in changes[:3]) + (
-        f" and {len(changes) - 3} more" if changes[3:] else ""
-    )
-    return (
-        f"{len(changes)} package{'s' if many else ''} {'are' if many else 'is'} otherwise than in "
-        f"{image.state.image}, layer {image.state.number}: {named}. `%dockerize keep` makes a layer of "
-        f"{'them' if many else 'it'}"
-    )
+    named = ", ".join(map(str, changes[:3])) + (f" and {len(changes) - 3} more" if changes[3:] else "")
+    now = image.state
+    return f"not in {now.image}, layer {now.number}: {named} — `%dockerize keep` makes a layer of it"
 
 
 __all__ = ["drift", "note"]

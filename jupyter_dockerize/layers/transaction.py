@@ -16,7 +16,7 @@ from ..environment.comparison import Comparison
 from ..environment.model import Packages, Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
-from ..errors import DockerizeError, UsageError, VerificationError
+from ..errors import BuildError, DockerizeError, UsageError, VerificationError
 from ..events import Event, Finding, Log, Progress, Report, Step
 from ..export.build import steps_within
 from ..export.inside import probe_image
@@ -253,13 +253,18 @@ def _built(
     now, number = layered.state, layered.state.number + 1
     added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
     bundle = increment(now.tag(now.head), added, layered.engine.features())
-    return layered.engine.build(
-        bundle,
-        tag,
-        secrets=secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot),
-        report=steps_within(step, captions(bundle.dockerfile), report),
-        cancel=cancel,
-    )
+    caption = captions(bundle.dockerfile)
+    try:
+        return layered.engine.build(
+            bundle,
+            tag,
+            secrets=secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot),
+            report=steps_within(step, caption, report),
+            cancel=cancel,
+        )
+    except BuildError as error:
+        error.what = f"the layer was not built, and {now.image} is as it was"
+        raise
 
 
 def different(ref: str, comparison: Comparison) -> VerificationError:

@@ -104,12 +104,12 @@ def _run(addition: Addition) -> Run:
     kind = bool(addition.plan.packages.conda)
     prefix, python, place = layout.prefix(kind), layout.interpreter(kind), addition.place
     resolution = Resolution(base=addition.base, secrets=addition.secrets)
-    handed = secrets.for_python(resolution) if addition.uses_uv else ()
+    handed = secrets.for_python(resolution) if addition.uses_uv or SCRIPT in addition.files else ()
     if addition.gone_conda or conda.EXPLICIT in addition.files:
         handed = tuple(dict.fromkeys((*handed, *secrets.for_conda(resolution))))
     lines = [
         f"touch {_BEGAN}",
-        *_script(addition),
+        *_script(addition, prefix, handed),
         *_debian(addition),
         *_conda(addition, prefix, handed),
         *_pip(addition, python, prefix, handed),
@@ -134,9 +134,12 @@ def _binds(addition: Addition) -> Iterator[BindFile]:
         yield BindFile(layout.UV, layout.UV, stage="uv")
 
 
-def _script(addition: Addition) -> Iterator[str]:
+def _script(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Iterator[str]:
+    """As it ran in the environment: which that is, and whom to trust, its programs read in variables."""
     if SCRIPT in addition.files:
-        yield f"env DEBIAN_FRONTEND=noninteractive sh -e {addition.place}/{SCRIPT}"
+        active = "CONDA_PREFIX" if prefix == layout.CONDA else "VIRTUAL_ENV"
+        yield from secrets.trust(handed)
+        yield f"{active}={prefix} DEBIAN_FRONTEND=noninteractive sh -e {addition.place}/{SCRIPT}"
 
 
 def _debian(addition: Addition) -> Iterator[str]:
@@ -169,7 +172,8 @@ def _conda(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Itera
 def _pip(addition: Addition, python: str, prefix: str, handed: tuple[Secret, ...]) -> Iterator[str]:
     if not addition.uses_uv:
         return
-    yield from secrets.trust(handed)
+    if SCRIPT not in addition.files:
+        yield from secrets.trust(handed)
     yield f"export UV_LINK_MODE=copy UV_NO_PROGRESS=1 PATH={layout.UV}/bin:$PATH"
     whose = f"--python={python}" + (" --break-system-packages" if prefix == layout.CONDA else "")
     if addition.gone_pip:

@@ -97,7 +97,8 @@ def execute(
             image=ref, number=layered.state.number, layer=None, status=status, findings=notes,
             seconds=time.monotonic() - started, own=own,
         )  # fmt: skip
-    change = changed(head, before[0], after[0])
+    # A command that is kept as it is may touch anything there, so the image is brought to what is here.
+    change = changed(head, layered.baseline() if typed.literal else before[0], after[0])
     if _nothing_in(change) and not typed.literal:
         state.settled(ref)
         return Done(
@@ -276,8 +277,7 @@ def different(ref: str, comparison: Comparison) -> VerificationError:
     return VerificationError(
         f"the layer is not what was installed, so {ref} stays as it was",
         why=f"{comparison.summary()} ({named})",
-        fix="what was installed is pending: `jupyter dockerize exec --image "
-        f"{ref} --retry` builds the layer again",
+        fix="what was installed is pending: `jupyter dockerize keep` makes a layer of all that is here",
     )
 
 
@@ -336,7 +336,8 @@ def _refuse_pending(ref: str) -> None:
     raise UsageError(
         f"“{left.typed.command}” {said}",
         why=left.why or "its process ended in the middle",
-        fix=f"`jupyter dockerize exec --image {ref} --retry` makes a layer of what is there",
+        fix=f"`jupyter dockerize exec --image {ref} --retry` builds its layer again, and "
+        "`jupyter dockerize keep` makes one of all that is here",
     )
 
 

@@ -1,0 +1,137 @@
+"""All layers folded into one recipe, as if the environment had been built like that from the start.
+
+Commands that were kept as they were typed did more than install: they stay layers, on top of it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from ..cancel import Cancel
+from ..environment.model import Packages, PipPackage
+from ..environment.observe.ways import Where
+from ..environment.plan.planning import Plan, refuse
+from ..errors import UsageError
+from ..events import Finding, Report, Step
+from ..export.build import steps_within
+from ..export.prepare import BUILDING, LOCKING, READING, VERIFYING, look
+from ..export.recipes import Later, kept
+from ..export.verify import planned_like, verify_against_plan
+from ..recipe import render
+from ..recipe.captions import captions
+from ..recipe.steps import BUILDKIT
+from ..resolve import resolve
+from ..resolve.credentials import secrets_for
+from . import state
+from .journal import Entry
+from .layered import Layered
+from .model import Was
+from .pinning import Pinned
+from .transaction import build, different
+
+STEPS = (READING, LOCKING, BUILDING, VERIFYING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consolidated:
+    """``before`` and ``number`` are the numbers of layers then and now, ``size`` the bytes of the image."""
+
+    image: str
+    before: int
+    number: int
+    size: int
+    summary: str
+    findings: tuple[Finding, ...]
+    seconds: float
+
+
+def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Consolidated:
+    """One recipe for all layers, built, found to be the same environment, and the head moved to it.
+
+    The images of the layers stay until they are pruned. Raises `UsageError` where there is nothing to fold,
+    or the image was copied, and what resolving, building and verifying raise; then all is as it was.
+    """
+    started, now, engine = time.monotonic(), layered.state, layered.engine
+    if now.number == 1:
+        raise UsageError(f"{now.image} has one layer only", why="there is nothing to fold")
+    if now.method == "copy":
+        raise UsageError(
+            f"{now.image} was copied: its layers are files, and no recipe",
+            fix="build it again, which writes them in groups of packages",
+        )
+    report(Step(1, len(STEPS), READING))
+    snapshot = look(where, report=report, cancel=cancel)
+    plan = _with_places(layered.plan(), planned_like(layered.plan(), snapshot))
+    report(Step(2, len(STEPS), LOCKING))
+    whole, found = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
+    refuse(found.findings, plan.wishes.allow)
+    bundle = render(whole, found, engine.features())
+    report(Step(3, len(STEPS), BUILDING))
+    tag = state.layer_tag(now.image, "consolidated")
+    image = engine.build(
+        bundle,
+        tag,
+        secrets=secrets_for(found, snapshot),
+        report=steps_within(BUILDING, captions(bundle.dockerfile), report),
+        cancel=cancel,
+    )
+    try:
+        report(Step(4, len(STEPS), VERIFYING))
+        comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
+        if comparison.verdict == "different":
+            raise different(now.image, comparison)
+        files = {**kept(whole, snapshot, render(whole, found, BUILDKIT), Later()).files}
+        folded = Layered(now, whole, files, engine, layered.base)
+        folded.begin(image)
+        for entry in _literal(layered):
+            added = Pinned(entry=entry, plan=folded.plan())
+            above = build(folded, added, snapshot, report=report, cancel=cancel)
+            state.keep_files(now.image, entry)
+            folded.state = folded.state.with_layer(folded.made(entry, above))
+        folded.move(folded.state)
+    finally:
+        engine.remove(tag)
+    return Consolidated(
+        image=now.image,
+        before=now.number,
+        number=folded.state.number,
+        size=image.size,
+        summary=comparison.summary(),
+        findings=found.findings,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _with_places(plan: Plan, here: Plan) -> Plan:
+    """The plan, whose packages know where they lie here: what no index gives back is made a wheel of that."""
+    there = {(each.name, each.version): each for each in here.packages.pip}
+
+    def placed(package: PipPackage) -> PipPackage:
+        found = there.get((package.name, package.version))
+        return found if found and found.source.kind == package.source.kind else package
+
+    packages = Packages(
+        pip=tuple(map(placed, plan.packages.pip)), conda=plan.packages.conda, apt=plan.packages.apt
+    )
+    return replace(plan, packages=packages)
+
+
+def _literal(layered: Layered) -> list[Entry]:
+    """The layers that stay, without the packages, which are in the recipe."""
+    fingerprint = layered.plan().fingerprint
+    nothing: tuple[Was, ...] = ()
+    return [
+        replace(
+            entry,
+            layer=replace(
+                entry.layer, packages=Packages(), was=nothing, python=None, fingerprint=fingerprint
+            ),
+            files={name: data for name, data in entry.files.items() if name.endswith(".sh")},
+        )
+        for entry in layered.entries()
+        if entry.layer.literal
+    ]
+
+
+__all__ = ["Consolidated", "consolidate"]

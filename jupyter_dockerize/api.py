@@ -390,7 +390,7 @@ def execute(
             root=image_only or os.geteuid() == 0,
         )
         if image_only:
-            return transaction.in_image(layered, typed, report=report, cancel=cancel)
+            return transaction.in_image(layered, typed, where, report=report, cancel=cancel)
         return transaction.execute(
             layered,
             typed,
@@ -526,10 +526,16 @@ def _place(where: Where, name: str, *, image_only: bool) -> str:
 
 
 def images(*, engine: str = "auto") -> list[Image]:
-    """The images that this product made, newest first."""
+    """The images that this product made, newest first. Those that only layers stand on are not among them."""
     from .engines import available
+    from .image.store import REPOSITORY
 
-    return [image for one in available(engine) for image in one.images()]
+    found = []
+    for image in (image for one in available(engine) for image in one.images()):
+        refs = tuple(ref for ref in image.refs if not ref.startswith(f"{REPOSITORY}/"))
+        if refs or not image.refs:
+            found.append(replace(image, refs=refs))
+    return found
 
 
 def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:

@@ -45,7 +45,15 @@ class Entry:
 
     @property
     def id(self) -> str:
+        """12 hex digits of all that it is."""
         return identity(self.layer, self.files)
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: by the command and the files alone, which are known before it has run."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.layer.command.lower())[:_SLUG].strip("-")
+        mark = identity(Layer(command=self.layer.command, origin="exec"), self.files)
+        return f"{slug}-{mark}" if slug else mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +163,7 @@ def check(folder: Path) -> None:
 
 def layer_folder(number: int, entry: Entry) -> str:
     """Where a layer's files are: "layers/0002-pip-install-humanize-3f9a2c4d5e6f"."""
-    slug = re.sub(r"[^a-z0-9]+", "-", entry.layer.command.lower())[:_SLUG].strip("-")
-    return f"{LAYERS}/{number:04d}-{slug}{'-' if slug else ''}{entry.id}"
+    return f"{LAYERS}/{number:04d}-{entry.name}"
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -21,14 +21,13 @@ from ..export.keeping import folder_of
 from ..image import disk
 from ..image.placed import placed
 from ..image.reference import Reference
-from ..image.store import LAYERS
+from ..image.store import LAYERS, REPOSITORY
 from .journal import Entry, files_below
 from .model import Layer, Typed, chained
 
 STATE = "state.json"
 _NOTE, _BEFORE = "note.json", "before.json"
 PENDING = "pending"  # a folder: what was done to the environment and is in no image yet
-REPOSITORY = "jupyter-dockerize-layers"  # of the names that images of layers keep
 Phase = Literal["running", "installed", "built"]
 
 

@@ -190,10 +190,11 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
     )
 
 
-def in_image(layered: Layered, typed: Typed, *, report: Report, cancel: Cancel) -> Done:
+def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """Runs the script of ``typed`` in the image only, as root; the environment stays as it is.
 
-    It is run once to see what it changes; the layer is then made of that, as if it had been seen here.
+    It is run once to see what it changes; the layer is then made of that, as if it had been seen here. What
+    builds are handed (logins, certificates) is that of ``where``.
     Raises what `add` raises; nothing is pending then, because nothing was done to the environment.
     """
     started, now, engine = time.monotonic(), layered.state, layered.engine
@@ -212,17 +213,25 @@ def in_image(layered: Layered, typed: Typed, *, report: Report, cancel: Cancel) 
     before = _inside(engine, engine.find(now.head.image), head, report, cancel)
     tag = layer_tag(now.image, next_chain(now, trial))
     try:
-        image = _built(layered, trial, head, {}, tag, before[1], RUNNING_THERE, report, cancel)
+        snapshot = look(where, report=_quiet(report), cancel=cancel)
+        image = _built(layered, trial, head, {}, tag, snapshot, RUNNING_THERE, report, cancel)
         after = _inside(engine, image, head, report, cancel)
         change = changed(head, before[0], after[0])
         report(Step(2, len(STEPS), PINNING))
         if _nothing_in(change) and not typed.literal:
             return Done(image=now.image, number=now.number, layer=None, seconds=time.monotonic() - started)
-        found = pinned(typed, head, after[0], change, after[1], layered.base, report=report, cancel=cancel)
-        done = add(layered, found, after[1], report=report, cancel=cancel)
+        # Of Debian's packages alone the command says as much as their names would.
+        kept = replace(typed, literal=typed.literal or not _of_python(change))
+        found = pinned(kept, head, after[0], change, snapshot, layered.base, report=report, cancel=cancel)
+        done = add(layered, found, snapshot, report=report, cancel=cancel)
     finally:
         engine.remove(tag)
     return replace(done, seconds=time.monotonic() - started)
+
+
+def _of_python(change: tuple[Packages, tuple[Was, ...]]) -> bool:
+    new, was = change
+    return bool(new.pip or new.conda or any(each.manager != "apt" for each in was))
 
 
 def _inside(

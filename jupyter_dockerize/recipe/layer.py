@@ -23,6 +23,7 @@ from .steps import BindFile, Comment, Feature, From, Label, Run, Secret, SecretI
 SCRIPT = "run.sh"  # among the layer's files: what was typed
 KEPT = f"{identity.PLAN_PATH.rpartition('/')[0]}/layers"  # in the image: the files of its layers, but wheels
 _BEGAN = "/tmp/began"  # noqa: S108 - in the image, and gone when the step ends
+_NO_LISTS = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb"
 _SHOWN = 4  # packages that a comment names
 
 
@@ -139,14 +140,23 @@ def _script(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Iter
     if SCRIPT in addition.files:
         active = "CONDA_PREFIX" if prefix == layout.CONDA else "VIRTUAL_ENV"
         yield from secrets.trust(handed)
-        yield f"{active}={prefix} DEBIAN_FRONTEND=noninteractive sh -e {addition.place}/{SCRIPT}"
+        script = f"{addition.place}/{SCRIPT}"
+        # Where it was typed there are lists of packages; images keep none.
+        yield f"if grep -qwE 'apt|apt-get' {script}; then apt-get update; fi"
+        yield f"{active}={prefix} DEBIAN_FRONTEND=noninteractive sh -e {script}"
+        yield _NO_LISTS
 
 
 def _debian(addition: Addition) -> Iterator[str]:
+    """What a script did itself is not done again."""
+    if SCRIPT in addition.files:
+        return
     if addition.gone_apt:
         yield "\n".join(["apt-get purge -y", *(_checked_debian(each) for each in sorted(addition.gone_apt))])
     if addition.apt:
         yield from apt.install(addition.apt).lines
+    if addition.gone_apt or addition.apt:
+        yield _NO_LISTS
 
 
 def _conda(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """What its folder is called: by the command and the files alone, which are known before it has run."""
+        """What its folder is called: by command and files alone, which are known before it has run."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.layer.command.lower())[:_SLUG].strip("-")
         mark = identity(Layer(command=self.layer.command, origin="exec"), self.files)
         return f"{slug}-{mark}" if slug else mark

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...contents import layout
 from ..tar import Member
@@ -32,16 +33,47 @@ ROOT = Owner()
 USER = Owner(layout.UID, layout.UID)
 
 
+class Here(NamedTuple):
+    """Something on this machine that a copy takes along, as it was looked at."""
+
+    path: str  # absolute
+    status: os.stat_result
+    owner: Owner  # in the image
+
+    @property
+    def kind(self) -> int:
+        """`stat.S_IFREG` and the like."""
+        return stat.S_IFMT(self.status.st_mode)
+
+
 @dataclass(slots=True)
 class Collected:
-    """Members by path; ``unreadable`` are paths that could not be looked into, with why.
+    """What was found, by its place in the image; ``unreadable`` are paths that could not be looked into, with
+    why.
 
     ``mounts`` are absolute paths where something else of this machine is mounted.
     """
 
-    members: dict[str, Member]
+    files: dict[str, Here]
     unreadable: dict[str, str]
     mounts: frozenset[str] = frozenset()
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """The members of a layer; bytecode is looked into, and stale bytecode stays here."""
+        return members_of(self.files)
+
+
+def members_of(files: Mapping[str, Here]) -> dict[str, Member]:
+    """The members of a layer for files by their places, in this order; without stale bytecode."""
+    made = ((place, _member(place, here)) for place, here in files.items())
+    return {place: member for place, member in made if member}
+
+
+def _member(place: str, here: Here) -> Member | None:
+    if place.endswith(".pyc") and here.kind == stat.S_IFREG:
+        return _bytecode(place, here)
+    return member_of(here.path, here.status, here.owner, at=place)
 
 
 def collect(
@@ -101,20 +133,20 @@ def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], f
                     waiting.append(entry.path)
                 else:
                     found.unreadable[entry.path] = _MOUNTED
-            elif entry.name.endswith(".pyc"):
-                _bytecode(entry.path, status, owner, found)
             else:
                 _add(entry.path, status, owner, found)
 
 
 def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
-    member = member_of(path, status, owner)
-    if member is None:
-        return
-    if member.kind == "file" and not _readable(path, status):
-        found.unreadable[path] = "it may not be read"
-        return
-    found.members[member.path] = member
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        if not _readable(path, status):
+            if not (path.endswith(".pyc") and source_of(path)):  # a cache is made again
+                found.unreadable[path] = "it may not be read"
+            return
+    elif not (stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+        return  # sockets, pipes, devices
+    found.files[path.lstrip("/")] = Here(path, status, owner)
 
 
 def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None = None) -> Member | None:
@@ -140,27 +172,26 @@ def _readable(path: str, status: os.stat_result) -> bool:
     return bool(status.st_mode & stat.S_IROTH) or os.access(path, os.R_OK)
 
 
-def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
+def _bytecode(place: str, here: Here) -> Member | None:
     """The bytecode with its source's new date; what is stale or has lost its source stays here."""
-    source = source_of(path)
-    if source is None:  # in the place of its source: a distribution without sources
-        _add(path, status, owner, found)
-        return
+    member = member_of(here.path, here.status, here.owner, at=place)
+    source = source_of(here.path)
+    if source is None or member is None:  # in the place of its source: a distribution without sources
+        return member
     try:
         of = os.stat(source)
-        with open(path, "rb", buffering=0) as file:
+        with open(here.path, "rb", buffering=0) as file:
             head = file.read(_PYC.size)
     except OSError:
-        return
-    member = member_of(path, status, owner)
-    if member is None or len(head) < _PYC.size:
-        return
+        return None
+    if len(head) < _PYC.size:
+        return None
     magic, flags, mtime, size = _PYC.unpack(head)
     if flags == 0:  # > the source's time and size; otherwise its hash
         if (mtime, size) != (int(of.st_mtime) & 0xFFFFFFFF, of.st_size & 0xFFFFFFFF):
-            return
+            return None
         head = _PYC.pack(magic, 0, DATE, size)
-    found.members[member.path] = replace(member, head=head)
+    return replace(member, head=head)
 
 
 def source_of(path: str) -> str | None:
@@ -187,6 +218,6 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
 
 
 __all__ = [
-    "CACHE", "DATE", "ROOT", "USER", "Collected", "Owner", "collect", "member_of", "source_of",
-    "with_parents",
+    "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
+    "source_of", "with_parents",
 ]  # fmt: skip

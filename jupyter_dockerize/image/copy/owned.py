@@ -21,7 +21,7 @@ from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
 from . import private as secrets
-from .trees import Here
+from .trees import CACHE, Here
 
 _RECORD_LIMIT = 64 << 20  # bytes
 _WINDING = re.compile(r"(?:^|/)(?:\.{0,2}(?:/|$))")  # has a part that is empty, "." or ".."
@@ -68,17 +68,17 @@ class Keeper:
             return False
         if path in owned.files or path == self.prefix:
             return True
-        name = os.path.basename(path)
-        if name == "__pycache__":
+        folder, _, name = path.rpartition("/")
+        if name == CACHE:
             return True
         if name.endswith(".pyc"):
-            source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
+            source = f"{folder.rpartition('/')[0]}/{name.partition('.')[0]}.py"
             return source not in owned.left_out and (not self.recorded or source in owned.files)
         if self.recorded:
             return (
                 path in owned.folders or _SKELETON.fullmatch(os.path.relpath(path, self.prefix)) is not None
             )
-        if self.conda and name in _BESIDE and os.path.dirname(path) == self.prefix:
+        if self.conda and name in _BESIDE and folder == self.prefix:
             self.beside.append(path)
             return False
         if self.conda and path == f"{self.prefix}/{_STATE}":

@@ -12,6 +12,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from ...contents import layout
@@ -19,6 +20,7 @@ from ..tar import Member
 
 DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
 CACHE = "__pycache__"
+_NAME = attrgetter("name")
 _MOUNTED = "another file system is mounted there"
 _PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
 
@@ -107,40 +109,43 @@ def collect(
 
 
 def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], found: Collected) -> None:
+    files, mounts = found.files, found.mounts  # there are tens of thousands of paths in an environment
     waiting = [path]
     while waiting:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=_NAME)
             status = os.stat(folder)
         except OSError as error:
             found.unreadable[folder] = error.strerror or str(error)
             continue
-        _add(folder, status, owner, found)
+        files[folder.lstrip("/")] = Here(folder, status, owner)
         for entry in entries:
-            if not keep(entry.path):
+            path = entry.path
+            if not keep(path):
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
-                found.unreadable[entry.path] = error.strerror or str(error)
+                found.unreadable[path] = error.strerror or str(error)
                 continue
-            if entry.path in found.mounts:  # a file, or a folder of the same file system
-                found.unreadable[entry.path] = _MOUNTED
+            if path in mounts:  # a file, or a folder of the same file system
+                found.unreadable[path] = _MOUNTED
             elif stat.S_ISDIR(status.st_mode):
                 if status.st_dev == device:
-                    waiting.append(entry.path)
+                    waiting.append(path)
                 else:
-                    found.unreadable[entry.path] = _MOUNTED
+                    found.unreadable[path] = _MOUNTED
             else:
-                _add(entry.path, status, owner, found)
+                _add(path, status, owner, found)
 
 
 def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
     mode = status.st_mode
     if stat.S_ISREG(mode):
-        if not _readable(path, status):
+        # Whether it will be readable when its turn comes; asked only where the mode leaves doubt.
+        if not (mode & stat.S_IROTH or os.access(path, os.R_OK)):
             if not (path.endswith(".pyc") and source_of(path)):  # a cache is made again
                 found.unreadable[path] = "it may not be read"
             return
@@ -165,11 +170,6 @@ def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None
         target = os.readlink(path)
         return Member(path=place, kind="symlink", mode=0o777, uid=uid, gid=gid, mtime=DATE, target=target)
     return None
-
-
-def _readable(path: str, status: os.stat_result) -> bool:
-    """Whether it will be readable when its turn comes; asked only where the mode leaves doubt."""
-    return bool(status.st_mode & stat.S_IROTH) or os.access(path, os.R_OK)
 
 
 def _bytecode(place: str, here: Here) -> Member | None:
@@ -203,14 +203,21 @@ def source_of(path: str) -> str | None:
 
 def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> Iterator[Member]:
     """The members, each folder that leads to them before them, sorted: a layer that stands for itself."""
+
+    def folder(path: str) -> Member:
+        owner = owners(path)
+        return Member(path=path, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE)
+
+    return with_folders(members, folder)
+
+
+def with_folders(members: Iterable[Member], folder: Callable[[str], Member]) -> Iterator[Member]:
+    """The same, where ``folder`` gives those that lead to them."""
     whole = {member.path: member for member in members}
     for path in list(whole):
         parent = path.rpartition("/")[0]
         while parent and parent not in whole:
-            owner = owners(parent)
-            whole[parent] = Member(
-                path=parent, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE
-            )
+            whole[parent] = folder(parent)
             parent = parent.rpartition("/")[0]
     # By their parts: a folder's own before its neighbour's, whose name goes on with a "-".
     for path in sorted(whole, key=lambda path: path.replace("/", "\0")):
@@ -219,5 +226,5 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
 
 __all__ = [
     "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
-    "source_of", "with_parents",
+    "source_of", "with_folders", "with_parents",
 ]  # fmt: skip

@@ -24,9 +24,7 @@ def of_inspected(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]])
     Raises `UsageError` for an image that is none.
     """
     diff_ids = [str(each) for each in (found.get("RootFS") or {}).get("Layers") or ()]
-    inner = {
-        key: value for key, value in (found.get("Config") or {}).items() if value not in (None, "", [], {})
-    }
+    inner = {key: value for key, value in (found.get("Config") or {}).items() if value}
     plain: dict[str, Any] = {
         "created": found.get("Created") or "1970-01-01T00:00:00Z",
         "os": found.get("Os"),

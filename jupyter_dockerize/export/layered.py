@@ -15,6 +15,7 @@ from ..environment.plan.planning import Plan
 from ..errors import VerificationError
 from ..events import Counter, Report
 from ..image import readback
+from ..image.continued import listed
 from ..image.copy import changed
 from ..image.copy.changed import Above, Stamps
 from ..image.copy.leading import leading
@@ -76,7 +77,8 @@ def append(
             layout.keep(file, layer.descriptor.digest)
         _refuse(readback.layer_read_back(layout, layer, members, progress=read.add, cancel=cancel))
         config = replace(value.config, labels={**value.config.labels, **labels})
-        return replace(value, config=replace(config, created=created or config.created)).append(layer)
+        made = replace(value, config=replace(config, created=created or config.created))
+        return listed(made.append(layer))
 
     return engine.take(into, ref, size=size, report=report, cancel=cancel)
 

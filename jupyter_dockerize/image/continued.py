@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..contents.identity import LABEL_LAYERS
 from ..contents.times import rfc3339
 from ..errors import UsageError
-from .manifest import LAYER, Config, Descriptor, ImageValue, Layer
+from .manifest import LAYER, LAYER_GZIP, Config, Descriptor, ImageValue, Layer
+from .reference import DIGEST
 from .store import Stored
 
 
@@ -20,8 +23,8 @@ def of_inspected(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]])
     """An image of an engine, by its ``inspect`` and its history, the newest first (Docker Engine API v1.41,
     ``ImageInspect`` and ``HistoryResponseItem``).
 
-    Its layers have the digests of their archives and no size: they are in the engine, and stay there.
-    Raises `UsageError` for an image that is none.
+    What its layers are as blobs it says itself, as `listed` has it; they are in the engine, and stay there.
+    Raises `UsageError` where it does not.
     """
     diff_ids = [str(each) for each in (found.get("RootFS") or {}).get("Layers") or ()]
     inner = {key: value for key, value in (found.get("Config") or {}).items() if value}
@@ -34,8 +37,36 @@ def of_inspected(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]])
         "history": _history(history, len(diff_ids)),
     }
     plain |= {key: found[name] for key, name in _MORE.items() if found.get(name)}
-    layers = [Descriptor(media_type=LAYER, digest=each, size=0) for each in diff_ids]
-    return _value(plain, layers)
+    return _value(plain, _listed(str((inner.get("Labels") or {}).get(LABEL_LAYERS, "")), diff_ids))
+
+
+def listed(image: ImageValue) -> ImageValue:
+    """The image, which says what blobs its layers are: whoever puts one more on them must name them all, and
+    no engine tells."""
+    text = " ".join(
+        f"{blob.size}" if blob.digest == layer.diff_id else f"{blob.size}@{blob.digest}"
+        for layer in image.layers
+        for blob in (layer.descriptor,)
+    )
+    config = replace(image.config, labels={**image.config.labels, LABEL_LAYERS: text})
+    return replace(image, config=config)
+
+
+def _listed(text: str, diff_ids: Sequence[str]) -> list[Descriptor]:
+    said = [each.partition("@") for each in text.split()]
+    if len(said) != len(diff_ids) or not all(
+        size.isascii() and size.isdecimal() and (not at or DIGEST.fullmatch(digest))
+        for size, at, digest in said
+    ):
+        raise UsageError(
+            "the image cannot have a layer more",
+            why="it does not say which blobs its layers are",
+            fix="build it once more with --method copy",
+        )
+    return [
+        Descriptor(media_type=LAYER_GZIP if at else LAYER, digest=digest or diff_id, size=int(size))
+        for (size, at, digest), diff_id in zip(said, diff_ids, strict=True)
+    ]
 
 
 # OCI image specification 1.1, config.md, and what Docker adds to it.
@@ -95,4 +126,4 @@ def _value(plain: Mapping[str, Any], layers: Sequence[Descriptor]) -> ImageValue
     return ImageValue(config=config, layers=tuple(made), head=plain)
 
 
-__all__ = ["of_inspected", "of_stored"]
+__all__ = ["listed", "of_inspected", "of_stored"]

@@ -1,4 +1,4 @@
-"""Commands that become layers, in a real engine: what changed is pinned, built, verified, and nothing is lost."""
+"""Commands that become layers, in a real engine: what changed is pinned, built and verified; nothing is lost."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_install_is_a_layer_that_is_listed_undone_and_redone(own: Own) -> Non
     assert [row.layer.command for row in api.history(own.where, own.ref).rows][1:] == [
         "pip install cowsay==6.1"
     ]
-    with pytest.raises(UsageError, match="nothing of .* was undone"):
+    with pytest.raises(UsageError, match=r"nothing of .* was undone"):
         api.redo(own.where, own.ref)
 
 
@@ -127,7 +127,7 @@ def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
     assert (done.number, done.layer.command) == (3, "pip install cowsay==6.0")
     assert own.imports("humanize", "cowsay") == [True, True]
     assert state.pending(own.ref) is None
-    with pytest.raises(UsageError, match="nothing of .* is pending"):
+    with pytest.raises(UsageError, match=r"nothing of .* is pending"):
         api.keep(own.where, own.ref, retry=True)
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
 from ..environment.model import Packages, Snapshot
-from ..environment.plan.planning import Plan
+from ..environment.plan.planning import Plan, refuse
+from ..errors import EngineError, FindingsError
 from ..events import Finding, Report
 from ..recipe import conda, pip
 from ..recipe.layer import SCRIPT, Addition, files_of
-from ..recipe.resolution import Base
+from ..recipe.resolution import Base, Resolution
 from ..recipe.steps import SecretId
+from ..resolve import resolve
 from .journal import Entry
 from .model import LABEL, Layer, Typed, Was, applied, difference
 

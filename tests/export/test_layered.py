@@ -131,7 +131,9 @@ def test_each_layer_is_what_the_environment_was_then(docker: Layered) -> None:
     ]  # fmt: skip
 
 
-def test_the_builtin_engine_does_the_same(own: BuiltinEngine, python: Path, judges: Path, tmp_path: Path) -> None:
+def test_the_builtin_engine_does_the_same(
+    own: BuiltinEngine, python: Path, judges: Path, tmp_path: Path
+) -> None:
     made = Layered(own, python, "analysis").begin()
     story(made)
     assert validate(own.store.folder) == []

@@ -1,4 +1,4 @@
-"""Commands that become layers, in a real engine: what changed is pinned, built and verified; nothing is lost."""
+"""Commands that become layers, in a real engine: what changed is pinned, built, verified; nothing is lost."""
 
 from __future__ import annotations
 

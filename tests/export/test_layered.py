@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +20,8 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.layer import LABEL, Layer, applied
 from jupyter_dockerize.environment.model import dump, to_json
 from jupyter_dockerize.environment.plan.planning import Plan, redacted
-from jupyter_dockerize.errors import EngineError, VerificationError
-from jupyter_dockerize.events import Event, Progress, ignore
+from jupyter_dockerize.errors import EngineError
+from jupyter_dockerize.events import ignore
 from jupyter_dockerize.export.copying import Copy, plan_copy, write
 from jupyter_dockerize.export.inside import stored_plan
 from jupyter_dockerize.export.layered import above, append, moment
@@ -33,7 +31,7 @@ from jupyter_dockerize.image.manifest import canonical
 from jupyter_dockerize.image.validate.layout import validate
 from jupyter_dockerize.layers.model import difference
 
-from ..image.copy.environments import install, planned, site, venv
+from ..image.copy.environments import install, planned, venv
 from ..judges import accepted
 
 
@@ -133,7 +131,9 @@ def test_each_layer_is_what_the_environment_was_then(docker: Layered) -> None:
     ]  # fmt: skip
 
 
-def test_the_builtin_engine_does_the_same(own: BuiltinEngine, python: Path, judges: Path, tmp_path: Path) -> None:
+def test_the_builtin_engine_does_the_same(
+    own: BuiltinEngine, python: Path, judges: Path, tmp_path: Path
+) -> None:
     made = Layered(own, python, "analysis").begin()
     story(made)
     assert validate(own.store.folder) == []

@@ -20,6 +20,7 @@ from jupyter_dockerize.export.layered import append
 from jupyter_dockerize.image import layout as layouts
 from jupyter_dockerize.image import tar
 from jupyter_dockerize.image.continued import of_inspected
+from jupyter_dockerize.image.copy.changed import Above
 from jupyter_dockerize.image.copy.trees import ROOT, collect, with_parents
 from jupyter_dockerize.image.copy.whiteouts import whiteout
 from jupyter_dockerize.image.readback import layer_read_back
@@ -56,7 +57,7 @@ def new(folder: Path, text: str = "new") -> list[Member]:
 
 def add(engine: BuiltinEngine, head: Image, members: list[Member], **more: Any) -> Image:
     given = {"labels": {"n": "2"}, "created_by": "pip install new", "report": ignore, "cancel": Cancel()}
-    return append(engine, head, members, ref=REF, **{**given, **more})
+    return append(engine, head, Above(tuple(members)), ref=REF, **{**given, **more})
 
 
 def broken(engine: BuiltinEngine) -> list[str]:

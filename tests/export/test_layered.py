@@ -89,7 +89,7 @@ class Layered:
 
     def append(self, found: Above, report: Any = ignore) -> Image:
         return append(
-            self.engine, self.head, found.members, labels=self.labels, created_by=self.command,
+            self.engine, self.head, found, labels=self.labels, created_by=self.command,
             ref=self.ref, report=report, cancel=Cancel(),
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from ...environment.plan.planning import Plan
 from ...events import Finding
 from ..tar import Member
 from . import private as secrets
+from .brought import Brought, Debian
 from .owned import unreadable
 from .python import Taken, vouched
 from .trees import CACHE, Here, members_of, source_of, with_folders
@@ -28,10 +29,11 @@ _RECORD, _ORIGIN = "RECORD", "direct_url.json"  # the one says the digest of the
 @dataclass(frozen=True, slots=True)
 class Stamps:
     """What a copy would have taken at one moment: place in the image → stamp. ``left`` are absolute paths
-    that it would have left here, and named."""
+    that it would have left here, and named; ``debian`` what was installed below."""
 
     files: Mapping[str, Stamp]
     left: frozenset[str] = frozenset()
+    debian: Debian = field(default_factory=Debian)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """The members of one layer, and what the user should know of them."""
+    """The members of one layer, and what the user should know of them; ``packages`` are those of Debian's
+    that come along and were not in the image."""
 
     members: tuple[Member, ...]
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -62,11 +66,11 @@ class Above:
         return sum(member.size for member in self.members if member.kind == "file")
 
 
-def stamps(taken: Taken) -> Stamps:
+def stamps(taken: Taken, debian: Debian | None = None) -> Stamps:
     """The moment at which ``taken`` was looked at."""
     files = {place: _stamp(here) for place, here in taken.files.items()}
     left = (taken.environment.unreadable, taken.base.unreadable, taken.keep.private, taken.keep.beside)
-    return Stamps(files, frozenset().union(*left))
+    return Stamps(files, frozenset().union(*left), debian or Debian())
 
 
 def difference(before: Stamps, after: Stamps) -> Changed:
@@ -91,9 +95,11 @@ def members(
     taken: Taken,
     plan: Plan,
     leading: Callable[[str], Member],
+    system: Callable[[Mapping[str, Member]], Brought] = lambda written: Brought(),
 ) -> Above:
     """The layer that makes an image of ``before`` one of ``taken``, which is the environment of ``plan`` now;
-    with the folders that lead to its members, of which ``leading`` gives those above the environment.
+    with the folders that lead to its members, of which ``leading`` gives those above the environment, and
+    with what ``system`` says that they need.
 
     Raises nothing: what cannot be read is a finding.
     """
@@ -113,14 +119,16 @@ def members(
     for place in [p for p in made if p.endswith("/conda-meta/history") and p in changed.over]:
         del made[place]  # empty in every image
     groups = {path.lstrip("/"): name for path, name in taken.keep.owned.files.items()}
-    findings = (*_left(taken, before), *secrets.search(made, vouched(plan), groups))
-    every = [*made.values(), *map(whiteout, changed.gone), *map(whiteout, stale)]
+    below = system(made)
+    findings = (*_left(taken, before), *secrets.search(made, vouched(plan), groups), *below.findings)
+    away = [*changed.gone, *stale, *below.gone]
+    every = [*below.members.values(), *made.values(), *map(whiteout, away)]
 
     def folder(place: str) -> Member:
         here = files.get(place)
         return members_of({place: here})[place] if here else leading(place)
 
-    return Above(tuple(with_folders(every, folder)), findings)
+    return Above(tuple(with_folders(every, folder)), findings, below.packages)
 
 
 def _stamp(here: Here) -> Stamp:

@@ -10,17 +10,21 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ...contents import layout
 from ...environment.plan.planning import Plan
 from ...events import Finding
 from ..tar import Member
 from . import private as secrets
 from .brought import Brought, Debian
+from .dangling import parents
+from .elsewhere import USER_BASE
 from .owned import unreadable
 from .python import Taken, vouched
 from .trees import CACHE, Here, members_of, source_of, with_folders
 from .whiteouts import whiteout
 
 Stamp = tuple[int, ...]
+_WORK = f"{layout.WORK}/"
 _SHARED = 0  # in the place of a ctime that says nothing
 _CTIME = 3
 _RECORD, _ORIGIN = "RECORD", "direct_url.json"  # the one says the digest of the other
@@ -29,11 +33,20 @@ _RECORD, _ORIGIN = "RECORD", "direct_url.json"  # the one says the digest of the
 @dataclass(frozen=True, slots=True)
 class Stamps:
     """What a copy would have taken at one moment: place in the image → stamp. ``left`` are absolute paths
-    that it would have left here, and named; ``debian`` what was installed below."""
+    that it would have left here, and named; ``debian`` what was installed below. Of ``sparse`` folders it
+    took files, and the folders that lead to them."""
 
     files: Mapping[str, Stamp]
     left: frozenset[str] = frozenset()
     debian: Debian = field(default_factory=Debian)
+    sparse: tuple[str, ...] = ()
+
+    @property
+    def implied(self) -> set[str]:
+        """Places of folders that are there because files lie in them; those of the project are not ours."""
+        within = tuple(f"{place}/" for place in self.sparse)
+        above = parents(place for place in self.files if place.startswith(within)) if within else set()
+        return {each for each in above if f"{each}/".startswith(within) and not f"/{each}/".startswith(_WORK)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +83,15 @@ def stamps(taken: Taken, debian: Debian | None = None) -> Stamps:
     """The moment at which ``taken`` was looked at."""
     files = {place: _stamp(here) for place, here in taken.files.items()}
     left = (taken.environment.unreadable, taken.base.unreadable, taken.keep.private, taken.keep.beside)
-    return Stamps(files, frozenset().union(*left), debian or Debian())
+    sparse = tuple(each.strip("/") for each in (*taken.elsewhere.places, USER_BASE))
+    return Stamps(files, frozenset().union(*left), debian or Debian(), sparse)
 
 
 def difference(before: Stamps, after: Stamps) -> Changed:
     """What is new, otherwise, or gone. Of a folder its own mode counts, and not what lies in it."""
     old, new = before.files, after.files
     written = {place for place, one in new.items() if place not in old or _differ(old[place], one)}
-    gone = old.keys() - new.keys()
+    gone = (old.keys() | before.implied) - new.keys() - after.implied
     written.update(_compiled(written | gone, new))
     topmost = [
         place

@@ -324,12 +324,17 @@ def images(values: Sequence[Image]) -> str:
 
 def pruned(value: Pruned, *, dry_run: bool) -> str:
     """What went, or would go."""
-    one = len(value.images) == 1
-    would = "would be" if dry_run else "is" if one else "are"
-    if not value.images and not value.freed:
+    count = len(value.images) + len(value.recipes)
+    would = "would be" if dry_run else "is" if count == 1 else "are"
+    if not count and not value.freed:
         return "nothing to remove: every image in the store has a name"
     lines = [f"  {plain(name)}" for name in value.images]
-    what = f"{len(value.images)} image{'' if one else 's'}"
+    lines += [f"  the recipe of {plain(name)}" for name in value.recipes]
+    images, recipes = (
+        f"{len(each)} {word}{'' if len(each) == 1 else 's'}"
+        for each, word in ((value.images, "image"), (value.recipes, "recipe"))
+    )
+    what = images if not value.recipes else recipes if not value.images else f"{images} and {recipes}"
     freed = f"{size(value.freed)} {'would be' if dry_run else 'are'} free"
     return "\n".join((f"{what} {would} removed, {freed}", *lines))
 

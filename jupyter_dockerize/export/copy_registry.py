@@ -17,7 +17,7 @@ from ..image.cache import LayerCache
 from .build import Built
 from .copy import planned_copy
 from .copying import Copy
-from .keeping import keep_named
+from .keeping import REGISTRY, keep_named
 from .pushing import NOT_THE_SAME
 from .sending import Sent, send
 
@@ -64,7 +64,7 @@ def copy_into_registry(
             except CancelledError as error:
                 said = f"cancelled: {ref} is in its registry already; its recipe is not kept"
                 raise CancelledError(said) from error
-            folder, notes = keep_named("registry", ref, kept)
+            folder, notes = keep_named(REGISTRY, ref, kept)
             extra = (*extra, *notes)
     for finding in extra:
         report(finding)

@@ -50,9 +50,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What went: images by their names, or by their id where they had none, and the bytes that it frees."""
+    """What went: images by their names, or by their id where they had none, and the bytes that it frees.
+
+    ``recipes`` are the folders of those that were kept by a name, below the store's own of recipes.
+    """
 
     images: tuple[str, ...]
+    recipes: tuple[str, ...] = ()
     freed: int
 
 
@@ -139,8 +143,9 @@ class Store:
             if alone:
                 self._remove({blob.digest for blob in image.blobs} - self._needed())
 
-    def prune(self, *more: Stored, dry_run: bool = False) -> Pruned:
-        """Removes images without a name, these ``more``, and blobs that no image needs; or only says so."""
+    def prune(self, *more: Stored, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
+        """Removes images without a name, these ``more``, blobs that no image needs, and these ``recipes`` of
+        images elsewhere; or only says so."""
         if not self.folder.is_dir():
             return Pruned(images=(), freed=0)
         digests = {image.manifest.digest for image in more}
@@ -154,14 +159,16 @@ class Store:
             kept = [image for image in every if image not in gone]
             unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
             freed = sum(self._size(digest) for digest in unneeded)
+            freed += sum(_size_of(self.recipes / each) for each in recipes)
             if not dry_run:
                 for image in gone:
                     self.layout.forget(image.manifest.digest)
                 self._remove(unneeded)
+                for each in recipes:
+                    shutil.rmtree(self.recipes / each, ignore_errors=True)
                 disk.sweep(self.folder / BLOBS)
-        return Pruned(
-            images=tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone), freed=freed
-        )
+        names = tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone)
+        return Pruned(images=names, recipes=tuple(recipes), freed=freed)
 
     def used(self) -> int:
         """Bytes of all blobs and recipes."""

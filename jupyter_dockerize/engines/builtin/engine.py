@@ -221,8 +221,8 @@ class BuiltinEngine:
         found = [_image(store, image) for image in reversed(store.images())]
         return [image for image in found if LABEL_SCHEMA in image.labels]
 
-    def prune(self, refs: Sequence[str], *, dry_run: bool) -> Pruned:
-        """Removes these images, and those without a name; or says what would go.
+    def prune(self, refs: Sequence[str], *, recipes: Sequence[str] = (), dry_run: bool) -> Pruned:
+        """Removes these images, those without a name, and ``recipes`` (`Store.prune`); or says what would go.
 
         Raises `UsageError` where there is no such image, or it is open.
         """
@@ -231,7 +231,7 @@ class BuiltinEngine:
         for run in self._runs.all():
             if run.alive and run.image in {image.config.digest for image in more}:
                 raise UsageError(f"{run.ref} is open", fix=_stop(run))
-        return self.store.prune(*more, dry_run=dry_run)
+        return self.store.prune(*more, recipes=recipes, dry_run=dry_run)
 
     # What runs
 

@@ -12,6 +12,7 @@ from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.secrets import CONTENTS, FILES
+from ..sizes import size
 from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -36,16 +37,6 @@ REPLACED = "(replaced)"  # stands for the name of an image that lost it to anoth
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
 COMMAND = "jupyter dockerize"
 WIDTH = 100  # characters of a line of package names
-
-
-def size(count: int) -> str:
-    """Bytes as people say them: ``1.2 GB`` (powers of ten, as docker writes them)."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit in ("B", "kB") or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:

@@ -60,7 +60,7 @@ def keep_named(place: str, ref: str, found: Kept) -> tuple[Path | None, tuple[Fi
 
 def _put(store: Store, folder: Path, found: Kept) -> tuple[Path, tuple[Finding, ...]]:
     check_place(folder, OURS)
-    store.check_room(sum(len(data) for data in found.files.values()))
+    store.check_room(sum(len(data) for data in found.files.values()), "the recipe")
     disk.make_folder(folder.parent)
     with placed(folder, found.files):
         return folder, found.findings

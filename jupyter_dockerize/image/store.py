@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
+from ..sizes import size
 from . import disk
 from .cache import FILE as RECORDS
 from .layout import BLOBS, MARK, NAME, Layout
@@ -177,8 +178,8 @@ class Store:
         )
         return recipes + sum(self._blob_size(digest) for digest in self._blobs())
 
-    def check_room(self, needed: int) -> None:
-        """Raises `OutputError` where ``needed`` bytes more are too many for the disk or the quota."""
+    def check_room(self, needed: int, what: str = "the image") -> None:
+        """Raises `OutputError` where the ``needed`` bytes of ``what`` are too many for disk or quota."""
         free = disk.free(self.folder) - KEEP_FREE
         left = min(free, self.quota - self.used()) if self.quota else free
         if needed <= left:
@@ -186,11 +187,11 @@ class Store:
         prunable = 0
         with contextlib.suppress(UsageError):  # while another build writes, nothing can be
             prunable = self.prune(dry_run=True).freed
-        prune = f"`jupyter dockerize prune` frees {prunable / 1e6:.0f} MB; " if prunable else ""
+        prune = f"`jupyter dockerize prune` frees {size(prunable)}; " if prunable else ""
         limit = "of its quota " if self.quota and left < free else ""
         raise OutputError(
-            f"the store {self.folder} has no room for the image",
-            why=f"about {needed / 1e6:.0f} MB are needed, {max(0, left) / 1e6:.0f} MB {limit}are left",
+            f"the store {self.folder} has no room for {what}",
+            why=f"about {size(needed)} are needed, {size(max(0, left))} {limit}are left",
             fix=f"{prune}`prune REF` removes an image; "
             "c.Dockerize.store names another folder, c.Dockerize.quota another size",
         )

@@ -217,11 +217,5 @@ def test_what_is_pruned_is_named() -> None:
     assert text.pruned(replace(only, images=images, recipes=()), dry_run=False).startswith("2 images are")
 
 
-def test_sizes_read_as_people_say_them() -> None:
-    assert [text.size(n) for n in (0, 999, 1500, 2_345_678, 713_000_000, 1_234_567_890)] == [
-        "0 B", "999 B", "2 kB", "2.3 MB", "713 MB", "1.2 GB",
-    ]  # fmt: skip
-
-
 def test_the_samples_hold_every_class() -> None:
     assert {d.class_ for d in (LIBRARY, PATCH, *PLANNED)} == {"unexpected", "tolerated", "planned"}

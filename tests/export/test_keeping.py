@@ -194,6 +194,8 @@ def test_where_it_cannot_be_written_the_image_stays_and_a_finding_says_so(
     assert folder is None
     assert (said.code, said.severity) == ("recipe-not-kept", "warning")
     assert said.message.startswith("the image has no recipe beside it: ")
+    if trouble == "quota":
+        assert f"{store} has no room for the recipe (about 15 B are needed, 10 B of its quota" in said.message
 
 
 def test_a_build_that_is_cancelled_while_it_looks_leaves_neither_image_nor_recipe(

@@ -117,7 +117,8 @@ def copy_into_files(
     back and compared with them.
 
     No engine is asked, and no network but for a base and to lock the recipe, which nothing waits for long.
-    Raises `OutputError` where ``output`` cannot be written; it is there whole, or as it was.
+    Raises `OutputError` where ``output`` cannot be written, or there is no room for it, before the work; it
+    is there whole, or as it was.
     """
     _check_output(output)
     with contextlib.ExitStack() as stack:
@@ -126,6 +127,10 @@ def copy_into_files(
         planned, copy, recipe = planned_copy(
             where, wishes, lambda: layout, during=stack, hashes=hashes, report=report, cancel=cancel
         )
+        below = [layer.descriptor for layer in (copy.base.layers if copy.base else ())]
+        there = sum(blob.size for blob in below if layout.path(blob.digest).exists())
+        # An archive is put together from blobs, which are there until it is finished.
+        disk.check_room(unfinished.path, copy.packed * (1 if _is_folder(output) else 2) - there)
         report(Step(2, STEPS, COPYING))
         notes: tuple[Finding, ...] = ()
 

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,10 +72,14 @@ def check_room(folder: Path, needed: int, what: str = "the image") -> None:
     """Raises `OutputError` where ``folder`` has no room for the ``needed`` bytes of ``what``."""
     left = free(folder)
     if left < needed:
+        hidden = [each for each in (folder, *folder.parents) if each.name.startswith(TEMPORARY)]
+        shown = hidden[-1].parent if hidden else folder
+        temporary = shown.is_relative_to(tempfile.gettempdir())
         raise OutputError(
-            f"{folder} has no room for {what}",
+            f"{shown} has no room for {what}",
             why=f"about {size(needed)} are needed, and {size(left)} are free",
-            fix="make room, or name another place; TMPDIR says where temporary files go",
+            fix="make room, or name another place"
+            + ("; TMPDIR says where temporary files go" if temporary else ""),
         )
 
 

@@ -18,6 +18,7 @@ from jupyter_dockerize.events import ignore
 from jupyter_dockerize.export.below import plan_on
 from jupyter_dockerize.export.copying import Copy
 from jupyter_dockerize.export.onto import onto
+from jupyter_dockerize.image import disk
 from jupyter_dockerize.image.layout import BLOBS, Layout
 from jupyter_dockerize.image.reference import Reference
 
@@ -105,8 +106,12 @@ def test_a_base_that_was_asked_for_and_is_not_there_is_refused(
         on(environment, keep, other, base=f"{conforming.host}/team/none:1")
 
 
-def test_what_a_base_holds_is_read_once(
-    environment: tuple[Plan, Snapshot], tmp_path: Path, conforming: Conforming, other: str
+def test_what_a_base_holds_is_read_once_and_then_needs_no_room(
+    environment: tuple[Plan, Snapshot],
+    tmp_path: Path,
+    conforming: Conforming,
+    other: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan, _ = environment
     first = onto(other, plan, Layout.create(tmp_path / "first"), ignore, Cancel())
@@ -114,5 +119,6 @@ def test_what_a_base_holds_is_read_once(
         key for key in conforming.blobs if key[1] in {b.descriptor.digest for b in first.image.layers}
     ]:
         del conforming.blobs[name]
+    monkeypatch.setattr(disk, "free", lambda folder: 0)
     again = onto(other, plan, Layout.create(tmp_path / "again"), ignore, Cancel())
     assert again.contents == first.contents

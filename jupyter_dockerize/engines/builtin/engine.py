@@ -172,10 +172,9 @@ class BuiltinEngine:
         logins = StoredLogins(self._environ, cancel=cancel)
         layout, manifest = self.store.layout, stored.manifest
         elsewhere = self._in_its_registry(stored, name, logins, cancel)
-        pushed = push_image(
+        return push_image(
             layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
         )
-        return replace(pushed, size=_image(self.store, stored).size)
 
     def _in_its_registry(
         self, image: Stored, name: Reference, logins: Logins, cancel: Cancel

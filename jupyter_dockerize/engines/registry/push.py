@@ -171,7 +171,7 @@ def push_image(
     return Pushed(
         ref=str(ref),
         digest=digest,
-        size=len(body) + sum(map(_size, wanted)),
+        size=manifests.size_of(body),
         uploaded=sum(not how for key, how in mounted.items() if key in blobs),
         mounted=sum(how for key, how in mounted.items() if key in blobs),
         skipped=len(blobs.keys() - mounted.keys()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,12 @@ from jupyter_dockerize.environment.model import Snapshot
 from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
+from jupyter_dockerize.export import below
 from jupyter_dockerize.export.below import plan_on
-from jupyter_dockerize.export.copying import Copy
+from jupyter_dockerize.export.copying import Copy, Onto
 from jupyter_dockerize.export.onto import onto
 from jupyter_dockerize.image import disk
+from jupyter_dockerize.image.copy.onto import UnfitBaseError
 from jupyter_dockerize.image.layout import BLOBS, Layout
 from jupyter_dockerize.image.reference import Reference
 
@@ -89,6 +92,38 @@ def test_an_image_that_nobody_has_is_not_used_and_that_is_said(
     copy = on(environment, keep, f"{conforming.host}/{name}")
     assert len(known(copy)) == 1
     assert copy.base is None
+
+
+class Stand:
+    """This container runs the image, as far as anybody can tell."""
+
+    def misfit(self) -> str:
+        return ""
+
+
+@pytest.mark.parametrize("error", [UnfitBaseError("a link is there"), UsageError("a.csv has changed")])
+def test_a_fault_that_is_not_the_images_is_not_told_of_it(
+    environment: tuple[Plan, Snapshot],
+    keep: Layout,
+    other: str,
+    error: UsageError,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = below.plan_copy
+
+    def fails(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None, *more: Any) -> Copy:
+        if onto:
+            raise error
+        return real(plan, snapshot, allow, onto, *more)
+
+    monkeypatch.setattr(below, "standing", lambda *of: Stand())
+    monkeypatch.setattr(below, "plan_copy", fails)
+    if isinstance(error, UnfitBaseError):
+        [said] = known(on(environment, keep, other))
+        assert said.endswith("everything is copied: a link is there")
+    else:
+        with pytest.raises(UsageError, match=r"a\.csv has changed"):
+            on(environment, keep, other)
 
 
 def test_scratch_and_a_container_of_which_nothing_is_known_ask_no_registry(

@@ -37,6 +37,10 @@ from .whiteouts import taken_away
 _MODE = 0o644
 
 
+class UnfitBaseError(UsageError):
+    """What is to be copied cannot lie on this image, and might on another one."""
+
+
 def capture_onto(
     plan: Plan,
     snapshot: Snapshot,
@@ -128,16 +132,16 @@ def _named(carried: Iterable[str], owners: Mapping[str, str], ref: str) -> Itera
 
 
 def check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
-    """A folder of ours in the place of a link would hide what the base has behind it."""
+    """A folder of ours in the place of a link would hide what the base has behind it: `UnfitBaseError`."""
     for group in groups:
         for member in group.members:
             there = base.members.get(member.path)
             if member.kind == "folder" and there is not None and there.kind == "symlink":
-                raise UsageError(
+                raise UnfitBaseError(
                     f"the environment cannot be put onto {ref}",
                     why=f"/{printable(member.path, 200)} is a link there, and a folder here",
                     fix="name another base, or leave --base out",
                 )
 
 
-__all__ = ["capture_onto", "check_ways"]
+__all__ = ["UnfitBaseError", "capture_onto", "check_ways"]

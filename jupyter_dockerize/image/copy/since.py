@@ -46,8 +46,8 @@ def capture_since(
 ) -> Captured:
     """What lies on the image ``ref``, which this container runs; ``beside`` may add to the Python files.
 
-    ``ours`` gives the product's files when all other places in the image are known. Raises `UsageError` where
-    the environment cannot be put there.
+    ``ours`` gives the product's files when all other places in the image are known. Raises `UnfitBaseError`
+    where the environment cannot be put there.
     """
     mounts = mount_points()
     python = beside(python_files(plan, snapshot, mounts))

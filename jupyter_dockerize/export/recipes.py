@@ -164,8 +164,8 @@ class Locking:
 
 
 def _on_our_own(found: Resolution) -> tuple[Resolution, tuple[Finding, ...]]:
-    """A base that our own store has, and its registry not as far as is known, is pinned as what it is, so that
-    nobody starts from another image of that name; and that is said."""
+    """A base that our own store has, and its registry not as far as is known, is pinned as what it is: then
+    nobody starts from another image of that name. And it is said."""
     base = found.base
     stored = BuiltinEngine().store.find(base.ref) if base.reason == ASKED else None
     if stored is None or "@" in base.ref or stored.manifest.digest == base.digest:
@@ -173,8 +173,8 @@ def _on_our_own(found: Resolution) -> tuple[Resolution, tuple[Finding, ...]]:
     said = Finding(
         "recipe-differs",
         "info",
-        f"the recipe beside the image cannot be built elsewhere: its base {base.ref} is in the builtin engine's "
-        "store here, and no registry is known to have it",
+        f"the recipe beside the image cannot be built elsewhere: its base {base.ref} is in the builtin "
+        "engine's store here, and no registry is known to have it",
         f"`jupyter dockerize push {base.ref}` puts it there, where its name is one of a registry",
     )
     return replace(found, base=replace(base, digest=stored.manifest.digest, reason=_HERE)), (said,)

@@ -309,6 +309,34 @@ def test_a_push_is_cancelled_while_the_registry_says_nothing(conforming: Conform
     assert not conforming.manifests
 
 
+@pytest.mark.parametrize("deaf", [False, True])
+def test_the_uploads_of_a_push_that_is_cancelled_are_ended_by_who_began_them(
+    conforming: Conforming, tmp_path: Path, deaf: bool
+) -> None:
+    """Or the registry takes no notice, and is not waited for."""
+    layout, image = an_image(tmp_path / "layout", 400_000, 300_000)
+    began, over, cancel = threading.Event(), threading.Event(), Cancel()
+
+    def guard(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "PATCH":
+            threading.Timer(0.2, cancel.cancel).start()
+            began.set()
+            over.wait(20 if deaf else 1)
+        elif request.command == "DELETE" and deaf:
+            over.wait(20)
+
+    conforming.guard = guard
+    started = time.monotonic()
+    with pytest.raises(CancelledError):
+        push_image(layout, image, Reference.parse(f"{conforming.host}/a/b:1"), logins=nobody, cancel=cancel)
+    assert began.is_set()
+    assert time.monotonic() - started < 5
+    over.set()
+    begun = {path.partition("?")[0] for path in conforming.paths("PATCH")}
+    assert {path.partition("?")[0] for path in conforming.paths("DELETE")} == begun
+    assert deaf or not conforming.uploads
+
+
 def test_cancelled_while_the_name_is_given_nobody_says_which_image_has_it(
     conforming: Conforming, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..cancel import Cancel
-from ..errors import DockerizeError, EngineError, RegistryError, UsageError
+from ..errors import DockerizeError, EngineError, RegistryError
 from ..events import Report
 from ..image.reference import DIGEST, Reference
 from .base import Image, Pushed
@@ -41,8 +41,6 @@ def push(
     import docker.errors
 
     ref = str(name)
-    if name.tag is None:  # then engines push every tag of the repository
-        raise UsageError(f"{ref} names no tag", fix="push the image by a name with a tag")
     logins = StoredLogins(environ, cancel=cancel)
     login = logins(name.domain, name.path)
     auth: dict[str, str] = {}

@@ -36,7 +36,8 @@ T = TypeVar("T")
 
 
 class Repository:
-    """Where one image goes: blobs in any order, several at once, and then the name. From `repository`.
+    """Where one image goes: blobs in any order, several at once, and then the name. From `repository`, of a
+    name that `check_pushable` gave.
 
     All of it raises `RegistryError` where the registry does not answer, refuses or lies, and
     `CancelledError`.
@@ -59,7 +60,7 @@ class Repository:
         return Upload(self._session, self._ref.path, source, moved, heard).run()
 
     def name(self, body: bytes, media_type: str, digest: str) -> None:
-        """The name, or only the digest, is that of the manifest ``body`` now.
+        """The name is that of the manifest ``body`` now.
 
         Raises `NamingCancelledError` where the registry was asked, and nobody waited for its answer.
         """
@@ -95,7 +96,7 @@ class Repository:
     def _name(self, body: bytes, media_type: str, digest: str) -> None:
         """> PUT /v2/<name>/manifests/<reference>: 201, and what is meant by the name is the new image."""
         session, ref = self._session, self._ref
-        url = f"/v2/{ref.path}/manifests/{ref.tag or digest}"
+        url = f"/v2/{ref.path}/manifests/{ref.tag}"
         answer = session.ask("PUT", url, headers={"Content-Type": media_type}, body=body)
         if answer.status not in (201, 200):
             raise session.faults.refused(answer.status, answer.body, pushing=ref.path)
@@ -153,8 +154,6 @@ def push_image(
     """
     body, media_type, config, layers = _documents(layout, image)
     digest = image.descriptor.digest if isinstance(image, ImageValue) else image.digest
-    if ref.digest not in (None, digest):
-        raise UsageError(f"{ref} names another image", why=f"this one is {digest}", fix="name a tag instead")
     known = elsewhere or {}
     blobs = {
         each.digest: known.get(each.digest) or FileBlob(each, layout.path(each.digest)) for each in layers

@@ -89,7 +89,7 @@ def test_by_its_digest_alone_an_image_is_not_pushed(
     ref = take(engine_matrix, fresh(rig.registry))
     done = engine_matrix.push(ref, report=ignore, cancel=Cancel())
     bare = f"{ref.removesuffix(':1')}@{done.digest}"
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="names a digest"):
         engine_matrix.push(bare, report=ignore, cancel=Cancel())
     remove(rig.registry, ref, done.digest)
 

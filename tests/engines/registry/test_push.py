@@ -377,9 +377,13 @@ def test_a_name_without_a_registry_is_refused() -> None:
     assert check_pushable("localhost:5000/penguins").domain == "localhost:5000"
 
 
-def test_a_digest_is_that_of_the_image_or_refused(conforming: Conforming, tmp_path: Path) -> None:
-    layout, image = an_image(tmp_path / "layout", 1000)
-    ref = f"{conforming.host}/a/b@{image.descriptor.digest}"
-    assert push(layout, image, ref).digest == image.descriptor.digest
-    with pytest.raises(UsageError, match="another image"):
-        push(layout, image, f"{conforming.host}/a/b@{digest(b'other')}")
+def test_a_name_with_a_digest_is_refused_and_the_one_without_is_shown() -> None:
+    """What an engine or a registry makes of it differs: every tag is pushed, or the image gets no name."""
+    tagged = "localhost:5000/a/b:1"
+    with pytest.raises(UsageError, match="names a digest") as error:
+        check_pushable(f"{tagged}@{digest(b'')}")
+    assert error.value.fix == f"leave the digest out: {tagged}"
+    assert error.value.instead == (f"{tagged}@{digest(b'')}", tagged)
+    with pytest.raises(UsageError, match="names a digest") as error:
+        check_pushable(f"localhost:5000/a/b@{digest(b'')}")
+    assert error.value.fix == "leave the digest out: localhost:5000/a/b:TAG"

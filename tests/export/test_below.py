@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,13 +37,6 @@ def environment(tiny: Path) -> tuple[Plan, Snapshot]:
 @pytest.fixture(autouse=True)
 def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
-
-
-@pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -56,13 +56,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def small(conforming: Conforming, tmp_path: Path) -> tuple[Layout, ImageValue, str]:
     """A small image, in a registry."""
     layout, image = good(tmp_path / "base")

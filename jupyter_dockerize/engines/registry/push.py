@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ...cancel import Cancel
 from ...errors import CancelledError, NamingCancelledError, UsageError
-from ...events import Progress, Report, ignore
+from ...events import Counter, Report, ignore
 from ...image.layout import Layout
 from ...image.manifest import Descriptor, ImageValue
 from ...image.reference import Reference
@@ -163,8 +162,8 @@ def push_image(
     with repository(ref, origins=origins, logins=logins, ca=ca, cancel=cancel) as to:
         found = to.each(lambda each, cancel: to.holds(each.descriptor), wanted, size=_size)
         missing = [each for each, there in zip(wanted, found, strict=True) if not there]
-        sent = _Sent(f"push {ref}", sum(map(_size, missing)), report)
-        came = to.each(lambda each, cancel: to.send(each, sent.of(each)), missing, size=_size)
+        sent = Counter(f"push {ref}", sum(map(_size, missing)), report, every=REPORTED)
+        came = to.each(lambda each, cancel: to.send(each, _into(sent)), missing, size=_size)
         to.name(body, media_type, digest)
     mounted = {each.descriptor.digest: how for each, how in zip(missing, came, strict=True)}
     return Pushed(
@@ -205,28 +204,16 @@ def _scopes(ref: Reference, origins: Iterable[Origin | None]) -> list[str]:
     ]
 
 
-class _Sent:
-    """Adds up what several threads send, and tells of it now and then; never less than before."""
+def _into(sent: Counter) -> Callable[[int], None]:
+    """What hears how much of one blob is there, and adds to ``sent`` what is new; it may be less again."""
+    before = 0
 
-    def __init__(self, what: str, total: int, report: Report) -> None:
-        self._what, self._total, self._report = what, total, report
-        self._done: dict[str, int] = {}
-        self._told = 0
-        self._lock = threading.Lock()
+    def moved(done: int) -> None:
+        nonlocal before
+        sent.add(done - before)
+        before = done
 
-    def of(self, blob: Blob) -> Callable[[int], None]:
-        digest = blob.descriptor.digest
-
-        def moved(done: int) -> None:
-            with self._lock:
-                self._done[digest] = done
-                sum_ = sum(self._done.values())
-                if sum_ - self._told < REPORTED and sum_ < self._total:
-                    return
-                self._told = sum_
-            self._report(Progress(self._what, sum_, self._total))
-
-        return moved
+    return moved
 
 
 __all__ = ["Repository", "push_image", "repository"]

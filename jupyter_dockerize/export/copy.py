@@ -153,23 +153,8 @@ def copy_into_files(
         )
     for finding in notes:
         report(finding)
-    return Built(
-        ref=ref,
-        digest=value.descriptor.digest,
-        image_id=value.config_descriptor.digest,
-        engine="builtin",
-        output=output,
-        method="copy",
-        verdict=comparison.verdict if comparison else "skipped",
-        summary=_summary(copy, comparison),
-        fingerprint=planned.plan.fingerprint,
-        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
-        differences=comparison.differences if comparison else (),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
-        size=copy.size,
-        seconds=round(time.monotonic() - started, 1),
-        recipe=recipe_beside(output, folder=_is_folder(output)),
-    )
+    built = copied(planned, copy, value, comparison, ref=ref, how="read back", notes=notes, started=started)
+    return replace(built, output=output, recipe=recipe_beside(output, folder=_is_folder(output)))
 
 
 def deliver(
@@ -222,14 +207,43 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     return compare_files(copy.plan, differences)
 
 
-def _summary(copy: Copy, comparison: Comparison | None) -> str:
-    """The verdict, and how it was come by: nothing was run."""
-    if comparison is None:
-        return "not verified"
-    if comparison.verdict != "identical":
-        return comparison.summary()
-    files = sum(group.files for group in copy.captured.groups)
-    return f"{comparison.summary()}, {files:,} files read back"
+def copied(
+    planned: Planned,
+    copy: Copy,
+    value: ImageValue,
+    comparison: Comparison | None,
+    *,
+    ref: str,
+    how: str,
+    before: int = 0,
+    notes: tuple[Finding, ...],
+    started: float,
+) -> Built:
+    """What is known of an image of which nothing was run. ``how`` its files were compared, but for those that
+    were compared ``before``, when they were sent."""
+    summary = comparison.summary() if comparison else "not verified"
+    if comparison and comparison.verdict == "identical":
+        files = sum(group.files for group in copy.captured.groups)
+        since = f", {before:,} unchanged since they were" if before else ""
+        if before == files:
+            summary += f", {files:,} files unchanged since they were compared"
+        else:
+            summary += f", {files - before:,} files {how}{since}"
+    return Built(
+        ref=ref,
+        digest=value.descriptor.digest,
+        image_id=value.config_descriptor.digest,
+        engine="builtin",
+        method="copy",
+        verdict=comparison.verdict if comparison else "skipped",
+        summary=summary,
+        fingerprint=planned.plan.fingerprint,
+        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
+        differences=comparison.differences if comparison else (),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
+        size=copy.size,
+        seconds=round(time.monotonic() - started, 1),
+    )
 
 
 @contextlib.contextmanager
@@ -292,4 +306,4 @@ def _check_output(output: Path) -> None:
         )
 
 
-__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]
+__all__ = ["compared", "copied", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]

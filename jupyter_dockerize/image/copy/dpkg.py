@@ -103,10 +103,13 @@ class Dpkg:
             text = (self.root / INFO / f"{package.info}.list").read_bytes()
         except OSError:
             return []
-        paths = [
-            line.decode("utf-8", "surrogateescape") for line in text.split(b"\n") if line.startswith(b"/")
+        lines = text.decode("utf-8", "surrogateescape").split("\n")
+        diverted = self._diversions
+        return [
+            self._diverted(path, package.name) if path in diverted else path
+            for path in lines
+            if path[:1] == "/" and path != "/."
         ]
-        return [self._diverted(path, package.name) for path in paths if path != "/."]
 
     def diversions(self, packages: Collection[str], there: Callable[[str], bool]) -> bytes:
         """The diversions that ``packages`` made, and those of this machine by which a file is ``there``."""
@@ -118,8 +121,8 @@ class Dpkg:
         return "".join(lines).encode("utf-8", "surrogateescape")
 
     def _diverted(self, path: str, package: str) -> str:
-        found = self._diversions.get(path)
-        return found[0] if found and found[1] != package else path
+        new, owner = self._diversions[path]
+        return new if owner != package else path
 
     @cached_property
     def _diversions(self) -> dict[str, tuple[str, str]]:

@@ -105,37 +105,35 @@ class Keeper:
 
 def owned_files(plan: Plan, snapshot: Snapshot) -> Owned:
     """What is planned, and what is left out."""
-    kept = {p.dist_info for p in plan.packages.pip}
+    kept = {p.dist_info for p in plan.packages.pip if p.dist_info}
+    recorded = {info: _recorded(info) for info in {p.dist_info for p in snapshot.packages.pip} | kept if info}
     owned = Owned()
     for package in snapshot.packages.pip:
         if package.dist_info is None:
             continue
-        files = _recorded(Path(package.dist_info))
+        files = recorded[package.dist_info]
         owned.files.update(dict.fromkeys(files, package.name))
         if package.dist_info not in kept:
             owned.left_out.update(files)
-    for package in plan.packages.pip:  # what two of them own stays
-        if package.dist_info:
-            owned.left_out.difference_update(_recorded(Path(package.dist_info)))
+    for info in kept:  # what two of them own stays
+        owned.left_out.difference_update(recorded[info])
     if snapshot.conda_prefix:
         _conda(Path(snapshot.conda_prefix), owned)
     return owned
 
 
-def _recorded(info: Path) -> list[str]:
+def _recorded(info: str) -> list[str]:
     """Absolute paths of what the install recorded, and its metadata folder's files."""
+    record, site = f"{info}/RECORD", os.path.dirname(info)
     try:
-        record = info / "RECORD"
-        if record.stat().st_size > _RECORD_LIMIT:
+        if os.stat(record).st_size > _RECORD_LIMIT:
             return []
-        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [
-                os.path.normpath(os.path.join(info.parent, row[0]))
-                for row in csv.reader(file)
-                if row and row[0]
-            ]
+        with open(record, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            names = [row[0] for row in csv.reader(file) if row and row[0]]
     except (OSError, csv.Error):
         return [os.path.join(folder, name) for folder, _, names in os.walk(info) for name in names]
+    # Without `join`, as there are tens of thousands.
+    return [os.path.normpath(name if name[0] == "/" else f"{site}/{name}") for name in names]
 
 
 def _conda(prefix: Path, owned: Owned) -> None:

@@ -71,13 +71,16 @@ def commit(connection: Connection, container: Inhabited, ref: str, forget: Calla
     Cancelled, ``forget`` is called once it is there after all. Raises `EngineError` and `CancelledError`.
     """
     base = connection.client().inspect_image(container.image)["Config"].get("Env") or ()
-    # A variable that is named here is not taken from the container: what the image is looked into with
-    # has no secret either.
-    given = [each.partition("=")[0] for each in container.own]
+    # A variable that is named here is not taken from the container, so that this image has no secret either:
+    # Docker reads it in the body, Podman as an instruction.
     known = {each.partition("=")[0] for each in base}
-    body = {"Env": [*base, *(f"{name}=" for name in given if name not in known)]}
+    emptied = [name for each in container.own if (name := each.partition("=")[0]) not in known]
+    body = {"Env": [*base, *(f"{name}=" for name in emptied)]}
     name = Reference.parse(ref)
-    parameters = {"container": container.id, "repo": name.repository, "tag": name.tag, "pause": "1"}
+    parameters = {
+        "container": container.id, "repo": name.repository, "tag": name.tag, "pause": "1",
+        "changes": [f"ENV {name}=" for name in emptied if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)],
+    }  # fmt: skip
     done: queue.Queue[Exception | None] = queue.Queue()
     over = threading.Event()
 
@@ -125,7 +128,7 @@ def rewritten(
     if about.files:
         layers.append(_own(about.files, layout, cancel))
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    own = [{"created": now, "created_by": about.command} for _ in layers[below:]]
+    own = [{"created": now, "created_by": each.created_by} for each in layers[below:]]
     inner = {key: base["Config"].get(key) for key in _KEPT}
     inner["Labels"] = {**(inner["Labels"] or {}), **about.labels}
     system, machine = str(base["Os"]), str(base["Architecture"])

@@ -143,7 +143,7 @@ def read(connection: Connection, container: Inhabited, path: str, most: int) -> 
         stream, about = connection.client().get_archive(container.id, path)
     except docker.errors.NotFound:
         return None
-    if about.get("linkTarget") or not 0 <= int(about.get("size", 0)) <= min(most, _LARGEST):
+    if not 0 <= int(about.get("size", 0)) <= min(most, _LARGEST):
         return None
     with contextlib.suppress(tarfile.TarError), tarfile.open(
         fileobj=io.BytesIO(b"".join(stream)), mode="r:"

@@ -141,9 +141,17 @@ class Engine(Protocol):
         """Takes an image whose files are written here, as ``ref``.
 
         ``write`` puts its layers into the layout that it is handed, and gives the image; ``size`` is about
-        what they unpack to, in bytes. ``ref`` keeps its old image until the new one is there. Raises
+        what they unpack to, in bytes; the layers of a `value` are here already. ``ref`` keeps its old
+        image until the new one is there. Raises
         `OutputError` where there is no room, before ``write`` is called, `EngineError`, and whatever
         ``write`` raises; then nothing of it is left.
+        """
+
+    def value(self, ref: str) -> ImageValue:
+        """An image of this store, for `take` to take with more layers: those that it has are neither read
+        nor written for it.
+
+        Raises `UsageError` where it is not here, `EngineError`.
         """
 
     def inspect(self, ref: str) -> Image | None:

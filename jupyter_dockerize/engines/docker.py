@@ -182,7 +182,7 @@ class DockerEngine:
             try:
                 return self._load(layout, value, name, there, report, cancel)
             except EngineError:
-                if not there:
+                if not there or value.head is not None:
                     raise
                 # An image that had them may have been removed meanwhile.
                 return self._load(layout, value, name, (), report, cancel)
@@ -284,6 +284,14 @@ class DockerEngine:
                 return self._load(layout, value, name, there, report, cancel)
         finally:
             self._forget(raw)
+
+    def value(self, ref: str) -> ImageValue:
+        """See `Engine.value`."""
+        from ..image.continued import of_inspected
+
+        image, client = self.find(ref), self._connected().client()
+        with mapped(f"look at {ref}"):
+            return of_inspected(client.inspect_image(image.id), client.history(image.id))
 
     def inspect(self, ref: str) -> Image | None:
         """See `Engine.inspect`; ``ref`` may also be an image's id."""

@@ -12,6 +12,7 @@ from ..environment.plan.copied import settled, settled_onto
 from ..environment.plan.planning import Plan, redacted, refuse
 from ..events import Counter, Finding, Report
 from ..image.cache import LayerCache, stamp
+from ..image.continued import listed
 from ..image.copy.accounts import shell
 from ..image.copy.base_image import BaseImage
 from ..image.copy.capture import Captured, capture
@@ -235,7 +236,7 @@ def write(
     finally:
         if known:
             known.save()
-    return ImageValue(config=copy.config).append(*below, *layers)
+    return listed(ImageValue(config=copy.config).append(*below, *layers))
 
 
 __all__ = ["Copy", "Onto", "members", "plan_copy", "write"]

@@ -15,7 +15,8 @@ from ..contents.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLA
 from ..engines.base import Engine, Image, Limits
 from ..environment.interpret.machine import ARCHITECTURES
 from ..environment.interpret.snapshot import interpret
-from ..environment.model import Snapshot, parse
+from ..environment.layer import applied, layers_of
+from ..environment.model import Snapshot, dump, parse
 from ..environment.observe.ways import through
 from ..environment.plan.planning import Plan
 from ..errors import EngineError, UsageError, VerificationError
@@ -82,7 +83,7 @@ def has_plan(image: Image) -> bool:
 
 
 def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel: Cancel) -> Plan:
-    """The plan that the image carries, held against its label.
+    """The plan that the image carries, with all layers that its labels name, held against its label.
 
     Raises `VerificationError` where there is none, or where it is not what the label says.
     """
@@ -95,7 +96,7 @@ def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel
         )
     try:
         data = engine.read(image.id, PLAN_PATH, report=report, cancel=cancel)
-        plan = parse(data, Plan)
+        plan, layers = parse(data, Plan), layers_of(image.labels)
     except (EngineError, UsageError) as error:
         raise VerificationError(
             "the image's plan, which its labels name, cannot be read",
@@ -104,6 +105,9 @@ def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel
             or "rebuild the image: without its plan nobody knows what it is meant to hold",
         ) from error
     assert isinstance(plan, Plan)
+    for layer in layers:
+        plan = applied(plan, layer)
+    data = dump(plan) if layers else data
     said = (image.labels.get(LABEL_FINGERPRINT), image.labels.get(LABEL_PLAN))
     if said != (plan.fingerprint, plan_digest(data)):
         raise VerificationError(

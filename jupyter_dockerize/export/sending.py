@@ -23,6 +23,7 @@ from ..errors import DockerizeError, RegistryError
 from ..events import Counter, Report
 from ..image.alongside import Alongside
 from ..image.cache import LayerCache, stamp
+from ..image.continued import listed
 from ..image.copy.base_image import BaseImage
 from ..image.copy.grouping import Group
 from ..image.held import Expected, Read, differences, expected_of, held_before, hold, is_layer
@@ -77,7 +78,8 @@ def send(
             upper = to.each(one, copy.captured.groups, size=lambda group: group.size)
         finally:
             known.save()
-        value = ImageValue(config=copy.config).append(*(each.layer for each in (*lower, *upper)))
+        layers = (each.layer for each in (*lower, *upper))
+        value = listed(ImageValue(config=copy.config).append(*layers))
         comparison = _compared(copy, upper, expected) if expected is not None else None
         same = comparison is None or comparison.verdict in ("identical", "equivalent")
         if same:

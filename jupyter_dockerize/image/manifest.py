@@ -69,11 +69,16 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageValue:
-    """A configuration and the layers in order, the lowest first."""
+    """A configuration and the layers in order, the lowest first.
+
+    ``head`` is the configuration, as it stands, of the image that the lowest layers are: all that it says
+    stays, but for the labels, which are ``config``'s.
+    """
 
     config: Config
     layers: tuple[Layer, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    head: Mapping[str, Any] | None = None
 
     def append(self, *layers: Layer) -> ImageValue:
         """The image with these on top."""
@@ -82,6 +87,8 @@ class ImageValue:
     @property
     def config_json(self) -> bytes:
         """The configuration blob; its digest is the image's id in most stores."""
+        if self.head is not None:
+            return canonical(self._continued(self.head))
         config = self.config
         system, _, machine = config.platform.partition("/")
         inner: dict[str, Any] = {
@@ -103,6 +110,18 @@ class ImageValue:
                 {"created": config.created, "created_by": layer.created_by} for layer in self.layers
             ],
         })  # fmt: skip
+
+    def _continued(self, head: Mapping[str, Any]) -> dict[str, Any]:
+        """> history: describes the history of each layer. The array is ordered from first to last."""
+        config, below = self.config, len(head["rootfs"]["diff_ids"])
+        said = [{"created": config.created, "created_by": each.created_by} for each in self.layers[below:]]
+        return {
+            **head,
+            "created": config.created,
+            "config": {**(head.get("config") or {}), "Labels": dict(config.labels)},
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in self.layers]},
+            "history": [*(head.get("history") or ()), *said],
+        }
 
     @property
     def config_descriptor(self) -> Descriptor:

@@ -13,10 +13,11 @@ from ..cancel import Cancel
 from ..environment.comparison import Difference
 from ..errors import UsageError
 from .held import Read, differences, expected_of, hold, is_layer
+from .layout import Layout
 from .manifest import Descriptor, ImageValue, Layer
 from .side_by_side import side_by_side
 from .tar import Member
-from .validate.layer import Shape
+from .validate.layer import WHITEOUT, Shape, taken_away
 from .validate.stored import Stored, opened
 from .validate.violation import Found, Limits, Unfit
 
@@ -56,6 +57,34 @@ def read_back(
     return differences(
         [(layer.descriptor.digest, r) for layer, r in zip(ours, layers, strict=True)], expected, found
     )
+
+
+def layer_read_back(
+    layout: Layout,
+    layer: Layer,
+    members: Iterable[Member],
+    *,
+    progress: Callable[[int], object] = lambda size: None,
+    cancel: Cancel,
+) -> tuple[Difference, ...]:
+    """What one layer in ``layout`` has otherwise than ``members`` and their files are right now, and what it
+    takes away otherwise; nothing for a whole one. No other layer is looked at.
+
+    ``progress`` hears the number of bytes that were unpacked with each piece. Raises `OutputError` where it
+    cannot be read, and `CancelledError`.
+    """
+    planned = expected_of(members)
+    gone = {taken_away(path) for path in planned if path.rpartition(b"/")[2].startswith(WHITEOUT)}
+    expected = {
+        path: member for path, member in planned.items() if not path.rpartition(b"/")[2].startswith(WHITEOUT)
+    }
+    found, blob = Found(Limits()), layer.descriptor
+    say = found.at(blob.digest)
+    read = hold(layout.pieces(blob), blob.media_type, expected, say, progress, cancel)
+    is_layer(read, layer, say)
+    if read.shape.gone != gone:
+        say("whiteout", "it takes away what it was not written to")
+    return differences([(blob.digest, read)], expected, found)
 
 
 def _documents(stored: Stored, image: ImageValue, found: Found) -> None:
@@ -109,4 +138,4 @@ def _path(blob: Descriptor) -> str:
     return "blobs/" + blob.digest.replace(":", "/", 1)
 
 
-__all__ = ["read_back"]
+__all__ = ["layer_read_back", "read_back"]

@@ -23,7 +23,7 @@ from .words import Word, split
 IndexKind = Literal["index", "extra", "find-links"]
 
 probe: Any = untyped
-LONGEST = 1 << 20  # characters
+LONGEST = 100_000  # characters
 _INDEXES: dict[str, IndexKind] = {
     "-i": "index", "--index-url": "index", "--pypi-url": "index", "--default-index": "index",
     "--extra-index-url": "extra", "--index": "extra", "-f": "find-links", "--find-links": "find-links",

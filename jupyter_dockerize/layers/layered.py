@@ -63,6 +63,11 @@ class Known:
         """Of its journal."""
         return Path(self.state.journal)
 
+    @property
+    def copied(self) -> bool:
+        """Whether its layers are the environment's own files."""
+        return self.state.method == "copy"
+
     def plan(self, number: int | None = None) -> Plan:
         """What the image with ``number`` layers is meant to hold; the head's without."""
         plan = self.first

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
 from ..environment.model import Packages, Snapshot
 from ..environment.plan.planning import Plan, refuse
+from ..errors import EngineError, FindingsError
 from ..events import Finding, Report
 from ..recipe import conda, pip
 from ..recipe.layer import SCRIPT, Addition, files_of
-from ..recipe.resolution import Base
+from ..recipe.resolution import Base, Resolution
 from ..recipe.steps import SecretId
 from ..resolve import resolve
 from .journal import Entry
 from .model import LABEL, Layer, Typed, Was, applied, difference
 
+if TYPE_CHECKING:
+    from ..image.copy.changed import Above, Stamps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pinned:
-    """A layer that can be built; ``plan`` is the image's with it."""
+    """A layer that can be built; ``plan`` is the image's with it.
+
+    Of a copied image also the ``files`` that it consists of, and what all of them are like ``now``.
+    """
 
     entry: Entry
     plan: Plan
     findings: tuple[Finding, ...] = ()
+    files: Above | None = None
+    now: Stamps | None = None
 
 
 def changed(head: Plan, before: Plan, after: Plan) -> tuple[Packages, tuple[Was, ...]]:
@@ -52,12 +62,14 @@ def pinned(
     snapshot: Snapshot,
     base: Base,
     *,
+    copied: bool = False,
     report: Report,
     cancel: Cancel,
 ) -> Pinned:
     """The layer of ``change``, locked; ``after`` is the environment's plan, which knows where packages lie.
 
-    Raises `FindingsError` for what cannot be pinned (an index that refuses), and what `resolve` raises.
+    Raises `FindingsError` for what cannot be pinned (an index that refuses), and what `resolve` raises. A
+    layer that is ``copied`` does without: what no index answers for has no hashes in the journal.
     """
     new, was = change
     names = {each.name for each in new.pip}
@@ -72,9 +84,8 @@ def pinned(
     findings: tuple[Finding, ...] = ()
     files: dict[str, bytes] = {}
     if part.packages.pip:
-        _, found = resolve(part, snapshot, base, report=report, cancel=cancel)
-        refuse(found.findings, after.wishes.allow)
-        findings = found.findings
+        found = _resolved(part, snapshot, base, copied=copied, report=report, cancel=cancel)
+        findings = () if copied else found.findings
         files = files_of(found, pip.locks_of(found), None)
     if new.conda:
         files[conda.EXPLICIT] = conda.explicit(new.conda, after.platform)
@@ -93,6 +104,19 @@ def pinned(
     plan = applied(head, layer)
     layer = replace(layer, fingerprint=plan.fingerprint)
     return Pinned(entry=Entry(layer=layer, files=files), plan=plan, findings=findings)
+
+
+def _resolved(
+    part: Plan, snapshot: Snapshot, base: Base, *, copied: bool, report: Report, cancel: Cancel
+) -> Resolution:
+    try:
+        _, found = resolve(part, snapshot, base, report=report, cancel=cancel)
+        refuse(found.findings, part.wishes.allow)
+    except (FindingsError, EngineError):
+        if not copied:
+            raise
+        _, found = resolve(part, snapshot, base, offline=True, report=report, cancel=cancel)
+    return found
 
 
 def addition(

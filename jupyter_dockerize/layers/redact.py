@@ -23,18 +23,21 @@ LEAST = 4  # characters: a shorter secret is cut where it stands, and nowhere el
 _DEEP = 6  # commands within words of commands
 _ROUNDS = 4
 
-_REFERENCE = re.compile(r"\$(?:\w+|\{\w+\}|\(.*\))|`.*`", re.DOTALL)
+_REFERENCE = re.compile(r"\$(?:\w+|\{\w+\}|\(.*\)|\([^)]*)?|`.*`", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\w+|\{\w+\})")
 _LOGIN = re.compile(rf"(?:{_VARIABLE.pattern})(?::(?:{_VARIABLE.pattern})?)?@")
 _PUBLIC = re.compile(r"(?i).*_(?:FILE|PATH|DIR|STDIN|ID|NAME|TYPE|PROVIDER|HELPER|STORE)S?")  # not the secret
 _SECRET = re.compile(r"(?:\w*_)?(?:AUTHORIZATION|COOKIES?|SIGNATURE|SIG|PAT|JWT|BEARER)")
-_OPTION = re.compile(r"--?(?!no-)(?P<name>[A-Za-z][\w.-]+)")
+_OPTION = re.compile(r"(?:.*\s)?--?(?!no-)(?P<name>[A-Za-z][\w.-]+)", re.DOTALL)
+_GIVEN = re.compile(
+    r"(?<![\w-])--?(?!no-)(?P<name>[A-Za-z][\w.-]+)[ \t]+[\"']?(?=(?P<value>[^\s\"'-][^\s\"']*))"
+)
 _SET = re.compile(r"(?:-e|-D|--?)?(?P<name>[A-Za-z_][\w.-]*)=(?!=)(?P<value>.+)", re.DOTALL)
 _HEADER = re.compile(r"\s*(?P<name>[A-Za-z][\w-]*):\s+(?P<value>\S.*)", re.DOTALL)
 _PAIR = re.compile(
     r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*)"
     r"(?P<joint>\\?[\"']?[ \t]{0,9}(?::|=(?!=))[ \t]{0,9}\\?[\"']?)"
-    r"(?:(?:Bearer|Basic|Token|Digest|ApiKey|Negotiate)\s{1,9})?(?P<value>[^\s\"'&;,}\\]+)",
+    r"(?=(?:(?:Bearer|Basic|Token|Digest|ApiKey|Negotiate)\s{1,9})?(?P<value>[^\s\"'&;,}\\]{1,1000}))",
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"\d[\w.*+!]*")
@@ -126,13 +129,14 @@ def _cuts(text: str) -> Iterator[_Cut]:
 def _as_command(text: str, at: Sequence[int], deep: int) -> Iterator[_Cut]:
     """``at``: where each character of ``text`` stands in the whole; ``deep``: in how many words it stands."""
     command: list[Word] = []
-    for item in [*split(text), "\n"]:
+    items = split(text)
+    for item in [*items, "\n"]:
         if isinstance(item, Word):
             command.append(item)
             continue
         yield from _placed(_of_command(command), at)
         command = []
-    for item in split(text):
+    for item in items:
         if not isinstance(item, Word):
             continue
         inner = [at[place] for place in item.at]
@@ -166,7 +170,9 @@ def _of_command(words: Sequence[Word]) -> Iterator[tuple[Word, int, int]]:
     managed = program in _MANAGERS
     for number, word in enumerate(words):
         value, end, start = word.value, len(word.value), 0
-        while match := _SET.fullmatch(value, start):
+        for _ in range(_DEEP):  # "--build-arg=NAME=value"
+            if not (match := _SET.fullmatch(value, start)):
+                break
             start = match.start("value")
             # "google-auth=2.3" is a package of conda's.
             if is_secret(match["name"]) and (not managed or value[0] == "-" or match["name"].isupper()):
@@ -204,6 +210,9 @@ def _as_text(text: str, word: Word | None = None) -> Iterator[_Cut]:
             secret, start = match["value"], match.start("value")
             if not _harmless(secret, live, start):
                 yield _Cut(start, match.end("value"), HIDDEN, _values(secret))
+    for match in _GIVEN.finditer(text):
+        if is_secret(match["name"]) and not _harmless(match["value"], live, match.start("value")):
+            yield _Cut(*match.span("value"), HIDDEN, _values(match["value"]))
     for match in _PEM.finditer(text):
         if match["value"].strip():
             yield _Cut(match.start("value"), match.end("value"), HIDDEN, _values(match["value"]))

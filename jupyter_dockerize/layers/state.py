@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from ..engines.builtin import BuiltinEngine
 from ..environment.model import SCHEMA, dump, parse
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..export.keeping import folder_of
 from ..image import disk
+from ..image.copy.changed import Stamps
 from ..image.placed import placed
 from ..image.reference import Reference
 from ..image.store import LAYERS, REPOSITORY
@@ -26,7 +29,7 @@ from .journal import Entry, files_below
 from .model import Layer, Typed, chained
 
 STATE = "state.json"
-_NOTE, _BEFORE = "note.json", "before.json"
+_NOTE, _BEFORE, _FILES = "note.json", "before.json", "before.files"
 PENDING = "pending"  # a folder: what was done to the environment and is in no image yet
 Phase = Literal["running", "installed", "built"]
 
@@ -90,6 +93,7 @@ class Pending:
     typed: Typed
     whole: bool = True
     before: Plan | None = None
+    files: Stamps | None = None  # what those of a copied image were like
     entry: Entry | None = None
     image: str = ""
     why: str = ""  # what went wrong
@@ -173,6 +177,8 @@ def note(ref: str, pending: Pending) -> None:
     files: dict[str, bytes] = {_NOTE: dump(said)}
     if pending.before:
         files[_BEFORE] = dump(pending.before)
+    if pending.files:
+        files[_FILES] = msgspec.msgpack.encode(pending.files)
     if pending.entry:
         files |= {f"files/{name}": data for name, data in pending.entry.files.items()}
     folder = folder_for(ref)
@@ -188,13 +194,14 @@ def pending(ref: str) -> Pending | None:
         return None
     files = files_below(folder)
     said: _Noted = parse(files.pop(_NOTE), _Noted)
-    before = files.pop(_BEFORE, None)
+    before, stamps = files.pop(_BEFORE, None), files.pop(_FILES, None)
     own = {name.removeprefix("files/"): data for name, data in files.items()}
     return Pending(
         phase=said.phase,
         typed=said.typed,
         whole=said.whole,
         before=parse(before, Plan) if before else None,
+        files=msgspec.msgpack.decode(stamps, type=Stamps) if stamps else None,
         entry=Entry(layer=said.layer, files=own) if said.layer else None,
         image=said.image,
         why=said.why,

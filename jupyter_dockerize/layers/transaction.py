@@ -15,18 +15,19 @@ from ..engines.base import Engine, Image
 from ..environment.comparison import Comparison
 from ..environment.model import Packages, Snapshot
 from ..environment.observe.ways import Where
-from ..environment.plan.planning import Plan
+from ..environment.plan.planning import Plan, refuse
 from ..errors import BuildError, DockerizeError, UsageError, VerificationError
 from ..events import Event, Finding, Log, Progress, Report, Step
 from ..export.build import steps_within
 from ..export.inside import probe_image
 from ..export.prepare import READING, VERIFYING, look
 from ..export.verify import planned_like, verify_against_plan
+from ..image.copy.changed import Stamps
 from ..recipe.captions import captions
 from ..recipe.layer import SCRIPT, increment
 from ..recipe.resolution import Resolution
 from ..resolve.credentials import secrets_for
-from . import state
+from . import copied, state
 from .journal import Entry, layer_folder
 from .layered import Layered
 from .model import Layer, Typed, Was, applied
@@ -80,7 +81,8 @@ def execute(
     _refuse_pending(ref)
     report(Step(1, len(STEPS), RUNNING))
     before = seen(head, where, report, cancel)
-    pending = Pending(phase="running", typed=typed, whole=whole, before=before[0])
+    files = copied.now(*before) if layered.copied else None
+    pending = Pending(phase="running", typed=typed, whole=whole, before=before[0], files=files)
     state.note(ref, pending)
     began = time.monotonic()
     try:
@@ -97,28 +99,54 @@ def execute(
             image=ref, number=layered.state.number, layer=None, status=status, findings=notes,
             seconds=time.monotonic() - started, own=own,
         )  # fmt: skip
-    # A command that is kept as it is may touch anything there, so the image is brought to what is here.
-    change = changed(head, layered.baseline() if typed.literal else before[0], after[0])
-    if _nothing_in(change) and not typed.literal:
-        state.settled(ref)
-        return Done(
-            image=ref, number=layered.state.number, layer=None,
-            seconds=time.monotonic() - started, own=own,
-        )  # fmt: skip
     try:
-        report(Step(2, len(STEPS), PINNING))
-        found = pinned(typed, head, after[0], change, after[1], layered.base, report=report, cancel=cancel)
-        state.note(ref, replace(pending, phase="installed", entry=found.entry))
-        done = add(layered, found, after[1], report=report, cancel=cancel)
+        return replace(
+            _layer_of(layered, typed, before[0], files, after, pending, report=report, cancel=cancel),
+            seconds=time.monotonic() - started,
+            own=own,
+        )
     except BaseException as error:
         _failed(ref, error)
         raise
-    return replace(done, seconds=time.monotonic() - started, own=own)
+
+
+def _layer_of(
+    layered: Layered,
+    typed: Typed,
+    before: Plan,
+    files: Stamps | None,
+    after: tuple[Plan, Snapshot],
+    pending: Pending | None = None,
+    *,
+    report: Report,
+    cancel: Cancel,
+) -> Done:
+    """The layer of what led from ``before`` to ``after``; ``files`` are what a copied image's were like."""
+    ref, head, snapshot = layered.state.image, layered.plan(), after[1]
+    above = copied.members(layered, files, *after) if files else None
+    # A command that is run again may touch anything there, so the image is brought to what is here.
+    literal = typed.literal and above is None
+    change = changed(head, layered.baseline() if literal else before, after[0])
+    if _nothing_in(change) and not literal and not (above and above.members):
+        state.settled(ref)
+        return Done(image=ref, number=layered.state.number, layer=None)
+    report(Step(2, len(STEPS), PINNING))
+    found = pinned(
+        typed, head, after[0], change, snapshot, layered.base,
+        copied=layered.copied, report=report, cancel=cancel,
+    )  # fmt: skip
+    if above:
+        refuse(above.findings, head.wishes.allow)
+        found = replace(found, files=above, now=copied.now(*after), findings=above.findings)
+    if pending:
+        state.note(ref, replace(pending, phase="installed", entry=found.entry))
+    return add(layered, found, snapshot, report=report, cancel=cancel)
 
 
 def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """What the environment has otherwise than the head becomes a layer."""
-    return _from(layered, typed, layered.baseline(), where, report=report, cancel=cancel)
+    files = copied.remembered(layered.state.image) if layered.copied else None
+    return _from(layered, typed, layered.baseline(), files, where, report=report, cancel=cancel)
 
 
 def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> Done:
@@ -127,10 +155,10 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     left = state.pending(ref)
     if left is None:
         raise UsageError(f"nothing of {ref} is pending", fix="`jupyter dockerize history` lists its layers")
-    if left.entry is None:
+    if left.entry is None or layered.copied:
         before = left.before or layered.baseline()
         typed = left.typed if left.whole else replace(left.typed, literal=False)
-        return _from(layered, typed, before, where, report=report, cancel=cancel)
+        return _from(layered, typed, before, left.files, where, report=report, cancel=cancel)
     started = time.monotonic()
     snapshot = look(where, report=_quiet(report), cancel=cancel)
     plan = applied(layered.plan(), left.entry.layer)
@@ -144,19 +172,20 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
 
 
 def _from(
-    layered: Layered, typed: Typed, before: Plan, where: Where, *, report: Report, cancel: Cancel
+    layered: Layered,
+    typed: Typed,
+    before: Plan,
+    files: Stamps | None,
+    where: Where,
+    *,
+    report: Report,
+    cancel: Cancel,
 ) -> Done:
     """A layer of what the environment has otherwise than ``before``."""
-    started, ref, head = time.monotonic(), layered.state.image, layered.plan()
+    started = time.monotonic()
     report(Step(1, len(STEPS), READING))
-    after, snapshot = seen(head, where, report, cancel)
-    change = changed(head, before, after)
-    if _nothing_in(change):
-        state.settled(ref)
-        return Done(image=ref, number=layered.state.number, layer=None, seconds=time.monotonic() - started)
-    report(Step(2, len(STEPS), PINNING))
-    found = pinned(typed, head, after, change, snapshot, layered.base, report=report, cancel=cancel)
-    done = add(layered, found, snapshot, report=report, cancel=cancel)
+    after = seen(layered.plan(), where, report, cancel)
+    done = _layer_of(layered, typed, before, files, after, report=report, cancel=cancel)
     return replace(done, seconds=time.monotonic() - started)
 
 
@@ -169,7 +198,7 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
     report(Step(3, len(STEPS), LAYERING))
     image = build(layered, found, snapshot, report=report, cancel=cancel)
     report(Step(4, len(STEPS), VERIFYING))
-    comparison = verify_against_plan(layered.engine, image, found.plan, report=report, cancel=cancel)
+    comparison = _compared(layered, image, found, report, cancel)
     if comparison.verdict == "different":
         raise different(now.image, comparison)
     made = layered.made(entry, image)
@@ -177,6 +206,8 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
     typed = Typed(command=entry.layer.command, origin=entry.layer.origin)
     state.note(now.image, Pending(phase="built", typed=typed, entry=entry, image=image.id))
     layered.move(now.with_layer(made))
+    if found.now:
+        copied.remember(now.image, found.now)
     state.settled(now.image)
     return Done(
         image=now.image,
@@ -198,7 +229,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
     Raises what `add` raises; nothing is pending then, because nothing was done to the environment.
     """
     started, now, engine = time.monotonic(), layered.state, layered.engine
-    if now.method == "copy":
+    if layered.copied:
         raise UsageError(
             f"{now.image} was copied, and nothing can be installed into it that is not installed here",
             fix="build it with Docker and without --method copy",
@@ -241,11 +272,30 @@ def _inside(
     return _asked(planned_like(head, snapshot), snapshot), snapshot
 
 
+def _compared(layered: Layered, image: Image, found: Pinned, report: Report, cancel: Cancel) -> Comparison:
+    """The files of a copied layer were read back when it was written; what they stand on has not changed."""
+    if found.files is None:
+        return verify_against_plan(layered.engine, image, found.plan, report=report, cancel=cancel)
+    packages = found.plan.packages
+    return Comparison(verdict="identical", packages=len(packages.pip) + len(packages.conda))
+
+
 def build(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Image:
     """The image of the head with one layer more; it has the name that images of layers keep."""
     now, entry = layered.state, found.entry
     labels = layered.labels(now.number + 1, entry.layer, found.plan)
     tag = layer_tag(now.image, next_chain(now, entry))
+    if found.files is not None:
+        return copied.put(
+            layered,
+            found.files,
+            labels=labels,
+            command=entry.layer.command,
+            created=entry.layer.created,
+            tag=tag,
+            report=report,
+            cancel=cancel,
+        )
     return _built(layered, entry, found.plan, labels, tag, snapshot, LAYERING, report, cancel)
 
 

@@ -24,6 +24,11 @@ SCRIPT = "run.sh"  # among the layer's files: what was typed
 KEPT = f"{identity.PLAN_PATH.rpartition('/')[0]}/layers"  # in the image: the files of its layers, but wheels
 _BEGAN = "/tmp/began"  # noqa: S108 - in the image, and gone when the step ends
 _NO_LISTS = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb"
+# Nobody answers questions: as `layers.programs` has it where the command is typed.
+_ANSWERED = (
+    "DEBIAN_FRONTEND=noninteractive PIP_YES=1 PIP_DISABLE_PIP_VERSION_CHECK=1"
+    " CONDA_ALWAYS_YES=1 MAMBA_ALWAYS_YES=1"
+)
 _SHOWN = 4  # packages that a comment names
 
 
@@ -143,7 +148,7 @@ def _script(addition: Addition, prefix: str, handed: tuple[Secret, ...]) -> Iter
         script = f"{addition.place}/{SCRIPT}"
         # Where it was typed there are lists of packages; images keep none.
         yield f"if grep -qwE 'apt|apt-get' {script}; then apt-get update; fi"
-        yield f"{active}={prefix} DEBIAN_FRONTEND=noninteractive sh -e {script}"
+        yield f"env {active}={prefix} {_ANSWERED} sh -e {script}"
         yield _NO_LISTS
 
 

@@ -22,6 +22,7 @@ from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
 from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Counter, Report, ignore
+from ...image.continued import of_stored
 from ...image.layer import Compression
 from ...image.layout import Layout
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
@@ -131,6 +132,10 @@ class BuiltinEngine:
             value = write(store.layout, "gzip")
             cancel.check()
             return _image(store, store.name(value, name))
+
+    def value(self, ref: str) -> ImageValue:
+        """See `Engine.value`."""
+        return of_stored(self._stored(ref))
 
     def inspect(self, ref: str) -> Image | None:
         """See `Engine.inspect`."""

@@ -47,5 +47,6 @@ def stays_out(path: str) -> bool:
 
 
 def _matches(path: str, pattern: re.Pattern[str]) -> bool:
-    parts = PurePosixPath(path.lower()).parts
+    # A name alone is what tens of thousands of paths of an environment are asked for.
+    parts = PurePosixPath(path.lower()).parts if "/" in path else (path.lower(),)
     return bool(parts) and not _FINE.fullmatch(parts[-1]) and bool(pattern.fullmatch("/".join(parts)))

@@ -130,13 +130,16 @@ class Dpkg:
             old: (new, owner) for old, new, owner in zip(lines[::3], lines[1::3], lines[2::3], strict=False)
         }
 
-    def owners(self, places: Iterable[str], place: Callable[[str], str]) -> dict[str, str]:
-        """Who brought each of ``places``, as ``place`` spells a listed path; nobody's are left out."""
+    def owners(
+        self, places: Iterable[str], place: Callable[[str], str], among: Collection[str] | None = None
+    ) -> dict[str, str]:
+        """Who brought each of ``places``, as ``place`` spells a listed path; nobody's are left out, and those
+        of packages that are not ``among`` these."""
         wanted = set(places)
         names = {path.rpartition("/")[2] for path in wanted}
         found: dict[str, str] = {}
-        for package in self.packages.values():
-            for path in self.files(package):
+        for name, package in self.packages.items():
+            for path in self.files(package) if among is None or name in among else ():
                 if path.rpartition("/")[2] in names and (where := place(path)) in wanted:
                     found.setdefault(where, package.name)
         return found

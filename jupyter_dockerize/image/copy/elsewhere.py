@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...environment.model import Scope, Snapshot
@@ -77,11 +77,11 @@ def _move(site: str, keep: Keeper, into: Collected) -> None:
     beside(home, keep, moved)
     into.unreadable.update(moved.unreadable)
     files = keep.owned.files
-    for member in moved.members.values():
-        place = (USER_BASE + "/" + os.path.relpath("/" + member.path, home)).lstrip("/")
-        into.members[place] = replace(member, path=place)
-        if "/" + member.path in files:
-            files["/" + place] = files["/" + member.path]
+    for here in moved.files.values():
+        place = (USER_BASE + "/" + os.path.relpath(here.path, home)).lstrip("/")
+        into.files[place] = here
+        if here.path in files:
+            files["/" + place] = files[here.path]
 
 
 def _added(
@@ -98,7 +98,7 @@ def _added(
         place = folder.lstrip("/")
         if any(f"{folder}/".startswith(f"{parent}/") for parent in inside):
             continue
-        if place in into.members or place in base.members:
+        if place in into.files or place in base.files:
             continue
         files = checkout.tracked(folder)
         collect(files, owner=USER, keep=keep, into=into)

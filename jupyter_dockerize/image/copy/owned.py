@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,10 +20,11 @@ from ...environment.names import printable
 from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
-from ..tar import Member
 from . import private as secrets
+from .trees import CACHE, Here
 
 _RECORD_LIMIT = 64 << 20  # bytes
+_WINDING = re.compile(r"(?:^|/)(?:\.{0,2}(?:/|$))")  # has a part that is empty, "." or ".."
 # What a base prefix of conda's holds beside its own environment.
 _BESIDE = ("pkgs", "envs", "locks", "conda-bld")
 # What makes a folder a virtual environment; no package has it (documentation of Python, `venv`).
@@ -66,17 +68,17 @@ class Keeper:
             return False
         if path in owned.files or path == self.prefix:
             return True
-        name = os.path.basename(path)
-        if name == "__pycache__":
+        folder, _, name = path.rpartition("/")
+        if name == CACHE:
             return True
         if name.endswith(".pyc"):
-            source = os.path.join(os.path.dirname(os.path.dirname(path)), name.partition(".")[0] + ".py")
+            source = f"{folder.rpartition('/')[0]}/{name.partition('.')[0]}.py"
             return source not in owned.left_out and (not self.recorded or source in owned.files)
         if self.recorded:
             return (
                 path in owned.folders or _SKELETON.fullmatch(os.path.relpath(path, self.prefix)) is not None
             )
-        if self.conda and name in _BESIDE and os.path.dirname(path) == self.prefix:
+        if self.conda and name in _BESIDE and folder == self.prefix:
             self.beside.append(path)
             return False
         if self.conda and path == f"{self.prefix}/{_STATE}":
@@ -107,35 +109,38 @@ def owned_files(plan: Plan, snapshot: Snapshot) -> Owned:
     """What is planned, and what is left out."""
     kept = {p.dist_info for p in plan.packages.pip}
     owned = Owned()
+    stay: list[list[str]] = []
     for package in snapshot.packages.pip:
         if package.dist_info is None:
             continue
-        files = _recorded(Path(package.dist_info))
+        files = _recorded(package.dist_info)
         owned.files.update(dict.fromkeys(files, package.name))
-        if package.dist_info not in kept:
+        if package.dist_info in kept:
+            stay.append(files)
+        else:
             owned.left_out.update(files)
-    for package in plan.packages.pip:  # what two of them own stays
-        if package.dist_info:
-            owned.left_out.difference_update(_recorded(Path(package.dist_info)))
+    if owned.left_out:
+        owned.left_out.difference_update(*stay)  # what two of them own stays
     if snapshot.conda_prefix:
         _conda(Path(snapshot.conda_prefix), owned)
     return owned
 
 
-def _recorded(info: Path) -> list[str]:
+def _recorded(info: str) -> list[str]:
     """Absolute paths of what the install recorded, and its metadata folder's files."""
+    record, site = os.path.join(info, "RECORD"), os.path.dirname(info)
     try:
-        record = info / "RECORD"
-        if record.stat().st_size > _RECORD_LIMIT:
+        if os.stat(record).st_size > _RECORD_LIMIT:
             return []
-        with record.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [
-                os.path.normpath(os.path.join(info.parent, row[0]))
-                for row in csv.reader(file)
-                if row and row[0]
-            ]
+        with open(record, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            names = [row[0] for row in csv.reader(file) if row and row[0]]
     except (OSError, csv.Error):
         return [os.path.join(folder, name) for folder, _, names in os.walk(info) for name in names]
+    # As it stands a name is a path already, but for those that lead elsewhere: there are tens of thousands.
+    return [
+        os.path.normpath(os.path.join(site, name)) if _WINDING.search(name) else f"{site}/{name}"
+        for name in names
+    ]
 
 
 def _conda(prefix: Path, owned: Owned) -> None:
@@ -155,24 +160,24 @@ def _holds_owned(folder: str, owned: Owned) -> bool:
     return os.path.isdir(folder) and any(path.startswith(folder + "/") for path in owned.files)
 
 
-def drop_empty(members: dict[str, Member], left_out: Iterable[str]) -> None:
+def drop_empty(files: dict[str, Here], left_out: Iterable[str]) -> None:
     """Folders of which nothing is left: Python would import them as namespace packages (PEP 420)."""
     folders = set()
     for path in left_out:
         parent = path.lstrip("/").rpartition("/")[0]
-        while parent in members and parent not in folders:
+        while parent in files and parent not in folders:
             folders |= {parent, f"{parent}/__pycache__"}
             parent = parent.rpartition("/")[0]
     full = set()
-    for path, member in members.items():
-        if member.kind == "folder" and path in folders:
+    for path, here in files.items():
+        if path in folders and here.kind == stat.S_IFDIR:
             continue
         parent = path.rpartition("/")[0]
         while parent and parent not in full:
             full.add(parent)
             parent = parent.rpartition("/")[0]
     for folder in folders - full:
-        members.pop(folder, None)
+        files.pop(folder, None)
 
 
 def unreadable(*reasons: Mapping[str, str]) -> list[Finding]:

@@ -13,12 +13,12 @@ from ...environment.plan.planning import Plan
 from ...events import Finding
 from ..tar import Member
 from . import private as secrets
-from .elsewhere import beside, elsewhere, sites
+from .elsewhere import Elsewhere, beside, elsewhere, sites
 from .mounts import hidden_by_home
 from .owned import Keeper, drop_empty, owned_files, unreadable
-from .trees import DATE, ROOT, USER, Collected, collect
+from .trees import DATE, ROOT, USER, Collected, Here, collect
 
-_VOUCHED = frozenset({"index", "conda", "apt"})  # the same files for everybody
+_VOUCHED = frozenset({"index", "conda", "apt"})
 
 _SITE = re.compile(r"(?:site|dist)-packages")
 _TESTS = re.compile(
@@ -45,9 +45,26 @@ class PythonFiles:
     roots: tuple[str, ...]  # folders that belong to it alone
 
 
-def python_files(
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which files a copy of a Python environment takes along, before any of them is opened."""
+
+    environment: Collected
+    base: Collected
+    keep: Keeper
+    elsewhere: Elsewhere
+    outside: tuple[str, ...]
+    debian: tuple[str, ...]
+
+    @property
+    def files(self) -> dict[str, Here]:
+        """All of them, by their places in the image."""
+        return {**self.base.files, **self.environment.files}
+
+
+def taken(
     plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozenset(), *, recorded: bool = False
-) -> PythonFiles:
+) -> Taken:
     """The files of the planned environment at their own places; ~/.local at `elsewhere.USER_BASE`.
 
     What lies at ``mounts`` is not the environment's. With ``recorded`` what no package brought stays here.
@@ -59,7 +76,6 @@ def python_files(
     whole = conda or python.prefix != python.base_prefix
     if whole:
         collect([python.prefix], owner=USER, keep=keep, into=environment, follow=True)
-        _other_spelling(python.prefix, environment.members)
     shared = sites(plan, snapshot, "system") if whole else sites(plan, snapshot, "env")
     if shared:
         collect(sorted(shared), owner=USER, keep=keep, into=environment)
@@ -76,32 +92,50 @@ def python_files(
         outside += _links(python.executable, environment, base)
     more = elsewhere(plan, snapshot, keep, environment, base)
     for collected in (environment, base):
-        drop_empty(collected.members, keep.owned.left_out)
+        drop_empty(collected.files, keep.owned.left_out)
+    return Taken(environment, base, keep, more, tuple(outside), tuple(sorted(debian)))
+
+
+def python_files(
+    plan: Plan, snapshot: Snapshot, mounts: frozenset[str] = frozenset(), *, recorded: bool = False
+) -> PythonFiles:
+    """What is `taken`, as members of layers. Raises nothing: what cannot be read is a finding."""
+    python, found = snapshot.python, taken(plan, snapshot, mounts, recorded=recorded)
+    environment, keep = found.environment.members, found.keep
+    if snapshot.conda_prefix or python.prefix != python.base_prefix:
+        _other_spelling(python.prefix, environment)
     groups = {path.lstrip("/"): name for path, name in keep.owned.files.items()}
-    secrets.cut(environment.members)
-    vouched = {p.name for p in plan.packages.pip if p.source.kind in _VOUCHED}
-    vouched |= {package.name for package in plan.packages.conda}
+    secrets.cut(environment)
     findings = (
-        *more.findings,
-        *unreadable(environment.unreadable, base.unreadable),
+        *found.elsewhere.findings,
+        *unreadable(found.environment.unreadable, found.base.unreadable),
         *hidden_by_home(
-            (python.prefix, python.base_prefix, *more.places), mounts, os.environ, snapshot.system.container
+            (python.prefix, python.base_prefix, *found.elsewhere.places),
+            mounts,
+            os.environ,
+            snapshot.system.container,
         ),
-        *secrets.search(environment.members, vouched, groups),
+        *secrets.search(environment, vouched(plan), groups),
         *keep.findings,
     )
     return PythonFiles(
         title=f"Python {python.version}",
-        base=base.members,
-        environment=environment.members,
+        base=found.base.members,
+        environment=environment,
         groups=groups,
-        variables=more.variables,
-        outside=tuple(outside),
-        debian=tuple(sorted(debian)),
+        variables=found.elsewhere.variables,
+        outside=found.outside,
+        debian=found.debian,
         left_out=frozenset(keep.owned.left_out),
         findings=findings,
         roots=_roots(snapshot),
     )
+
+
+def vouched(plan: Plan) -> set[str]:
+    """Packages that are the same files for everybody."""
+    names = {p.name for p in plan.packages.pip if p.source.kind in _VOUCHED}
+    return names | {package.name for package in plan.packages.conda}
 
 
 def _roots(snapshot: Snapshot) -> tuple[str, ...]:
@@ -155,7 +189,7 @@ def _links(executable: str, environment: Collected, base: Collected) -> list[str
     for _ in range(16):
         place = path.lstrip("/")
         visited.append(path)
-        if place not in environment.members and place not in base.members:
+        if place not in environment.files and place not in base.files:
             collect([path], owner=ROOT, into=base)
         if not os.path.islink(path):
             break
@@ -163,4 +197,4 @@ def _links(executable: str, environment: Collected, base: Collected) -> list[str
     return visited
 
 
-__all__ = ["PythonFiles", "python_files"]
+__all__ = ["PythonFiles", "Taken", "python_files", "taken", "vouched"]

@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import NamedTuple
 
 from ...contents import layout
 from ..tar import Member
 
 DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
 CACHE = "__pycache__"
+_NAME = attrgetter("name")
 _MOUNTED = "another file system is mounted there"
 _PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
 
@@ -32,16 +35,47 @@ ROOT = Owner()
 USER = Owner(layout.UID, layout.UID)
 
 
+class Here(NamedTuple):
+    """Something on this machine that a copy takes along, as it was looked at."""
+
+    path: str  # absolute
+    status: os.stat_result
+    owner: Owner  # in the image
+
+    @property
+    def kind(self) -> int:
+        """`stat.S_IFREG` and the like."""
+        return stat.S_IFMT(self.status.st_mode)
+
+
 @dataclass(slots=True)
 class Collected:
-    """Members by path; ``unreadable`` are paths that could not be looked into, with why.
+    """What was found, by its place in the image; ``unreadable`` are paths that could not be looked into, with
+    why.
 
     ``mounts`` are absolute paths where something else of this machine is mounted.
     """
 
-    members: dict[str, Member]
+    files: dict[str, Here]
     unreadable: dict[str, str]
     mounts: frozenset[str] = frozenset()
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """The members of a layer; bytecode is looked into, and stale bytecode stays here."""
+        return members_of(self.files)
+
+
+def members_of(files: Mapping[str, Here]) -> dict[str, Member]:
+    """The members of a layer for files by their places, in this order; without stale bytecode."""
+    made = ((place, _member(place, here)) for place, here in files.items())
+    return {place: member for place, member in made if member}
+
+
+def _member(place: str, here: Here) -> Member | None:
+    if place.endswith(".pyc") and here.kind == stat.S_IFREG:
+        return _bytecode(place, here)
+    return member_of(here.path, here.status, here.owner, at=place)
 
 
 def collect(
@@ -75,46 +109,49 @@ def collect(
 
 
 def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], found: Collected) -> None:
+    files, mounts = found.files, found.mounts  # there are tens of thousands of paths in an environment
     waiting = [path]
     while waiting:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=_NAME)
             status = os.stat(folder)
         except OSError as error:
             found.unreadable[folder] = error.strerror or str(error)
             continue
-        _add(folder, status, owner, found)
+        files[folder.lstrip("/")] = Here(folder, status, owner)
         for entry in entries:
-            if not keep(entry.path):
+            path = entry.path
+            if not keep(path):
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
-                found.unreadable[entry.path] = error.strerror or str(error)
+                found.unreadable[path] = error.strerror or str(error)
                 continue
-            if entry.path in found.mounts:  # a file, or a folder of the same file system
-                found.unreadable[entry.path] = _MOUNTED
+            if path in mounts:  # a file, or a folder of the same file system
+                found.unreadable[path] = _MOUNTED
             elif stat.S_ISDIR(status.st_mode):
                 if status.st_dev == device:
-                    waiting.append(entry.path)
+                    waiting.append(path)
                 else:
-                    found.unreadable[entry.path] = _MOUNTED
-            elif entry.name.endswith(".pyc"):
-                _bytecode(entry.path, status, owner, found)
+                    found.unreadable[path] = _MOUNTED
             else:
-                _add(entry.path, status, owner, found)
+                _add(path, status, owner, found)
 
 
 def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
-    member = member_of(path, status, owner)
-    if member is None:
-        return
-    if member.kind == "file" and not _readable(path, status):
-        found.unreadable[path] = "it may not be read"
-        return
-    found.members[member.path] = member
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        # Whether it will be readable when its turn comes; asked only where the mode leaves doubt.
+        if not (mode & stat.S_IROTH or os.access(path, os.R_OK)):
+            if not (path.endswith(".pyc") and source_of(path)):  # a cache is made again
+                found.unreadable[path] = "it may not be read"
+            return
+    elif not (stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+        return  # sockets, pipes, devices
+    found.files[path.lstrip("/")] = Here(path, status, owner)
 
 
 def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None = None) -> Member | None:
@@ -135,32 +172,26 @@ def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None
     return None
 
 
-def _readable(path: str, status: os.stat_result) -> bool:
-    """Whether it will be readable when its turn comes; asked only where the mode leaves doubt."""
-    return bool(status.st_mode & stat.S_IROTH) or os.access(path, os.R_OK)
-
-
-def _bytecode(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
+def _bytecode(place: str, here: Here) -> Member | None:
     """The bytecode with its source's new date; what is stale or has lost its source stays here."""
-    source = source_of(path)
-    if source is None:  # in the place of its source: a distribution without sources
-        _add(path, status, owner, found)
-        return
+    member = member_of(here.path, here.status, here.owner, at=place)
+    source = source_of(here.path)
+    if source is None or member is None:  # in the place of its source: a distribution without sources
+        return member
     try:
         of = os.stat(source)
-        with open(path, "rb", buffering=0) as file:
+        with open(here.path, "rb", buffering=0) as file:
             head = file.read(_PYC.size)
     except OSError:
-        return
-    member = member_of(path, status, owner)
-    if member is None or len(head) < _PYC.size:
-        return
+        return None
+    if len(head) < _PYC.size:
+        return None
     magic, flags, mtime, size = _PYC.unpack(head)
     if flags == 0:  # > the source's time and size; otherwise its hash
         if (mtime, size) != (int(of.st_mtime) & 0xFFFFFFFF, of.st_size & 0xFFFFFFFF):
-            return
+            return None
         head = _PYC.pack(magic, 0, DATE, size)
-    found.members[member.path] = replace(member, head=head)
+    return replace(member, head=head)
 
 
 def source_of(path: str) -> str | None:
@@ -172,14 +203,21 @@ def source_of(path: str) -> str | None:
 
 def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> Iterator[Member]:
     """The members, each folder that leads to them before them, sorted: a layer that stands for itself."""
+
+    def folder(path: str) -> Member:
+        owner = owners(path)
+        return Member(path=path, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE)
+
+    return with_folders(members, folder)
+
+
+def with_folders(members: Iterable[Member], folder: Callable[[str], Member]) -> Iterator[Member]:
+    """The same, where ``folder`` gives those that lead to them."""
     whole = {member.path: member for member in members}
     for path in list(whole):
         parent = path.rpartition("/")[0]
         while parent and parent not in whole:
-            owner = owners(parent)
-            whole[parent] = Member(
-                path=parent, kind="folder", mode=0o755, uid=owner.uid, gid=owner.gid, mtime=DATE
-            )
+            whole[parent] = folder(parent)
             parent = parent.rpartition("/")[0]
     # By their parts: a folder's own before its neighbour's, whose name goes on with a "-".
     for path in sorted(whole, key=lambda path: path.replace("/", "\0")):
@@ -187,6 +225,6 @@ def with_parents(members: Iterable[Member], owners: Callable[[str], Owner]) -> I
 
 
 __all__ = [
-    "CACHE", "DATE", "ROOT", "USER", "Collected", "Owner", "collect", "member_of", "source_of",
-    "with_parents",
+    "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
+    "source_of", "with_folders", "with_parents",
 ]  # fmt: skip

@@ -38,7 +38,7 @@ services:       files
 ethers:         files
 rpc:            files
 """
-_FOLDERS = {
+FOLDERS = {
     "dev": 0o755, "etc": 0o755, "home": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755, "sys": 0o555,
     "tmp": 0o1777, "usr": 0o755, "var": 0o755, "var/tmp": 0o1777, "var/log": 0o755, "var/cache": 0o755,
     "var/lib": 0o755,
@@ -49,7 +49,7 @@ def members(
     root: Root, system: Mapping[str, Member], *, timezone: str | None, locale: str | None
 ) -> dict[str, Member]:
     """By path. ``system`` are the packages' files; ``root`` is where they were read."""
-    made = {path: Member(path=path, kind="folder", mode=mode, mtime=DATE) for path, mode in _FOLDERS.items()}
+    made = {path: Member(path=path, kind="folder", mode=mode, mtime=DATE) for path, mode in FOLDERS.items()}
     accounts = {
         "etc/passwd": _master(root, system, "passwd", _ACCOUNTS)
         + f"{layout.USER_NAME}:x:{layout.UID}:{layout.UID}::{layout.HOME}:/bin/bash\n",
@@ -152,4 +152,4 @@ def _found(root: Root, place: str) -> Member | None:
     return replace(member, mode=0o644) if member and member.kind == "file" else None
 
 
-__all__ = ["loader_cache", "members"]
+__all__ = ["FOLDERS", "loader_cache", "members"]

@@ -1,0 +1,135 @@
+"""A layer of an image as a value: what was typed, what it changed, and when; and the plan of all of them.
+
+``dump`` and ``parse`` of `environment.model` are its file format (``schema`` 1), and that of the label by
+which an image knows its own history: keys may be added, none is renamed or removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..errors import UsageError
+from .model import SCHEMA, Packages, Python, Snapshot, ordered, parse
+from .plan.planning import Plan
+
+Origin = Literal["build", "exec", "image-only", "keep", "commit"]
+LayerManager = Literal["python", "pip", "conda", "apt"]
+LABEL = "jupyter-dockerize.layer."  # and a number: the layer as JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Was:
+    """A package as it was before the layer: gone with it, or replaced by it."""
+
+    manager: LayerManager
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a layer's history. ``before`` "" where it was added, ``after`` "" where it was removed."""
+
+    manager: LayerManager
+    name: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        """ "humanize 4.9.0", "numpy 1.26.0 → 2.0.1", "attrs 23.1.0 removed"."""
+        if not self.before:
+            return f"{self.name} {self.after}"
+        return f"{self.name} {self.before} {f'→ {self.after}' if self.after else 'removed'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What was typed and what it changed; ``packages`` are those that it added or replaced, as they are now.
+
+    ``literal``: the command is run anew where the image is rebuilt, because it is not (only) an install whose
+    versions are pinned. ``fingerprint`` is that of the plan with this layer.
+    """
+
+    command: str  # as it was typed, without secrets
+    origin: Origin
+    literal: bool = False
+    root: bool = False  # the literal command was run by root
+    packages: Packages = Packages()  # noqa: RUF009 - frozen
+    was: tuple[Was, ...] = ()
+    python: Python | None = None  # where the layer changed Python itself
+    created: str = ""  # RFC 3339, UTC
+    fingerprint: str = ""
+    schema: int = SCHEMA
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What it added, replaced and removed, by manager and name."""
+        before = {(each.manager, each.name): each.version for each in self.was}
+        after: dict[tuple[LayerManager, str], str] = {
+            **{("pip", each.name): each.version for each in self.packages.pip},
+            **{("conda", each.name): each.version for each in self.packages.conda},
+            **{("apt", each.name): each.version for each in self.packages.apt},
+        }
+        if self.python:
+            after["python", "python"] = self.python.version
+        return tuple(
+            Change(manager=manager, name=name, before=before.get(key, ""), after=after.get(key, ""))
+            for key in sorted(before.keys() | after.keys())
+            for manager, name in (key,)
+        )
+
+    @property
+    def added(self) -> tuple[Change, ...]:
+        return tuple(each for each in self.changes if not each.before)
+
+    @property
+    def removed(self) -> tuple[Change, ...]:
+        return tuple(each for each in self.changes if not each.after)
+
+    @property
+    def changed(self) -> tuple[Change, ...]:
+        return tuple(each for each in self.changes if each.before and each.after)
+
+
+def applied(plan: Plan, layer: Layer) -> Plan:
+    """The plan of the image with one layer more."""
+    return replace(plan, python=layer.python or plan.python, packages=_with(plan.packages, layer))
+
+
+def applied_to_snapshot(snapshot: Snapshot, layer: Layer) -> Snapshot:
+    """What the image with one layer more holds, where ``snapshot`` is what it holds without."""
+    return replace(
+        snapshot,
+        python=layer.python or snapshot.python,
+        packages=_with(snapshot.packages, layer),
+        findings=(),
+    )
+
+
+def _with(packages: Packages, layer: Layer) -> Packages:
+    gone = {(each.manager, each.name) for each in layer.was}
+    new = layer.packages
+    pip = [p for p in packages.pip if ("pip", p.name) not in gone]
+    conda = [c for c in packages.conda if ("conda", c.name) not in gone]
+    apt = {a.name: a for a in packages.apt if ("apt", a.name) not in gone} | {a.name: a for a in new.apt}
+    return Packages(
+        pip=ordered((*pip, *new.pip)),
+        conda=tuple(sorted((*conda, *new.conda), key=lambda c: (c.name, c.version, c.build))),
+        apt=tuple(sorted(apt.values(), key=lambda a: a.name)),
+    )
+
+
+def layers_of(labels: Mapping[str, str]) -> tuple[Layer, ...]:
+    """The layers that an image says it has, the lowest first. Raises `UsageError` where one is no layer."""
+    said = {name.removeprefix(LABEL): text for name, text in labels.items() if name.startswith(LABEL)}
+    if not all(number.isascii() and number.isdecimal() for number in said):
+        raise UsageError("the labels of the image name a layer that has no number")
+    return tuple(parse(said[number].encode(), Layer) for number in sorted(said, key=int))
+
+
+__all__ = [
+    "LABEL", "Change", "Layer", "LayerManager", "Origin", "Was",
+    "applied", "applied_to_snapshot", "layers_of",
+]  # fmt: skip

@@ -1,0 +1,219 @@
+"""Commands that become layers, in a real engine: what changed is pinned, built, verified; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from uv import find_uv_bin
+
+from jupyter_dockerize import api
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.errors import BuildError, CancelledError, UsageError, VerificationError
+from jupyter_dockerize.events import Event, Log, Step
+from jupyter_dockerize.layers import journal, state
+
+from .conftest import Own
+
+pytestmark = pytest.mark.engine
+
+
+def test_an_install_is_a_layer_that_is_listed_undone_and_redone(own: Own) -> None:
+    """The image is made first; a fresh container of each head imports exactly what that head should have."""
+    first = own.exec("pip install humanize==4.8.0")
+    assert (first.number, first.verdict) == (2, "equivalent")
+    assert first.layer is not None
+    assert [str(each) for each in first.layer.changes] == ["humanize 4.8.0"]
+    assert (own.imports("humanize", "cowsay"), own.here("humanize", "cowsay")) == ([True, False],) * 2
+    second = own.exec("pip install cowsay==6.0 && pip install humanize==4.9.0")
+    assert second.layer is not None
+    assert [str(each) for each in second.layer.changes] == ["cowsay 6.0", "humanize 4.8.0 → 4.9.0"]
+    assert own.imports("humanize", "cowsay") == [True, True]
+
+    undone = api.undo(own.where, own.ref)
+    assert undone.number == 2
+    assert [str(each) for each in undone.environment] == ["cowsay 6.0", "humanize 4.8.0 → 4.9.0"]
+    assert (own.imports("humanize", "cowsay"), own.here("humanize", "cowsay")) == (
+        [True, False],
+        [True, True],
+    )
+    assert api.verify(own.ref, engine="docker").verdict in ("identical", "equivalent")
+    api.redo(own.where, own.ref)
+    assert own.imports("humanize", "cowsay") == [True, True]
+    back = api.rollback(own.where, 1, own.ref, env=True)
+    assert (own.imports("humanize", "cowsay"), own.here("humanize", "cowsay")) == ([False, False],) * 2
+    assert back.environment == ()
+    rows = api.history(own.where, own.ref).rows
+    assert [(row.number, row.undone) for row in rows] == [(1, False), (2, True), (3, True)]
+
+    other = own.exec("pip install cowsay==6.1")
+    assert other.number == 2
+    assert [row.layer.command for row in api.history(own.where, own.ref).rows][1:] == [
+        "pip install cowsay==6.1"
+    ]
+    with pytest.raises(UsageError, match=r"nothing of .* was undone"):
+        api.redo(own.where, own.ref)
+
+
+def test_what_fails_or_changes_nothing_makes_no_layer(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    again = own.exec("pip install humanize==4.8.0")
+    assert (again.layer, again.status, again.number) == (None, 0, 2)
+    failed = own.exec("pip install humanize==99")
+    assert (failed.layer, failed.status, failed.number) == (None, 1, 2)
+    half = own.exec("pip install cowsay==6.0 && false")
+    assert (half.layer, half.status) == (None, 1)
+    assert [finding.code for finding in half.findings] == ["failed-half-way"]
+    assert state.pending(own.ref) is None
+    kept = api.keep(own.where, own.ref)
+    assert kept.layer is not None
+    assert ([str(each) for each in kept.layer.changes], kept.layer.origin) == (["cowsay 6.0"], "keep")
+    assert own.imports("humanize", "cowsay") == [True, True]
+    assert api.keep(own.where, own.ref).layer is None
+
+
+def test_what_is_no_install_runs_in_the_image_as_it_was_typed(own: Own) -> None:
+    command = (
+        """printf '%s\\n' "it's $((6 * 7)); $(echo Füße)" 'a  b' > "$VIRTUAL_ENV/said" ; echo \\"done\\" """
+    )
+    done = own.exec(command)
+    assert done.layer is not None
+    assert done.layer.literal
+    here = (own.python.parents[1] / "said").read_bytes()
+    assert here == "it's 42; Füße\na  b\n".encode()
+    assert own.engine.execute(own.ref, ["cat", "/opt/env/said"]) == here
+    owner = own.engine.execute(own.ref, ["stat", "-c", "%u", "/opt/env/said"])
+    assert owner == b"1000\n"
+
+
+def test_the_image_alone_gets_what_needs_root(own: Own) -> None:
+    done = own.exec("pip install cowsay==6.0", image_only=True)
+    assert done.layer is not None
+    assert (done.layer.origin, [str(each) for each in done.layer.changes]) == ("image-only", ["cowsay 6.0"])
+    assert (own.imports("cowsay"), own.here("cowsay")) == ([True], [False])
+    with pytest.raises(BuildError):
+        own.exec("exit 3", image_only=True)
+    assert state.pending(own.ref) is None
+    assert own.imports("cowsay") == [True]
+
+
+def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.exec("pip install humanize==4.8.0")
+    whole = DockerEngine.build
+
+    def broken(*args: object, **options: object) -> object:
+        raise BuildError("the engine went away", log=["gone"])
+
+    monkeypatch.setattr(DockerEngine, "build", broken)
+    with pytest.raises(BuildError):
+        own.exec("pip install cowsay==6.0")
+    left = state.pending(own.ref)
+    assert left is not None
+    assert (left.phase, left.typed.command) == ("installed", "pip install cowsay==6.0")
+    assert own.imports("humanize", "cowsay") == [True, False]
+    with pytest.raises(UsageError, match="is in no image yet"):
+        own.exec("pip install attrs")
+    with pytest.raises(UsageError, match="is in no image yet"):
+        api.undo(own.where, own.ref)
+    assert api.history(own.where, own.ref).pending == "pip install cowsay==6.0"
+    monkeypatch.setattr(DockerEngine, "build", whole)
+    done = api.keep(own.where, own.ref, retry=True)
+    assert done.layer is not None
+    assert (done.number, done.layer.command) == (3, "pip install cowsay==6.0")
+    assert own.imports("humanize", "cowsay") == [True, True]
+    assert state.pending(own.ref) is None
+    with pytest.raises(UsageError, match=r"nothing of .* is pending"):
+        api.keep(own.where, own.ref, retry=True)
+
+
+def test_an_interrupt_of_the_command_leaves_the_head(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    cancel = Cancel()
+
+    def report(event: Event) -> None:
+        if isinstance(event, Log) and event.text == "begun":
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        api.execute(own.where, "echo begun; sleep 600", own.ref, report=report, cancel=cancel)
+    assert state.pending(own.ref) is None
+    assert api.history(own.where, own.ref).head == 2
+    assert own.exec("pip install cowsay==6.0").number == 3
+
+
+def test_an_interrupt_of_the_build_leaves_the_change_pending(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    cancel = Cancel()
+
+    def report(event: Event) -> None:
+        if isinstance(event, Step) and event.name == "Building the layer":
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        api.execute(own.where, "pip install cowsay==6.0", own.ref, report=report, cancel=cancel)
+    assert own.imports("humanize", "cowsay") == [True, False]
+    assert api.keep(own.where, own.ref, retry=True).number == 3
+    assert own.imports("humanize", "cowsay") == [True, True]
+
+
+def test_an_image_that_is_not_what_was_installed_is_not_the_head(own: Own) -> None:
+    """What the script does in the image is not what it did here."""
+    own.exec("pip install humanize==4.8.0")
+    with pytest.raises(VerificationError, match="stays as it was"):
+        own.exec('[ -e /opt/env ] && pip install -q cowsay==6.0; echo "$VIRTUAL_ENV"')
+    assert own.imports("humanize", "cowsay") == [True, False]
+    assert api.history(own.where, own.ref).head == 2
+
+
+def test_drift_of_before_is_no_part_of_the_layer(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    subprocess.run([find_uv_bin(), "pip", "install", "-q", "--python", own.python, "attrs"], check=True)
+    done = own.exec("pip install cowsay==6.0")
+    assert done.layer is not None
+    assert [each.name for each in done.layer.changes] == ["cowsay"]
+    kept = api.keep(own.where, own.ref)
+    assert kept.layer is not None
+    assert [each.name for each in kept.layer.changes] == ["attrs"]
+
+
+def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    own.exec("echo kept > $VIRTUAL_ENV/said")
+    own.exec("pip install cowsay==6.0 && pip uninstall -y humanize")
+    before = own.engine.find(own.ref)
+    written = journal.read(own.journal)
+    assert [entry.layer.command for entry in written.entries] == [
+        "pip install humanize==4.8.0",
+        "echo kept > $VIRTUAL_ENV/said",
+        "pip install cowsay==6.0 && pip uninstall -y humanize",
+    ]
+    for one in own.engine.images():
+        for name in one.refs:
+            if own.ref in name:
+                own.engine.remove(name)
+
+    shutil.rmtree(state.folder_for(own.ref))
+    rebuilt = api.rebuild(own.journal, engine="docker")
+    assert (rebuilt.number, rebuilt.changed) == (4, ())
+    assert rebuilt.fingerprint == before.labels["jupyter-dockerize.fingerprint"]
+    assert own.imports("humanize", "cowsay") == [False, True]
+    assert own.engine.execute(own.ref, ["cat", "/opt/env/said"]) == b"kept\n"
+    assert [row.number for row in api.history(own.where, own.ref).rows] == [1, 2, 3, 4]
+    api.rollback(own.where, 2, own.ref)
+    assert own.imports("humanize", "cowsay") == [True, False]
+
+
+def test_the_image_says_its_history_itself(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    labels = own.engine.find(own.ref).labels
+    said = json.loads(labels["jupyter-dockerize.layer.2"])
+    assert said["command"] == "pip install humanize==4.8.0"
+    assert [package["version"] for package in said["packages"]["pip"]] == ["4.8.0"]
+    lock = own.engine.execute(own.ref, ["sh", "-c", "cat /opt/jupyter-dockerize/layers/*/requirements.txt"])
+    assert b"humanize==4.8.0 " in lock
+    assert b"--hash=sha256:" in lock

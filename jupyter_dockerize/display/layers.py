@@ -28,7 +28,7 @@ def done(value: Done) -> str:
     parts = [changes(value.layer), size(value.size), f"{mark} {verdict}"]
     time = f"{value.seconds:.1f} s" + (f", {value.own:.1f} of them the command's own" if value.own else "")
     lines = [f"layer {value.number} of {plain(value.image)}: {' · '.join(parts)} ({time})"]
-    if value.layer.literal:
+    if value.layer.literal and value.layer.origin != "commit":  # of that a finding tells
         lines.append("kept as it was typed: a rebuild runs it again, and what it fetches then is not pinned")
     return "\n".join(filter(None, (*lines, findings(value.findings))))
 

@@ -8,21 +8,25 @@ own, which is sent as an archive without layers.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import queue
 import re
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..cancel import Cancel
+from ..contents.identity import LABEL_LAYERS
+from ..contents.times import rfc3339
 from ..errors import EngineError
+from ..image.continued import listed, of_inspected
 from ..image.layer import write_layer
 from ..image.layout import Layout
-from ..image.manifest import LAYER, Config, Descriptor, ImageValue, Layer, canonical
+from ..image.manifest import LAYER, Descriptor, ImageValue, Layer
 from ..image.reference import Reference
 from ..image.tar import Member
 from .connection import Connection
@@ -32,15 +36,6 @@ from .inhabited import Inhabited
 if TYPE_CHECKING:
     from docker import APIClient
 
-# What an image says of its containers (Docker Engine API v1.41, ``ContainerConfig``); the rest is a container's.
-_KEPT = (
-    "User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels",
-    "StopSignal", "StopTimeout", "Healthcheck", "Shell", "OnBuild", "ArgsEscaped",
-)  # fmt: skip
-_NO_LAYER = re.compile(
-    r"(?:/bin/sh -c #\(nop\)\s+)?"
-    r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
-)
 _DOCUMENT = 4 << 20  # bytes
 
 
@@ -54,18 +49,9 @@ class About:
     command: str = "commit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed(ImageValue):
-    """An image whose configuration is another's to the letter, save for labels and layers."""
-
-    document: bytes
-
-    @property
-    def config_json(self) -> bytes:
-        return self.document
-
-
-def commit(connection: Connection, container: Inhabited, ref: str, forget: Callable[[], None], cancel: Cancel) -> None:
+def commit(
+    connection: Connection, container: Inhabited, ref: str, forget: Callable[[], None], cancel: Cancel
+) -> None:
     """The engine's own commit, named ``ref``: the container is paused for it.
 
     Cancelled, ``forget`` is called once it is there after all. Raises `EngineError` and `CancelledError`.
@@ -74,12 +60,13 @@ def commit(connection: Connection, container: Inhabited, ref: str, forget: Calla
     # A variable that is named here is not taken from the container, so that this image has no secret either:
     # Docker reads it in the body, Podman as an instruction.
     known = {each.partition("=")[0] for each in base}
-    emptied = [name for each in container.own if (name := each.partition("=")[0]) not in known]
-    body = {"Env": [*base, *(f"{name}=" for name in emptied)]}
+    emptied = [each.partition("=")[0] for each in container.own]
+    emptied = [each for each in emptied if each not in known]
+    body = {"Env": [*base, *(f"{each}=" for each in emptied)]}
     name = Reference.parse(ref)
     parameters = {
         "container": container.id, "repo": name.repository, "tag": name.tag, "pause": "1",
-        "changes": [f"ENV {name}=" for name in emptied if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII)],
+        "changes": [f"ENV {each}=" for each in emptied if re.fullmatch(r"[A-Za-z_]\w*", each, re.ASCII)],
     }  # fmt: skip
     done: queue.Queue[Exception | None] = queue.Queue()
     over = threading.Event()
@@ -87,8 +74,17 @@ def commit(connection: Connection, container: Inhabited, ref: str, forget: Calla
     def work() -> None:
         try:
             with mapped(f"commit {container.name}"), contextlib.closing(connection.private()) as client:
-                answer = client._post_json(client._url("/commit"), data=body, params=parameters)
-                client._raise_for_status(answer)
+                url = f"{client.base_url}/v{client.api_version}/commit"
+                answer = client.post(url, params=parameters, json=body)
+                if answer.status_code >= 400:
+                    said = (
+                        answer.json().get("message")
+                        if "json" in answer.headers.get("Content-Type", "")
+                        else ""
+                    )
+                    raise EngineError(
+                        f"the engine could not commit {container.name}", why=said or answer.text[:500]
+                    )
             done.put(None)
         except Exception as error:
             done.put(error)
@@ -110,42 +106,30 @@ def commit(connection: Connection, container: Inhabited, ref: str, forget: Calla
 
 def rewritten(
     connection: Connection, container: Inhabited, ref: str, about: About, layout: Layout, cancel: Cancel
-) -> Committed:
+) -> ImageValue:
     """The image on the layers of ``ref``, which `commit` made; what it has more is in ``layout``."""
     with mapped(f"look at what was committed of {container.name}"):
         client = connection.client()
         found, base = client.inspect_image(ref), client.inspect_image(container.image)
-        told = list(reversed(client.history(container.image)))
-        stored = _stored(connection, found, ref, cancel)
-    diff_ids = [str(each) for each in found["RootFS"]["Layers"]]
-    below = len(base["RootFS"]["Layers"])
+        history = client.history(container.image)
+        blobs = _blobs(connection, found, ref, cancel)
+    diff_ids, below = [str(each) for each in found["RootFS"]["Layers"]], len(base["RootFS"]["Layers"])
     if diff_ids[:below] != list(base["RootFS"]["Layers"]):
         raise EngineError(f"what the engine committed of {container.name} is not on its image")
-    layers = [
-        Layer(descriptor=stored[number] if stored else _unknown(each), diff_id=each, created_by=about.command)
-        for number, each in enumerate(diff_ids)
+    value = of_inspected(base, history, blobs[:below])
+    own = [
+        Layer(descriptor=blob, diff_id=diff_id, created_by=about.command)
+        for blob, diff_id in zip(blobs[below:], diff_ids[below:], strict=True)
     ]
     if about.files:
-        layers.append(_own(about.files, layout, cancel))
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    own = [{"created": now, "created_by": each.created_by} for each in layers[below:]]
-    inner = {key: base["Config"].get(key) for key in _KEPT}
-    inner["Labels"] = {**(inner["Labels"] or {}), **about.labels}
-    system, machine = str(base["Os"]), str(base["Architecture"])
-    document = {
-        "created": now,
-        "os": system,
-        "architecture": machine,
-        **({"variant": base["Variant"]} if base.get("Variant") else {}),
-        "config": {key: value for key, value in inner.items() if value},
-        "rootfs": {"type": "layers", "diff_ids": [each.diff_id for each in layers]},
-        "history": [*_history(told, below), *own],
-    }
-    return Committed(
-        config=Config(platform=f"{system}/{machine}", created=now),
-        layers=tuple(layers),
-        document=canonical(document),
+        own.append(_own(about.files, layout, cancel))
+    config = replace(
+        value.config,
+        created=rfc3339(int(time.time())),
+        labels={**value.config.labels, **about.labels},
     )
+    value = replace(value, config=config).append(*own)
+    return listed(value) if LABEL_LAYERS in config.labels else value
 
 
 def _own(files: Mapping[str, bytes], layout: Layout, cancel: Cancel) -> Layer:
@@ -160,53 +144,24 @@ def _own(files: Mapping[str, bytes], layout: Layout, cancel: Cancel) -> Layer:
         Member(path=path.strip("/"), data=data, size=len(data)) for path, data in sorted(files.items())
     ]
     with layout.writing(hashed=False) as file:
-        layer = write_layer(members, file.write, "what the image is meant to hold", compression="none", cancel=cancel)
+        layer = write_layer(
+            members, file.write, "what the image is meant to hold", compression="none", cancel=cancel
+        )
         layout.keep(file, layer.descriptor.digest)
     return layer
 
 
-def _unknown(diff_id: str) -> Descriptor:
-    """Of a layer that is known by what it unpacks to: most stores know no other name."""
-    return Descriptor(media_type=LAYER, digest=diff_id, size=0)
+def _blobs(connection: Connection, found: Mapping[str, Any], ref: str, cancel: Cancel) -> list[Descriptor]:
+    """The layers of an image as the blobs by which its store knows them.
 
-
-def _history(told: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str, Any]]:
-    """The history of an image with so many layers, the oldest first, out of what ``docker history`` shows.
-
-    Which entries have a layer is not said: those with a size have, and of the others those whose instruction
-    writes files.
-    """
-    has = [bool(one.get("Size")) for one in told]
-    for number, one in enumerate(told):
-        if sum(has) < layers and not has[number] and not _NO_LAYER.match(str(one.get("CreatedBy") or "")):
-            has[number] = True
-    if sum(has) != layers:
-        return [{"created_by": ""} for _ in range(layers)]
-    return [
-        {
-            "created": datetime.fromtimestamp(max(0, int(one.get("Created") or 0)), timezone.utc).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            ),
-            "created_by": str(one.get("CreatedBy") or ""),
-            **({"comment": str(one["Comment"])} if one.get("Comment") else {}),
-            **({} if layer else {"empty_layer": True}),
-        }
-        for one, layer in zip(told, has, strict=True)
-    ]
-
-
-def _stored(
-    connection: Connection, found: Mapping[str, Any], ref: str, cancel: Cancel
-) -> list[Descriptor] | None:
-    """The layers as blobs, where the store knows them by their blobs (containerd's); None elsewhere.
-
-    Only the image's manifest says it, and only an export gives that: it is read as far as the manifest.
+    Most know what a layer unpacks to. For containerd's it is what the manifest says, which only an export
+    gives: that is read as far as the manifest.
     """
     if not _by_blobs(connection.client()):
-        return None
+        return [Descriptor(media_type=LAYER, digest=str(each), size=0) for each in found["RootFS"]["Layers"]]
     with contextlib.closing(connection.private()) as client:
         pieces = client.get_image(ref, chunk_size=1 << 20)
-        with tarfile.open(fileobj=_Stream(pieces, cancel), mode="r|") as archive:
+        with tarfile.open(fileobj=io.BufferedReader(_Stream(pieces, cancel), 1 << 20), mode="r|") as archive:
             for member in archive:
                 if member.name != f"blobs/{str(found['Id']).replace(':', '/')}" or member.size > _DOCUMENT:
                     continue
@@ -226,21 +181,21 @@ def _by_blobs(client: APIClient) -> bool:
     return any(pair[1].startswith("io.containerd.snapshotter") for pair in pairs if len(pair) > 1)
 
 
-class _Stream:
+class _Stream(io.RawIOBase):
     """Pieces as a file that is read once."""
 
     def __init__(self, pieces: Iterator[bytes], cancel: Cancel) -> None:
         self._pieces, self._cancel, self._rest = iter(pieces), cancel, b""
 
-    def read(self, size: int) -> bytes:
-        while len(self._rest) < size:
-            self._cancel.check()
-            piece = next(self._pieces, b"")
-            if not piece:
-                break
-            self._rest += piece
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._cancel.check()
+        self._rest = self._rest or next(self._pieces, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
 
 
-__all__ = ["About", "Committed", "commit", "rewritten"]
+__all__ = ["About", "commit", "rewritten"]

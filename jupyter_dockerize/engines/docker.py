@@ -29,7 +29,7 @@ from .connection import Connection
 from .endpoint import Endpoint, candidates
 from .explain import meaning
 from .faults import explanation, mapped
-from .inhabited import Inhabited
+from .inhabited import Inhabited, Kind
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
@@ -444,7 +444,7 @@ class DockerEngine:
         connection, image = self._connected(), self.find(ref)
         return sandbox.execute(connection, image, ref, argv, stdin, limits, cancel or Cancel())
 
-    def inhabited(self, name: str) -> Inhabited:
+    def container(self, name: str) -> Inhabited:
         """A container that somebody started and that runs. Raises `UsageError` where there is none."""
         return inhabited.find(self._connected(), name)
 
@@ -461,7 +461,7 @@ class DockerEngine:
         connection = self._connected()
         return inhabited.run(connection, container, script, environ=environ, output=output, cancel=cancel)
 
-    def changes(self, container: Inhabited) -> dict[str, inhabited.Kind]:
+    def changes(self, container: Inhabited) -> dict[str, Kind]:
         """See `inhabited.changes`."""
         return inhabited.changes(self._connected(), container)
 

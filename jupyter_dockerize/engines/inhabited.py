@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..cancel import Cancel
-from ..errors import CancelledError, EngineError, ReferenceError, UsageError
+from ..errors import CancelledError, EngineError, UsageError
 from ..image.reference import Reference
 from .connection import Connection
 from .faults import mapped
@@ -51,7 +51,7 @@ class Inhabited:
 
 
 def find(connection: Connection, name: str) -> Inhabited:
-    """The running container of that name or id. Raises `UsageError` where there is none, or it does not run."""
+    """The container of that name or id. Raises `UsageError` where there is none, or it does not run."""
     import docker.errors
 
     lists = "`docker ps` lists those that run"
@@ -109,7 +109,7 @@ def run(
             stdin=True,
             environment=dict(environ),
         )["Id"]
-        attached = client.exec_start(made, socket=True)
+        attached: Any = client.exec_start(made, socket=True)
         raw: socket.socket = getattr(attached, "_sock", attached)
         command = _Command(connection, container, raw, output)
         try:
@@ -136,7 +136,7 @@ def changes(connection: Connection, container: Inhabited) -> dict[str, Kind]:
 
 
 def read(connection: Connection, container: Inhabited, path: str, most: int) -> bytes | None:
-    """The file at ``path``; None where there is no regular file any more, or it has more than ``most`` bytes."""
+    """The file at ``path``; None where there is none any more, or it has more than ``most`` bytes."""
     import docker.errors
 
     try:
@@ -145,9 +145,10 @@ def read(connection: Connection, container: Inhabited, path: str, most: int) -> 
         return None
     if not 0 <= int(about.get("size", 0)) <= min(most, _LARGEST):
         return None
-    with contextlib.suppress(tarfile.TarError), tarfile.open(
-        fileobj=io.BytesIO(b"".join(stream)), mode="r:"
-    ) as archive:
+    with (
+        contextlib.suppress(tarfile.TarError),
+        tarfile.open(fileobj=io.BytesIO(b"".join(stream)), mode="r:") as archive,
+    ):
         member = archive.next()
         file = archive.extractfile(member) if member is not None and member.isfile() else None
         return file.read() if file is not None else None
@@ -172,7 +173,7 @@ def _named(connection: Connection, config: dict[str, Any]) -> str | None:
     import docker.errors
 
     typed = str((config.get("Labels") or {}).get(REF) or config.get("Image") or "")
-    with contextlib.suppress(ReferenceError, docker.errors.NotFound):
+    with contextlib.suppress(UsageError, docker.errors.NotFound):
         name = Reference.parse(typed)
         tags = connection.client().inspect_image(name.full).get("RepoTags") or ()
         if name.digest is None and name.full in [Reference.parse(tag).full for tag in tags]:
@@ -273,7 +274,10 @@ class _Command:
         """To the command and all that it started: it leads a process group of its own."""
         if self._number in ("", "0"):
             return
-        with contextlib.suppress(Exception), contextlib.closing(self._connection.private(timeout=2)) as client:
+        with (
+            contextlib.suppress(Exception),
+            contextlib.closing(self._connection.private(timeout=2)) as client,
+        ):
             kill = ["/bin/sh", "-c", 'kill -"$1" -"$2" 2>/dev/null', "sh", name, self._number]
             made = client.exec_create(self._container.id, kill, user="0", stdout=False, stderr=False)
             client.exec_start(made["Id"], detach=True)

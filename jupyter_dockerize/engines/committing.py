@@ -36,6 +36,7 @@ from .inhabited import Inhabited
 if TYPE_CHECKING:
     from docker import APIClient
 
+_PLAIN = re.compile(r"[A-Za-z_]\w*=[\w./:@%+,-]*", re.ASCII)  # as an instruction, without quotes
 _DOCUMENT = 4 << 20  # bytes
 
 
@@ -60,13 +61,13 @@ def commit(
     # A variable that is named here is not taken from the container, so that this image has no secret either:
     # Docker reads it in the body, Podman as an instruction.
     known = {each.partition("=")[0] for each in base}
-    emptied = [each.partition("=")[0] for each in container.own]
-    emptied = [each for each in emptied if each not in known]
-    body = {"Env": [*base, *(f"{each}=" for each in emptied)]}
+    own = [each.partition("=")[0] for each in container.own]
+    variables = [*base, *(f"{each}=" for each in own if each not in known)]
+    body = {"Env": variables}
     name = Reference.parse(ref)
     parameters = {
         "container": container.id, "repo": name.repository, "tag": name.tag, "pause": "1",
-        "changes": [f"ENV {each}=" for each in emptied if re.fullmatch(r"[A-Za-z_]\w*", each, re.ASCII)],
+        "changes": [f"ENV {each}" for each in variables if _PLAIN.fullmatch(each)],
     }  # fmt: skip
     done: queue.Queue[Exception | None] = queue.Queue()
     over = threading.Event()

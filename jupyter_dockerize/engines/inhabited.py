@@ -27,6 +27,7 @@ from .sandbox import frames
 _WRAPPER = 'echo $$; _script=$(head -c "$1"); set --; exec </dev/null; eval "$_script"'
 _TICK = 0.05  # seconds
 _TERMINATED, _KILLED, _GONE = 1.5, 3.0, 4.0  # seconds after the interrupt
+_SIGNALLED = 128  # a signal ended it
 _ENDED = 5.0  # seconds in which an engine knows the status of a command whose output has ended
 _LARGEST = 64 << 20  # bytes of one file that is read
 
@@ -119,13 +120,8 @@ def run(
                 raw.shutdown(socket.SHUT_RDWR)
             attached.close()
         status = _status(connection, made)
-        state = connection.client().inspect_container(container.id)["State"] if status else {"Running": True}
-    if not state.get("Running"):
-        raise EngineError(
-            f"the container {container.name} ended while the command ran",
-            why=f"its exit status is {state.get('ExitCode')}",
-            fix=f"start it again (`docker start {container.name}`), and type the command again",
-        )
+        if status >= _SIGNALLED:
+            _refuse_ended(connection, container)
     return status
 
 
@@ -186,6 +182,19 @@ def _mounts(found: dict[str, Any]) -> Iterator[str]:
     yield from (found.get("HostConfig") or {}).get("Tmpfs") or ()
 
 
+def _refuse_ended(connection: Connection, container: Inhabited) -> None:
+    """Raises `EngineError` where the container has ended, of which engines know a moment later."""
+    for _ in range(10):
+        state = connection.client().inspect_container(container.id)["State"]
+        if not state.get("Running"):
+            raise EngineError(
+                f"the container {container.name} ended while the command ran",
+                why=f"its exit status is {state.get('ExitCode')}",
+                fix=f"start it again (`docker start {container.name}`), and type the command again",
+            )
+        time.sleep(_TICK)
+
+
 def _status(connection: Connection, command: str) -> int:
     end = time.monotonic() + _ENDED
     while True:
@@ -210,7 +219,7 @@ class _Command:
     ) -> None:
         self._connection, self._container, self._socket = connection, container, attached
         self._output = output
-        self._heard: queue.Queue[bytes | None] = queue.Queue(maxsize=1000)
+        self._heard: queue.Queue[tuple[int, bytes] | None] = queue.Queue(maxsize=1000)
         self._head = b""  # its first line, which is its number
         self._number = ""
         self._over = threading.Event()
@@ -229,7 +238,7 @@ class _Command:
                     if block is None:
                         break
                     if not interrupted:
-                        self._told(block)
+                        self._told(*block)
                 if not (interrupted or cancel.cancelled):
                     continue
                 interrupted = interrupted or time.monotonic()
@@ -246,8 +255,8 @@ class _Command:
             self._signal("KILL")  # what it started may have heard no interrupt
             raise CancelledError("the command was interrupted; what it had done by then is as it left it")
 
-    def _told(self, block: bytes) -> None:
-        if not self._number:
+    def _told(self, stream: int, block: bytes) -> None:
+        if not self._number and stream == 1:
             self._head += block
             line, end, block = self._head.partition(b"\n")
             if not end:
@@ -260,14 +269,14 @@ class _Command:
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
-            for _, block in frames(self._socket):
-                self._put(block)
+            for frame in frames(self._socket):
+                self._put(frame)
         self._put(None)
 
-    def _put(self, block: bytes | None) -> None:
+    def _put(self, frame: tuple[int, bytes] | None) -> None:
         while not self._over.is_set():
             with contextlib.suppress(queue.Full):
-                self._heard.put(block, timeout=_TICK)
+                self._heard.put(frame, timeout=_TICK)
                 return
 
     def _signal(self, name: str) -> None:

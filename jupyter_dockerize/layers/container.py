@@ -175,6 +175,8 @@ def _ready(
 ) -> Iterator[tuple[Layered, _Places]]:
     """The image, locked, when all that would stop a layer has been looked for."""
     image = engine.find(container.image)
+    if container.ref is not None:  # of its names the one that somebody meant
+        image = replace(image, refs=(container.ref, *image.refs))
     places = _places(engine, container, image, cancel)
     _refuse_mounts(container, places)
     there = engine.inspect(ref)

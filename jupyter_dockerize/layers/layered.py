@@ -26,6 +26,7 @@ from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
 from ..environment.model import Snapshot, dump, parse, to_json
 from ..environment.plan import redact
+from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, redacted
 from ..errors import UsageError
 from ..events import Report
@@ -296,7 +297,7 @@ def _begun(
         files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
     else:
         snapshot = probe_image(engine, image, cancel=cancel)
-        plan = redacted(planned_like(None, snapshot))
+        plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
         files = {PLAN: dump(plan), SNAPSHOT: dump(redact.snapshot(snapshot))}
     if plan.foreign:
         raise UsageError(

@@ -640,6 +640,7 @@ def _engine_of(container: str, name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "commit", "diff", "engines", "execute", "execute_in", "history", "images", "keep", "login", "logs",
-    "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo", "verify",
+    "build", "commit", "diff", "engines", "execute", "execute_in", "history", "images", "keep", "login",
+    "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo",
+    "verify",
 ]  # fmt: skip

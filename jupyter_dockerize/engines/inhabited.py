@@ -173,7 +173,7 @@ def _named(connection: Connection, config: dict[str, Any]) -> str | None:
         name = Reference.parse(typed)
         tags = connection.client().inspect_image(name.full).get("RepoTags") or ()
         if name.digest is None and name.full in [Reference.parse(tag).full for tag in tags]:
-            return str(name)
+            return str(name).removesuffix(":latest")
     return None
 
 

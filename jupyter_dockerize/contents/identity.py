@@ -23,6 +23,7 @@ LABEL_METHOD = "jupyter-dockerize.method"
 LABEL_NOTEBOOK = "jupyter-dockerize.notebook"  # "" where there is none
 LABEL_PYTHON = "jupyter-dockerize.python"  # the interpreter that the notebook's kernel runs
 LABEL_LAYERS = "jupyter-dockerize.layers"  # their blobs, which no engine tells of
+LABEL_DEBIAN = "jupyter-dockerize.debian"  # packages that layers of a copied image brought along
 LABEL_RUN = "jupyter-dockerize.run"  # IMAGE stands for the image's name
 # Open Container Initiative, image-spec, annotations.md, "Pre-Defined Annotation Keys".
 LABEL_TITLE = "org.opencontainers.image.title"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..cancel import Cancel
-from ..contents.identity import LABEL_BASE_DIGEST
+from ..contents.identity import LABEL_BASE_DIGEST, LABEL_DEBIAN
 from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
+from ..environment.choices import SCRATCH
 from ..environment.comparison import Difference
 from ..environment.model import Snapshot
 from ..environment.plan.planning import Plan
@@ -17,7 +18,10 @@ from ..events import Counter, Report
 from ..image import readback
 from ..image.continued import listed
 from ..image.copy import changed
+from ..image.copy.brought import Brought, brought, debian
 from ..image.copy.changed import Above, Stamps
+from ..image.copy.contents import STATUS, Contents
+from ..image.copy.dpkg import versions
 from ..image.copy.leading import leading
 from ..image.copy.listing import Listings
 from ..image.copy.mounts import mount_points
@@ -32,7 +36,7 @@ from ..image.tar import Member
 def moment(plan: Plan, snapshot: Snapshot) -> tuple[Stamps, Taken]:
     """What a copy of the environment, planned `as_copied`, would take right now; no file is opened for it."""
     found = taken(plan, snapshot, mount_points())
-    return changed.stamps(found), found
+    return changed.stamps(found, debian()), found
 
 
 def above(head: Image, held: Plan, before: Stamps, plan: Plan, snapshot: Snapshot) -> Above:
@@ -42,14 +46,22 @@ def above(head: Image, held: Plan, before: Stamps, plan: Plan, snapshot: Snapsho
     no members where nothing changed. Raises nothing: what cannot be read is a finding.
     """
     after, found = moment(plan, snapshot)
+    below = _below(head)
+    have = _packages(head, held, before, below)
+
+    def system(written: Mapping[str, Member]) -> Brought:
+        if held.wishes.base not in (None, SCRATCH):
+            return Brought()  # the base's packages are the base's; what lacks a library is not verified
+        return brought(before.debian, have, written, found.files, plan.system.arch, mount_points())
+
     difference = changed.difference(before, after)
-    return changed.members(difference, before, found, plan, _leading(head, held, snapshot))
+    return changed.members(difference, before, found, plan, leading(have, below), system)
 
 
 def append(
     engine: Engine,
     head: Image,
-    members: Collection[Member],
+    above: Above,
     *,
     labels: Mapping[str, str],
     created_by: str,
@@ -65,9 +77,10 @@ def append(
     written meanwhile, `VerificationError` for those that were, `OutputError`, `EngineError` and
     `CancelledError`: then ``ref`` is what it was.
     """
-    value = engine.value(head.id)
-    size = sum(member.size for member in members if member.kind == "file")
+    value, members, size = engine.value(head.id), above.members, above.size
     copied, read = Counter("copied", size, report), Counter("compared", size, report)
+    known = {*head.labels.get(LABEL_DEBIAN, "").split(), *above.packages}
+    labels = {**labels, **({LABEL_DEBIAN: " ".join(sorted(known))} if known else {})}
 
     def into(layout: Layout, compression: Compression) -> ImageValue:
         with layout.writing(hashed=False) as file:
@@ -94,12 +107,17 @@ def _refuse(differences: tuple[Difference, ...]) -> None:
         )
 
 
-def _leading(head: Image, held: Plan, snapshot: Snapshot) -> Callable[[str], Member]:
-    left = {c.name for c in held.choices if (c.manager, c.kind) == ("apt", "left-out")}
-    packages = {package.name for package in snapshot.packages.apt} - left
+def _below(head: Image) -> Contents | None:
+    """What the head's base holds, where it has one and that is remembered here."""
     digest = head.labels.get(LABEL_BASE_DIGEST)
-    base = Listings(BuiltinEngine().store.folder / BASES).find(digest) if digest else None
-    return leading(packages, base)
+    return Listings(BuiltinEngine().store.folder / BASES).find(digest) if digest else None
+
+
+def _packages(head: Image, held: Plan, before: Stamps, below: Contents | None) -> set[str]:
+    """The Debian packages that the head has."""
+    left = {each.name for each in held.choices if (each.manager, each.kind) == ("apt", "left-out")}
+    first = versions(below.text(STATUS)).keys() if below else before.debian.versions.keys() - left
+    return {*first, *head.labels.get(LABEL_DEBIAN, "").split()}
 
 
 __all__ = ["above", "append", "moment"]

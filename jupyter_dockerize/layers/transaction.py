@@ -325,13 +325,14 @@ def _built(
 ) -> Image:
     now, number = layered.state, layered.state.number + 1
     added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
-    bundle = increment(now.tag(now.head), added, layered.engine.features())
+    secrets = secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot)
+    bundle = increment(now.tag(now.head), added, layered.engine.features(), secrets.get("ca", b""))
     caption = captions(bundle.dockerfile)
     try:
         return layered.engine.build(
             bundle,
             tag,
-            secrets=secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot),
+            secrets=secrets,
             report=steps_within(step, caption, report),
             cancel=cancel,
         )

@@ -8,7 +8,7 @@ that were root's here; what comes into the environment by that becomes its user'
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..contents import identity, layout
 from ..environment.names import debian_name
@@ -22,6 +22,7 @@ from .steps import BindFile, Comment, Feature, From, Label, Run, Secret, SecretI
 
 SCRIPT = "run.sh"  # among the layer's files: what was typed
 KEPT = f"{identity.PLAN_PATH.rpartition('/')[0]}/layers"  # in the image: the files of its layers, but wheels
+_CA = "ca.pem"  # in the context of an increment
 _BEGAN = "/tmp/began"  # noqa: S108 - in the image, and gone when the step ends
 _NO_LISTS = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb"
 # Nobody answers questions: as `layers.programs` has it where the command is typed.
@@ -69,10 +70,14 @@ def files_of(resolution: Resolution, locks: Iterable[Lock], explicit: bytes | No
     return found
 
 
-def increment(head: str, addition: Addition, features: frozenset[Feature]) -> Bundle:
+def increment(
+    head: str, addition: Addition, features: frozenset[Feature], certificates: bytes = b""
+) -> Bundle:
     """The build context that makes the layer on the image ``head``.
 
-    Raises `UsageError` and `NoEngineError` as `recipe.render` does.
+    ``certificates`` are those of this network's CA, in PEM. They are no secret, and what is mounted stays in
+    no layer; a secret mount takes Docker 26 seconds. Raises `UsageError` and `NoEngineError` as
+    `recipe.render` does.
     """
     base, bring = addition.base, list[Step]()
     if addition.uses_uv:
@@ -82,9 +87,20 @@ def increment(head: str, addition: Addition, features: frozenset[Feature]) -> Bu
     title = Comment(f"Layer {addition.number:d}, on the image of those below it.")
     context = {f"{addition.name}/{name}": data for name, data in addition.files.items()}
     context |= uv.files(server=False) if addition.uses_uv else {}
-    lines = dockerfile.write([title, *bring, From(head), *steps(addition)], features)
-    context[DOCKERFILE] = lines.encode()
+    own = steps(addition)
+    if certificates and "mounts" in features:
+        context[_CA] = certificates
+        own = [_with_certificates(step) if isinstance(step, Run) else step for step in own]
+    context[DOCKERFILE] = dockerfile.write([title, *bring, From(head), *own], features).encode()
     return Bundle(context, secrets=addition.secrets, platform=addition.plan.build_platform)
+
+
+def _with_certificates(step: Run) -> Run:
+    target = next((each.target for each in step.secrets if each.id == "ca"), None)
+    if target is None:
+        return step
+    rest = tuple(each for each in step.secrets if each.id != "ca")
+    return replace(step, secrets=rest, binds=(*step.binds, BindFile(_CA, target)))
 
 
 def whole(first: str, additions: Sequence[Addition], features: frozenset[Feature]) -> str:

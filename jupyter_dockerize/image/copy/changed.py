@@ -10,16 +10,21 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ...contents import layout
 from ...environment.plan.planning import Plan
 from ...events import Finding
 from ..tar import Member
 from . import private as secrets
+from .brought import Brought, Debian
+from .dangling import parents
+from .elsewhere import USER_BASE
 from .owned import unreadable
 from .python import Taken, vouched
 from .trees import CACHE, Here, members_of, source_of, with_folders
 from .whiteouts import whiteout
 
 Stamp = tuple[int, ...]
+_WORK = f"{layout.WORK}/"
 _SHARED = 0  # in the place of a ctime that says nothing
 _CTIME = 3
 _RECORD, _ORIGIN = "RECORD", "direct_url.json"  # the one says the digest of the other
@@ -28,10 +33,20 @@ _RECORD, _ORIGIN = "RECORD", "direct_url.json"  # the one says the digest of the
 @dataclass(frozen=True, slots=True)
 class Stamps:
     """What a copy would have taken at one moment: place in the image → stamp. ``left`` are absolute paths
-    that it would have left here, and named."""
+    that it would have left here, and named; ``debian`` what was installed below. Of ``sparse`` folders it
+    took files, and the folders that lead to them."""
 
     files: Mapping[str, Stamp]
     left: frozenset[str] = frozenset()
+    debian: Debian = field(default_factory=Debian)
+    sparse: tuple[str, ...] = ()
+
+    @property
+    def implied(self) -> set[str]:
+        """Places of folders that are there because files lie in them; those of the project are not ours."""
+        within = tuple(f"{place}/" for place in self.sparse)
+        above = parents(place for place in self.files if place.startswith(within)) if within else set()
+        return {each for each in above if f"{each}/".startswith(within) and not f"/{each}/".startswith(_WORK)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Above:
-    """The members of one layer, and what the user should know of them."""
+    """The members of one layer, and what the user should know of them; ``packages`` are those of Debian's
+    that come along and were not in the image."""
 
     members: tuple[Member, ...]
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -62,18 +79,19 @@ class Above:
         return sum(member.size for member in self.members if member.kind == "file")
 
 
-def stamps(taken: Taken) -> Stamps:
+def stamps(taken: Taken, debian: Debian | None = None) -> Stamps:
     """The moment at which ``taken`` was looked at."""
     files = {place: _stamp(here) for place, here in taken.files.items()}
     left = (taken.environment.unreadable, taken.base.unreadable, taken.keep.private, taken.keep.beside)
-    return Stamps(files, frozenset().union(*left))
+    sparse = tuple(each.strip("/") for each in (*taken.elsewhere.places, USER_BASE))
+    return Stamps(files, frozenset().union(*left), debian or Debian(), sparse)
 
 
 def difference(before: Stamps, after: Stamps) -> Changed:
     """What is new, otherwise, or gone. Of a folder its own mode counts, and not what lies in it."""
     old, new = before.files, after.files
     written = {place for place, one in new.items() if place not in old or _differ(old[place], one)}
-    gone = old.keys() - new.keys()
+    gone = (old.keys() | before.implied) - new.keys() - after.implied
     written.update(_compiled(written | gone, new))
     topmost = [
         place
@@ -91,9 +109,11 @@ def members(
     taken: Taken,
     plan: Plan,
     leading: Callable[[str], Member],
+    system: Callable[[Mapping[str, Member]], Brought] = lambda written: Brought(),
 ) -> Above:
     """The layer that makes an image of ``before`` one of ``taken``, which is the environment of ``plan`` now;
-    with the folders that lead to its members, of which ``leading`` gives those above the environment.
+    with the folders that lead to its members, of which ``leading`` gives those above the environment, and
+    with what ``system`` says that they need.
 
     Raises nothing: what cannot be read is a finding.
     """
@@ -113,14 +133,16 @@ def members(
     for place in [p for p in made if p.endswith("/conda-meta/history") and p in changed.over]:
         del made[place]  # empty in every image
     groups = {path.lstrip("/"): name for path, name in taken.keep.owned.files.items()}
-    findings = (*_left(taken, before), *secrets.search(made, vouched(plan), groups))
-    every = [*made.values(), *map(whiteout, changed.gone), *map(whiteout, stale)]
+    below = system(made)
+    findings = (*_left(taken, before), *secrets.search(made, vouched(plan), groups), *below.findings)
+    away = [*changed.gone, *stale, *below.gone]
+    every = [*below.members.values(), *made.values(), *map(whiteout, away)]
 
     def folder(place: str) -> Member:
         here = files.get(place)
         return members_of({place: here})[place] if here else leading(place)
 
-    return Above(tuple(with_folders(every, folder)), findings)
+    return Above(tuple(with_folders(every, folder)), findings, below.packages)
 
 
 def _stamp(here: Here) -> Stamp:

@@ -40,6 +40,7 @@ class Package:
     provides: tuple[str, ...] = ()
     multiarch: bool = False  # Multi-Arch: same; its files in info/ carry the architecture
     conffiles: Mapping[str, str] = field(default_factory=dict)  # path → md5 as the package brought it
+    version: str = ""
 
     @property
     def info(self) -> str:
@@ -136,6 +137,8 @@ class Dpkg:
         """Who brought each of ``places``, as ``place`` spells a listed path; nobody's are left out, and those
         of packages that are not ``among`` these."""
         wanted = set(places)
+        if not wanted:
+            return {}
         names = {path.rpartition("/")[2] for path in wanted}
         found: dict[str, str] = {}
         for name, package in self.packages.items():
@@ -216,6 +219,7 @@ def parse(stanza: str) -> Package | None:
         provides=tuple(name for part in fields.get("Provides", "").split(",") for name in _relation(part)),
         multiarch=fields.get("Multi-Arch") == "same",
         conffiles=dict(_CONFFILE.findall(fields.get("Conffiles", ""))),
+        version=fields.get("Version", ""),
     )
 
 

@@ -125,7 +125,7 @@ def collect_packages(dpkg: Dpkg, packages: Collection[Package], mounts: Collecti
             findings.append(_edited(package, edited))
         for path in dpkg.files(package):
             place = root.place(path)
-            if place in members or _document(place):
+            if place in members or document(place):
                 continue
             if f"/{place}" in mounts and not os.path.isdir(dpkg.root / place):
                 lent.append(f"/{place}")
@@ -151,7 +151,8 @@ def collect_packages(dpkg: Dpkg, packages: Collection[Package], mounts: Collecti
     return System(members, tuple(packages), tuple(findings), tuple(lent))
 
 
-def _document(place: str) -> bool:
+def document(place: str) -> bool:
+    """Whether it is left out, as slim images do."""
     return place.startswith(_DOCUMENTS) and not place.endswith("/copyright")
 
 
@@ -223,4 +224,6 @@ def _unreadable(places: list[str]) -> Finding:
     )
 
 
-__all__ = ["USERLAND", "Root", "System", "alternatives", "collect_packages", "collect_system", "control"]
+__all__ = [
+    "USERLAND", "Root", "System", "alternatives", "collect_packages", "collect_system", "control", "document",
+]  # fmt: skip

@@ -24,7 +24,7 @@ from jupyter_dockerize.image.manifest import Layer
 from jupyter_dockerize.image.tar import Member
 from jupyter_dockerize.image.unpack import unpack
 
-from .environments import install, planned, site, venv
+from .environments import install, planned, project, site, venv
 
 FOLDER = leading(())
 
@@ -196,6 +196,47 @@ def test_folders_that_lead_there_stay_as_the_image_has_them(image: Image) -> Non
     modes = {member.path: member.mode for member in image.above.members if member.kind == "folder"}
     assert modes["tmp"] == 0o1777
     assert all(member.mtime == DATE for member in image.above.members)
+
+
+def test_an_editable_project_changes_by_what_git_tracks(image: Image, tmp_path: Path) -> None:
+    where = project(tmp_path / "project")
+    install(image.python, "-e", str(where))
+    image.add()
+    same(image, tmp_path)
+    (where / "src/mine/more.py").write_text("more = 1\n")
+    (where / "notes.txt").write_text("other")
+    assert image.add() == set()
+    subprocess.run(["git", "add", "src/mine/more.py"], cwd=where, check=True)
+    assert [path for path in image.add() if path.endswith("src/mine/more.py")]
+    same(image, tmp_path)
+    (where / "src/mine/__init__.py").unlink()
+    subprocess.run(["git", "rm", "-q", "--cached", "src/mine/more.py"], cwd=where, check=True)
+    assert {Path(path).name for path in image.add()} == {".wh.src"}  # nothing is left in it
+    same(image, tmp_path)
+
+
+def test_packages_of_the_user_move_in_layers_as_in_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in ~/.local here, and where no home hides them in the image."""
+    python = venv(tmp_path / "base", "humanize")
+    cfg = python.parents[1] / "pyvenv.cfg"
+    cfg.write_text(cfg.read_text().replace("site-packages = false", "site-packages = true"))
+    home = tmp_path / "home" / ".local"
+    monkeypatch.setenv("PYTHONUSERBASE", str(home))
+    target = home / "lib" / site(python).parent.name / "site-packages"
+    image = Image(python, Layout.create(tmp_path / "layout")).begin()
+    install(python, "--target", str(target), "six==1.16.0")
+    added = {member.path for member in image.add() and image.above.members}
+    assert f"opt/user/lib/{site(python).parent.name}/site-packages/six.py" in added
+    assert not any("home/.local" in path for path in added)
+    same(image, tmp_path)
+    install(python, "--target", str(target), "--upgrade", "six==1.17.0")
+    image.add()
+    same(image, tmp_path)
+    shutil.rmtree(home)
+    image.add()
+    same(image, tmp_path)
 
 
 Operation = Callable[[random.Random, Path, list[Path]], None]

@@ -57,14 +57,15 @@ def history(value: History) -> str:
 def moved(value: Moved) -> str:
     """Where the head is, and what the environment has otherwise."""
     lines = [f"{plain(value.image)} is at layer {value.number}: {short(value.layer.command)}"]
+    changes = value.environment or ()
     for title, those in (
-        ("only in the environment", [each for each in value.environment if not each.before]),
-        ("only in the image", [each for each in value.environment if not each.after]),
-        ("otherwise", [each for each in value.environment if each.before and each.after]),
+        ("only in the environment", [each for each in changes if not each.before]),
+        ("only in the image", [each for each in changes if not each.after]),
+        ("otherwise", [each for each in changes if each.before and each.after]),
     ):
         if those:
             lines.append(f"{title}: {named(those)}")
-    if not value.environment:
+    if value.environment is not None and not changes:
         lines.append("the environment has the same packages")
     if value.brought is not None:
         for change, why in value.brought.left:

@@ -24,11 +24,13 @@ from ..contents.identity import (
 from ..engines import choose, that_has
 from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
+from ..engines.registry import digest_of
+from ..engines.registry.credentials import StoredLogins
 from ..environment.model import Snapshot, dump, parse, to_json
 from ..environment.plan import redact
 from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, redacted
-from ..errors import UsageError
+from ..errors import RegistryError, UsageError
 from ..events import Report
 from ..export.inside import has_plan, probe_image, stored_plan
 from ..export.keeping import folder_of
@@ -50,6 +52,7 @@ from .model import Layer, applied, applied_to_snapshot
 from .pinning import addition, label
 from .state import REPOSITORY, Made, State
 
+_ASKED = 3.0  # seconds in which a registry says whether it has an image
 FOUND = "found"  # the method of an image that others made
 BASE = "base"  # in the state's folder: the recipe, the plan and the snapshot of the first layer
 
@@ -71,6 +74,11 @@ class Known:
     def copied(self) -> bool:
         """Whether its layers are the environment's own files."""
         return self.state.method == "copy"
+
+    @property
+    def found(self) -> bool:
+        """Whether others made the first image, so that no environment but its own containers is in it."""
+        return self.state.method == FOUND
 
     def plan(self, number: int | None = None) -> Plan:
         """What the image with ``number`` layers is meant to hold; the head's without."""
@@ -195,7 +203,9 @@ class Layered(Known):
             plan = applied(plan, entry.layer)
             labels = self.labels(number, entry.layer, plan)
             steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
-        if DOCKERFILE in self.files:
+        if DOCKERFILE in self.files and self.found:
+            found[DOCKERFILE] = self.files[DOCKERFILE]
+        elif DOCKERFILE in self.files:
             found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
         snapshot = self.snapshot(entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
@@ -298,7 +308,7 @@ def _begun(
     else:
         snapshot = probe_image(engine, image, cancel=cancel)
         plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
-        files = {PLAN: dump(plan), SNAPSHOT: dump(redact.snapshot(snapshot))}
+        files = {PLAN: dump(plan), SNAPSHOT: dump(redact.snapshot(snapshot)), **_found(image, plan)}
     if plan.foreign:
         raise UsageError(
             f"{ref} is an image for {plan.platform}",
@@ -358,6 +368,19 @@ def base_of(plan: Plan, image: Image | None) -> Base:
     if ref == "scratch":
         return chosen
     return replace(chosen, ref=ref, digest=labels.get(LABEL_BASE_DIGEST) or None)
+
+
+def _found(image: Image, plan: Plan) -> dict[str, bytes]:
+    """How to come by an image that others made: its place in a registry, where it has one."""
+    name = _name(image)
+    if image.digest is None or name == image.id:
+        return {}
+    pinned = f"{Reference.parse(name).repository}@{image.digest}"
+    with contextlib.suppress(RegistryError, UsageError):
+        if digest_of(pinned, plan.platform, logins=StoredLogins(), seconds=_ASKED):
+            text = f"# {name}, on which containers were started: the layers were committed from those.\n"
+            return {DOCKERFILE: f"{text}FROM {pinned}\n".encode()}
+    return {}
 
 
 def _name(image: Image) -> str:

@@ -78,6 +78,7 @@ def execute(
     """
     started = time.monotonic()
     ref, head = layered.state.image, layered.plan()
+    _refuse_found(layered)
     refuse_pending(ref)
     report(Step(1, len(STEPS), RUNNING))
     before = seen(head, where, report, cancel)
@@ -145,6 +146,7 @@ def _layer_of(
 
 def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """What the environment has otherwise than the head becomes a layer."""
+    _refuse_found(layered)
     files = copied.remembered(layered.state.image) if layered.copied else None
     return _from(layered, typed, layered.baseline(), files, where, report=report, cancel=cancel)
 
@@ -241,6 +243,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
     Raises what `add` raises; nothing is pending then, because nothing was done to the environment.
     """
     started, now, engine = time.monotonic(), layered.state, layered.engine
+    _refuse_found(layered)
     if layered.copied:
         raise UsageError(
             f"{now.image} was copied, and nothing can be installed into it that is not installed here",
@@ -399,6 +402,17 @@ def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
 def nothing_in(change: tuple[Packages, tuple[Was, ...]]) -> bool:
     new, was = change
     return not (new.pip or new.conda or new.apt or was)
+
+
+def _refuse_found(layered: Layered) -> None:
+    """Of an image that others made nobody knows where it would have what is installed here."""
+    if layered.found:
+        ref = layered.state.image
+        raise UsageError(
+            f"{ref} is no image of this environment",
+            why="others made it; its layers were committed from containers",
+            fix=f"install in its container: `jupyter dockerize exec --container NAME --image {ref} -- CMD`",
+        )
 
 
 def refuse_pending(ref: str) -> None:

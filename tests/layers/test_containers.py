@@ -26,6 +26,8 @@ from jupyter_dockerize.recipe.bundle import Bundle
 from jupyter_dockerize.typed import parse
 from jupyter_dockerize.verbs import perform
 
+from ..conftest import Rig
+
 pytestmark = pytest.mark.engine
 
 BASE = "python:3.11.7-slim-bookworm"
@@ -154,7 +156,8 @@ def test_what_was_installed_in_a_container_outlives_it(
     assert done.layer is not None
     assert [str(each) for each in done.layer.removed] == ["humanize 4.9.0 removed"]
     assert api.verify(ref).verdict == "identical"
-    api.undo(api.Where(), ref)
+    moved = perform(parse(["undo", ref], "jupyter dockerize"), ignore, Cancel())
+    assert "the environment" not in moved.text  # of this process it is none
     assert look(engine, ref, "python -c 'import humanize; print(humanize.__version__)'") == "4.9.0\n"
 
     journal = tmp_path / "dockerize" / ref
@@ -287,6 +290,40 @@ def test_a_container_of_another_image_is_refused(engine: DockerEngine, start: St
     with pytest.raises(UsageError, match="was not started from"):
         api.execute_in(start().name, "touch ~/one", ref)
     assert engine.find(ref).id == engine.find(BASE).id
+
+
+def test_what_is_of_containers_is_installed_in_containers(
+    engine: DockerEngine, start: Start, ref: str, tmp_path: Path
+):
+    api.execute_in(start().name, "touch ~/one", ref)
+    before = engine.find(ref)
+    for refused in (
+        lambda: api.execute(api.Where(), "touch /tmp/nothing", ref),
+        lambda: api.execute(api.Where(), "touch /tmp/nothing", ref, image_only=True),
+        lambda: api.keep(api.Where(), ref),
+    ):
+        with pytest.raises(UsageError, match="is no image of this environment"):
+            refused()
+    with pytest.raises(UsageError, match="no environment here follows it"):
+        api.undo(api.Where(), ref, env=True)
+    with pytest.raises(UsageError, match="cannot be rebuilt") as caught:
+        api.rebuild(tmp_path / "dockerize" / ref)
+    assert "an image that others made" in caught.value.why
+    assert engine.find(ref) == before
+
+
+def test_a_journal_names_the_image_of_a_registry_that_it_begins_with(
+    engine: DockerEngine, start: Start, ref: str, rig: Rig, tmp_path: Path
+):
+    name = f"{rig.registry}/library/{BASE}"
+    pulled = engine.pull(name, report=ignore, cancel=Cancel())
+    container = start(name, Cmd=["sleep", "600"])
+    assert api.execute_in(container.name, "touch /srv/one", ref).number == 2
+    text = (tmp_path / "dockerize" / ref / "Dockerfile").read_text()
+    assert text.endswith(f"FROM {rig.registry}/library/python@{pulled.digest}\n")
+    with pytest.raises(UsageError) as caught:
+        api.rebuild(tmp_path / "dockerize" / ref)
+    assert str(pulled.digest) in caught.value.why
 
 
 def test_containers_are_dockers(ref: str):

@@ -402,6 +402,64 @@ def execute(
         )
 
 
+def execute_in(
+    container: str,
+    command: str,
+    ref: str | None = None,
+    *,
+    notebook: Path | None = None,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Done:
+    """Runs ``command`` in a running container, and commits that as one layer of the image ``ref``.
+
+    Without ``ref`` it is the image that the container was started from, by its name. A command that fails
+    makes no layer: `Done.status` is its own. Raises `UsageError` where there is no such container or its
+    environment lies on a mount, and `FindingsError` for secrets in files.
+    """
+    from .layers import container as of_container
+    from .layers.command import Command
+
+    parsed, chosen = Command.parse(command), of_container.docker(engine)
+    found = chosen.container(container)
+    name = of_container.ref_of(found, ref)
+    report(Log(_in_container(found.name, name)))
+    return of_container.execute(
+        chosen, found, parsed, name, notebook=notebook, report=report, cancel=cancel or Cancel()
+    )
+
+
+def commit(
+    container: str,
+    ref: str,
+    *,
+    allow: Sequence[str] = (),
+    notebook: Path | None = None,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Done:
+    """The state of a running container becomes a layer of the image ``ref``, which may be a new name.
+
+    ``allow`` are codes of findings that are accepted. Raises what `execute_in` raises.
+    """
+    from .layers import container as of_container
+
+    chosen = of_container.docker(engine)
+    found = chosen.container(container)
+    report(Log(_in_container(found.name, ref)))
+    return of_container.commit(
+        chosen,
+        found,
+        ref,
+        allow=tuple(allow),
+        notebook=notebook,
+        report=report,
+        cancel=cancel or Cancel(),
+    )
+
+
 def keep(
     where: Where,
     ref: str | None = None,
@@ -525,6 +583,13 @@ def _place(where: Where, name: str, *, image_only: bool) -> str:
     return f"here: {named or Path(sys.prefix).name} + {image}"
 
 
+def _in_container(container: str, name: str) -> str:
+    from .layers import state
+
+    now = state.load(name)
+    return f"container {container} + image {name}, layer {now.number + 1 if now else 2}"
+
+
 def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first. Those that only layers stand on are not among them."""
     from .engines import available
@@ -576,6 +641,7 @@ def _engine_of(container: str, name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "diff", "engines", "execute", "history", "images", "keep", "login", "logs", "prune", "ps",
-    "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo", "verify",
+    "build", "commit", "diff", "engines", "execute", "execute_in", "history", "images", "keep", "login",
+    "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo",
+    "verify",
 ]  # fmt: skip

@@ -15,13 +15,13 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
-    "exec", "history", "undo", "redo", "rollback", "keep", "rebuild",
+    "exec", "history", "undo", "redo", "rollback", "keep", "commit", "rebuild",
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
 # Over before any progress could be seen.
 QUICK = ("history", "ps", "stop", "logs", "login", "images", "prune", "engines")
 # Watched line by line, as in a terminal.
-SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "rebuild")
+SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "commit", "rebuild")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -298,12 +298,16 @@ def _exec(verbs: Verbs) -> None:
         [
             ("--image penguins -- pip install humanize", ""),
             ("--image penguins --image-only -- apt-get install -y graphviz", "without root here"),
+            ("--container lab -- pip install humanize", "in a running container, which is committed"),
             ("--image penguins --retry", "build the layer that failed again"),
         ],
     )
     _layered(verbs, verb)
     verb.add_argument(
         "--image-only", action="store_true", help="run it in the image, as root; the environment stays"
+    )
+    verb.add_argument(
+        "--container", metavar="NAME", help="run it in this container of Docker, and commit that"
     )
     verb.add_argument("--retry", action="store_true", help="make a layer of what is pending; no command then")
     verb.add_argument("command", nargs="*", metavar="CMD", help="the command and its words, behind --")
@@ -405,6 +409,28 @@ def _keep(verbs: Verbs) -> None:
         [("--image penguins", "")],
     )
     _layered(verbs, verb)
+
+
+def _commit(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "commit",
+        "--container NAME -t REF [options]",
+        "the state of a running container becomes a layer of an image",
+        "On the image that it was started from, and starting as that does: nothing that the container was "
+        "given, such as variables, is in it. The container is paused meanwhile.",
+        [("--container lab -t analysis", "")],
+    )
+    verb.add_argument("--container", metavar="NAME", required=True, help="as `docker ps` lists it")
+    verb.add_argument("-t", "--tag", metavar="REF", required=True, help="the image's name, which may be new")
+    verb.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="go on in spite of findings of this code; may be given again",
+    )
+    verb.add_argument("--notebook", type=Path, metavar="NB", help="the notebook whose image it is")
+    verbs.engine(verb)
 
 
 def _run(verbs: Verbs) -> None:
@@ -517,6 +543,7 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "redo": _redo,
     "rollback": _rollback,
     "keep": _keep,
+    "commit": _commit,
     "rebuild": _rebuild,
     "run": _run,
     "ps": _ps,

@@ -81,6 +81,7 @@ class DockerizeMagics(Magics):
 
             %docker_exec pip install humanize          pinned: the versions that were really installed
             %docker_exec --image-only apt-get install -y graphviz     without root here
+            %docker_exec --container lab pip install humanize         in a container, which is committed
             %docker_exec --retry                       make the layer that failed again
             %docker_history                            the layers; %docker_undo, %docker_rollback 2
 

@@ -138,7 +138,7 @@ def moved(value: Moved) -> Json:
         "ref": value.image,
         "head": value.number,
         "layer": layer(value.layer),
-        "environment": [asdict(each) for each in value.environment],
+        "environment": [asdict(each) for each in value.environment or ()],
     }
 
 

@@ -157,6 +157,13 @@ def _compared(found: Comparison, **names: str) -> Outcome:
 
 def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     where = where_of(args)
+    if args.container and (args.retry or args.image_only):
+        other = "--retry" if args.retry else "--image-only"
+        raise UsageError(
+            f"--container and {other} do not go together",
+            why="the container is the environment that the command runs in",
+            fix="`jupyter dockerize commit --container NAME -t REF` makes a layer of what a container has",
+        )
     if args.retry:
         if args.command or args.image_only:
             raise UsageError("--retry takes no command", why="it makes a layer of what was installed already")
@@ -164,9 +171,21 @@ def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         return Outcome(layers.done(done), surface.executed(done), DONE, done)
     if not args.command:
         raise UsageError("no command was typed", fix="it stands behind --: -- pip install humanize")
+    command = args.command[0] if len(args.command) == 1 else shlex.join(args.command)
+    if args.container:
+        done = api.execute_in(
+            args.container,
+            command,
+            args.image,
+            notebook=where.notebook,
+            engine=args.engine,
+            report=report,
+            cancel=cancel,
+        )
+        return Outcome(layers.done(done), surface.executed(done), done.status, done)
     done = api.execute(
         where,
-        args.command[0] if len(args.command) == 1 else shlex.join(args.command),
+        command,
         args.image,
         image_only=args.image_only,
         engine=args.engine,
@@ -174,6 +193,19 @@ def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         cancel=cancel,
     )
     return Outcome(layers.done(done), surface.executed(done), done.status, done)
+
+
+def _commit(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    done = api.commit(
+        args.container,
+        args.tag,
+        allow=args.allow,
+        notebook=args.notebook,
+        engine=args.engine,
+        report=report,
+        cancel=cancel,
+    )
+    return Outcome(layers.done(done), surface.executed(done), DONE, done)
 
 
 def _keep(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
@@ -277,6 +309,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "redo": _redo,
     "rollback": _rollback,
     "keep": _keep,
+    "commit": _commit,
     "rebuild": _rebuild,
     "run": _open,
     "ps": _ps,

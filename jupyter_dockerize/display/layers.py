@@ -29,7 +29,7 @@ def done(value: Done) -> str:
     parts = [changes(value.layer), size(value.size), f"{mark} {verdict}"]
     time = f"{value.seconds:.1f} s" + (f", {value.own:.1f} of them the command's own" if value.own else "")
     lines = [f"layer {value.number} of {plain(value.image)}: {' · '.join(parts)} ({time})"]
-    if value.layer.literal:
+    if value.layer.literal and value.layer.origin != "commit":  # of that a finding tells
         lines.append("kept as it was typed: a rebuild runs it again, and what it fetches then is not pinned")
     return "\n".join(filter(None, (*lines, findings(value.findings))))
 
@@ -58,14 +58,15 @@ def history(value: History) -> str:
 def moved(value: Moved) -> str:
     """Where the head is, and what the environment has otherwise."""
     lines = [f"{plain(value.image)} is at layer {value.number}: {short(value.layer.command)}"]
+    changes = value.environment or ()
     for title, those in (
-        ("only in the environment", [each for each in value.environment if not each.before]),
-        ("only in the image", [each for each in value.environment if not each.after]),
-        ("otherwise", [each for each in value.environment if each.before and each.after]),
+        ("only in the environment", [each for each in changes if not each.before]),
+        ("only in the image", [each for each in changes if not each.after]),
+        ("otherwise", [each for each in changes if each.before and each.after]),
     ):
         if those:
             lines.append(f"{title}: {named(those)}")
-    if not value.environment:
+    if value.environment is not None and not changes:
         lines.append("the environment has the same packages")
     if value.brought is not None:
         for change, why in value.brought.left:

@@ -21,7 +21,7 @@ from ..events import Counter, Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
-from . import diagnosis, ownership, running, sandbox
+from . import diagnosis, inhabited, ownership, running, sandbox
 from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
@@ -29,6 +29,7 @@ from .connection import Connection
 from .endpoint import Endpoint, candidates
 from .explain import meaning
 from .faults import explanation, mapped
+from .inhabited import Inhabited, Kind
 from .place import Place
 from .podman import remove_working_containers
 from .progress import Narrator
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # written on Linux and macOS only, and this is for Windows, t
     from ..image.layer import Compression
     from ..image.layout import Layout
     from ..image.manifest import ImageValue
+    from .committing import About
 
 LATE = 2.0  # seconds in which an engine may name an image though its builder was ended
 
@@ -248,6 +250,41 @@ class DockerEngine:
             self._forget(temporary)
         return self._present(str(name))
 
+    def commit(
+        self,
+        container: Inhabited,
+        ref: str,
+        about: Callable[[Image], About],
+        *,
+        report: Report,
+        cancel: Cancel,
+    ) -> Image:
+        """The state of a running container as the image ``ref``, on the image that it was started from.
+
+        The image's configuration is that image's, with the labels that ``about`` gives: nothing that the
+        container was started with is in it. ``about`` is handed an image that may be looked into, and is
+        gone afterwards. The container is paused meanwhile. ``ref`` keeps its old image until the new one is
+        there; whatever is raised, nothing is left.
+        """
+        from ..image import disk
+        from ..image.layout import Layout
+        from . import committing
+
+        name = _taggable(ref)
+        connection = self._connected()
+        self._sweep()
+        raw = ownership.building()
+        try:
+            committing.commit(connection, container, raw, lambda: self._forget(raw), cancel)
+            said = about(self._present(raw))
+            with disk.unfinished_folder(Path(tempfile.gettempdir())) as folder:
+                layout = Layout.create(folder.path, lasting=False)
+                value = committing.rewritten(connection, container, raw, said, layout, cancel)
+                there = self._layers_there([layer.diff_id for layer in value.layers], raw)
+                return self._load(layout, value, name, there, report, cancel)
+        finally:
+            self._forget(raw)
+
     def value(self, ref: str) -> ImageValue:
         """See `Engine.value`."""
         from ..image.continued import of_inspected
@@ -406,6 +443,31 @@ class DockerEngine:
         """See `Engine.execute`."""
         connection, image = self._connected(), self.find(ref)
         return sandbox.execute(connection, image, ref, argv, stdin, limits, cancel or Cancel())
+
+    def container(self, name: str) -> Inhabited:
+        """A container that somebody started and that runs. Raises `UsageError` where there is none."""
+        return inhabited.find(self._connected(), name)
+
+    def command(
+        self,
+        container: Inhabited,
+        script: str,
+        *,
+        environ: Mapping[str, str],
+        output: Callable[[bytes], object],
+        cancel: Cancel,
+    ) -> int:
+        """See `inhabited.run`."""
+        connection = self._connected()
+        return inhabited.run(connection, container, script, environ=environ, output=output, cancel=cancel)
+
+    def changes(self, container: Inhabited) -> dict[str, Kind]:
+        """See `inhabited.changes`."""
+        return inhabited.changes(self._connected(), container)
+
+    def read_from(self, container: Inhabited, path: str, most: int) -> bytes | None:
+        """See `inhabited.read`."""
+        return inhabited.read(self._connected(), container, path, most)
 
     def start(
         self,

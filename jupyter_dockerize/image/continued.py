@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,12 +20,16 @@ def of_stored(stored: Stored) -> ImageValue:
     return _value(stored.plain, stored.layers)
 
 
-def of_inspected(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> ImageValue:
+def of_inspected(
+    found: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    blobs: Sequence[Descriptor] | None = None,
+) -> ImageValue:
     """An image of an engine, by its ``inspect`` and its history, the newest first (Docker Engine API v1.41,
     ``ImageInspect`` and ``HistoryResponseItem``).
 
-    What its layers are as blobs it says itself, as `listed` has it; they are in the engine, and stay there.
-    Raises `UsageError` where it does not.
+    ``blobs`` are its layers, which are in the engine and stay there; without them it says them itself, as
+    `listed` has it. Raises `UsageError` where it does not.
     """
     diff_ids = [str(each) for each in (found.get("RootFS") or {}).get("Layers") or ()]
     inner = {key: value for key, value in (found.get("Config") or {}).items() if value}
@@ -37,7 +42,9 @@ def of_inspected(found: Mapping[str, Any], history: Sequence[Mapping[str, Any]])
         "history": _history(history, len(diff_ids)),
     }
     plain |= {key: found[name] for key, name in _MORE.items() if found.get(name)}
-    return _value(plain, _listed(str((inner.get("Labels") or {}).get(LABEL_LAYERS, "")), diff_ids))
+    if blobs is None:
+        blobs = _listed(str((inner.get("Labels") or {}).get(LABEL_LAYERS, "")), diff_ids)
+    return _value(plain, blobs)
 
 
 def listed(image: ImageValue) -> ImageValue:
@@ -75,13 +82,18 @@ _CONFIG = frozenset({
     "StopSignal", "User", "Volumes", "WorkingDir",
 })  # fmt: skip
 _MORE = {"author": "Author", "variant": "Variant"}
+_WRITES_NOTHING = re.compile(
+    r"(?:/bin/sh -c #\(nop\)\s+)?"
+    r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+)
 
 
 def _history(said: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str, Any]]:
     """> empty_layer: used to mark if the history item created a filesystem diff.
 
-    Engines do not say which ones did. Where as many have a size as there are layers it is those; where there
-    are as many as layers it is all of them; else nobody knows.
+    Engines do not say which ones did. Where there are as many as layers it is all of them. Else it is those
+    with a size, and, where that is too few, of the others those whose instruction writes files: a WORKDIR
+    that makes a folder has no size.
     """
     items = [
         {"created": _time(each.get("Created")), "created_by": str(each.get("CreatedBy") or "")}
@@ -91,12 +103,13 @@ def _history(said: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str, A
     sizes = [int(each.get("Size") or 0) for each in reversed(said)]
     if len(items) == layers:
         return items
-    if sum(map(bool, sizes)) == layers:
-        return [
-            {**item, "empty_layer": True} if not size else item
-            for item, size in zip(items, sizes, strict=True)
-        ]
-    return []
+    has = [size > 0 for size in sizes]
+    for number, item in enumerate(items):
+        if sum(has) < layers and not _WRITES_NOTHING.match(item["created_by"]):
+            has[number] = True
+    if sum(has) != layers:
+        return []
+    return [item if layer else {**item, "empty_layer": True} for item, layer in zip(items, has, strict=True)]
 
 
 def _time(seconds: object) -> str:

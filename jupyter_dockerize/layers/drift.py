@@ -24,7 +24,7 @@ def note(notebook: Path | None) -> str:
     """One line about what this process's environment has and its notebook's image lacks; "" for nothing."""
     where = Where(here=True, notebook=notebook)
     image = known(image_for(where, None))
-    if image is None:
+    if image is None or image.found:
         return ""
     changes = drift(image, where, report=ignore, cancel=Cancel())
     if not changes:

@@ -24,13 +24,18 @@ from ..contents.identity import (
 from ..engines import choose, that_has
 from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
+from ..engines.registry import digest_of
+from ..engines.registry.credentials import StoredLogins
 from ..environment.model import Snapshot, dump, parse, to_json
-from ..environment.plan.planning import Plan
-from ..errors import UsageError
+from ..environment.plan import redact
+from ..environment.plan.copied import as_copied
+from ..environment.plan.planning import Plan, redacted
+from ..errors import RegistryError, UsageError
 from ..events import Report
-from ..export.inside import stored_plan
+from ..export.inside import has_plan, probe_image, stored_plan
 from ..export.keeping import folder_of
 from ..export.recipes import SNAPSHOT
+from ..export.verify import planned_like
 from ..image import disk
 from ..image.manifest import canonical
 from ..image.placed import placed
@@ -45,8 +50,10 @@ from .journal import Entry, Journal, files_below, layer_folder
 from .locking import locked
 from .model import Layer, applied, applied_to_snapshot
 from .pinning import addition, label
-from .state import Made, State
+from .state import REPOSITORY, Made, State
 
+_ASKED = 3.0  # seconds in which a registry says whether it has an image
+FOUND = "found"  # the method of an image that others made
 BASE = "base"  # in the state's folder: the recipe, the plan and the snapshot of the first layer
 
 
@@ -67,6 +74,11 @@ class Known:
     def copied(self) -> bool:
         """Whether its layers are the environment's own files."""
         return self.state.method == "copy"
+
+    @property
+    def found(self) -> bool:
+        """Whether others made the first image, so that no environment but its own containers is in it."""
+        return self.state.method == FOUND
 
     def plan(self, number: int | None = None) -> Plan:
         """What the image with ``number`` layers is meant to hold; the head's without."""
@@ -127,7 +139,10 @@ class Layered(Known):
     def begin(self, image: Image) -> None:
         """This image is the first layer, with a name of its own."""
         layer = Layer(
-            command="%dockerize", origin="build", created=image.created, fingerprint=self.first.fingerprint
+            command=f"FROM {_name(image)}" if self.state.method == FOUND else "%dockerize",
+            origin="build",
+            created=image.created,
+            fingerprint=self.first.fingerprint,
         )
         first = state.first(layer, image.id, image.size)
         self.state = replace(self.state, layers=(first,), redo=())
@@ -188,7 +203,9 @@ class Layered(Known):
             plan = applied(plan, entry.layer)
             labels = self.labels(number, entry.layer, plan)
             steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
-        if DOCKERFILE in self.files:
+        if DOCKERFILE in self.files and self.found:
+            found[DOCKERFILE] = self.files[DOCKERFILE]
+        elif DOCKERFILE in self.files:
             found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
         snapshot = self.snapshot(entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
@@ -201,26 +218,37 @@ def opened(
     *,
     engine: str = "auto",
     notebook: Path | None = None,
+    first: Image | None = None,
     report: Report,
     cancel: Cancel,
 ) -> Iterator[Layered]:
     """The layered image ``ref``, with its lock held. An image without layers yet becomes one.
 
-    ``what`` is said to others who wait. Raises `UsageError` where there is no such image, or it was not made
-    here.
+    ``what`` is said to others who wait. Where there are no layers yet ``first`` is the first, whoever made
+    it, once another is put on it. Raises `UsageError` where there is no such image, or it was not made here.
     """
     folder = state.folder_for(ref)
     with locked(folder, what, report=report, cancel=cancel):
         now = state.load(ref)
+        if now is None and first is not None:
+            found = _begun(ref, choose(engine), first, notebook, cancel)
+            try:
+                yield found
+            finally:
+                if state.load(ref) is None:  # nothing came of it
+                    found.engine.remove(found.state.tag(found.state.head))
+            return
         if now is None:
-            yield _adopted(ref, that_has(ref, engine), notebook, cancel)
+            has = that_has(ref, engine)
+            yield _adopted(ref, has, has.find(ref), notebook, cancel)
             return
         chosen = choose(now.engine if engine == "auto" else engine)
         there = chosen.inspect(ref)
         ours = {made.image for made in (*now.layers, *now.redo)}
         if there is not None and there.id not in ours:
             # Somebody built it anew under the same name: that is the first layer now.
-            yield _adopted(ref, chosen, notebook, cancel, now)
+            begun = _begun if first is not None and first.id == there.id else _adopted
+            yield begun(ref, chosen, there, notebook, cancel, now)
             return
         found = _loaded(ref, chosen)
         _finish(found, there)
@@ -250,31 +278,54 @@ def _finish(opened: Layered, there: Image | None) -> None:
 
 
 def _adopted(
-    ref: str, engine: Engine, notebook: Path | None, cancel: Cancel, before: State | None = None
+    ref: str,
+    engine: Engine,
+    image: Image,
+    notebook: Path | None,
+    cancel: Cancel,
+    before: State | None = None,
 ) -> Layered:
     """An image that was built here becomes the first layer."""
-    image = engine.find(ref)
-    plan = stored_plan(engine, image, cancel=cancel)
+    stored_plan(engine, image, cancel=cancel)  # raises where it was not
+    found = _begun(ref, engine, image, notebook, cancel, before)
+    found.save()
+    found.write_journal()
+    return found
+
+
+def _begun(
+    ref: str,
+    engine: Engine,
+    image: Image,
+    notebook: Path | None,
+    cancel: Cancel,
+    before: State | None = None,
+) -> Layered:
+    """An image as the first layer; one that others made is meant to hold what it holds."""
+    if has_plan(image):
+        plan = stored_plan(engine, image, cancel=cancel)
+        files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
+    else:
+        snapshot = probe_image(engine, image, cancel=cancel)
+        plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
+        files = {PLAN: dump(plan), SNAPSHOT: dump(redact.snapshot(snapshot)), **_found(image, plan)}
     if plan.foreign:
         raise UsageError(
             f"{ref} is an image for {plan.platform}",
             why="what is installed here is for another platform",
             fix="build it again with --platform",
         )
-    files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
     place = journal.place(notebook, ref) if before is None or notebook else Path(before.journal)
     journal.check(place)
     now = State(
         image=ref,
         engine=engine.name,
-        method=image.labels.get(LABEL_METHOD, "rebuild"),
+        method=image.labels.get(LABEL_METHOD, "rebuild" if has_plan(image) else FOUND),
         journal=str(place),
         notebook=str(notebook) if notebook else None,
     )
     found = Layered(now, plan, files, engine, base_of(plan, image))
     found.begin(image)
-    found.save()
-    found.write_journal()
     return found
 
 
@@ -308,13 +359,33 @@ def _loaded(ref: str, engine: Engine) -> Layered:
 
 
 def base_of(plan: Plan, image: Image | None) -> Base:
-    """What it was built on, as its labels say."""
+    """What it was built on, as its labels say; an image that others made is a base itself."""
+    if image and not has_plan(image):
+        return Base(ref=_name(image), kind="own", reason="the image that the container was started from")
     chosen = choose_base(plan)
     labels = image.labels if image else {}
     ref = labels.get(LABEL_BASE, chosen.ref)
     if ref == "scratch":
         return chosen
     return replace(chosen, ref=ref, digest=labels.get(LABEL_BASE_DIGEST) or None)
+
+
+def _found(image: Image, plan: Plan) -> dict[str, bytes]:
+    """How to come by an image that others made: its place in a registry, where it has one."""
+    name = _name(image)
+    if image.digest is None or name == image.id:
+        return {}
+    pinned = f"{Reference.parse(name).repository}@{image.digest}"
+    with contextlib.suppress(RegistryError, UsageError):
+        if digest_of(pinned, plan.platform, logins=StoredLogins(), seconds=_ASKED):
+            text = f"# {name}, on which containers were started: the layers were committed from those.\n"
+            return {DOCKERFILE: f"{text}FROM {pinned}\n".encode()}
+    return {}
+
+
+def _name(image: Image) -> str:
+    """A name that somebody gave it; its id where there is none."""
+    return next((ref for ref in image.refs if not ref.startswith(f"{REPOSITORY}/")), image.id)
 
 
 def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
@@ -330,4 +401,4 @@ def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
     return files
 
 
-__all__ = ["Known", "Layered", "base_of", "first_of", "known", "opened"]
+__all__ = ["FOUND", "Known", "Layered", "base_of", "first_of", "known", "opened"]

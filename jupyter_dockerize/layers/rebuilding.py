@@ -23,7 +23,7 @@ from ..recipe.resolution import Resolution
 from ..resolve.credentials import secrets_for
 from . import journal, state
 from .journal import Entry, Journal
-from .layered import Layered, first_of
+from .layered import FOUND, Layered, first_of
 from .locking import locked
 from .model import applied
 from .pinning import Pinned, secrets_of
@@ -50,6 +50,15 @@ def rebuild(folder: Path, engine: Engine, *, report: Report, cancel: Cancel) -> 
     """
     started = time.monotonic()
     written = journal.read(folder)
+    if written.method == FOUND:
+        first = written.base.get(DOCKERFILE, b"").decode().rpartition("FROM ")[2].strip()
+        raise UsageError(
+            f"{folder} cannot be rebuilt",
+            why="its layers were committed from containers of an image that others made, "
+            + (f"{first}" if first else "and no registry was found to have that image"),
+            fix="what each layer installed is pinned in layers/*/requirements.txt; the image travels by "
+            f"`jupyter dockerize push {written.image}`",
+        )
     if DOCKERFILE not in written.base or PLAN not in written.base:
         raise UsageError(
             f"{folder} cannot be rebuilt",

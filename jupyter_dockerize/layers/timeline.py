@@ -40,12 +40,12 @@ class History:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """The head after a move, and what the environment then has otherwise: ``before`` is the image's version,
-    ``after`` the environment's."""
+    ``after`` the environment's. None for an image of containers, which is of no environment here."""
 
     image: str
     number: int
     layer: Layer
-    environment: tuple[Change, ...]
+    environment: tuple[Change, ...] | None
     brought: Way | None = None  # what was done to the environment, where it was to follow
 
 
@@ -107,7 +107,14 @@ def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Repo
             f"the image of layer {to.number} of {to.image} is gone from the engine",
             fix=f"`jupyter dockerize rebuild {to.journal}` makes it again",
         )
+    if layered.found and env:
+        raise UsageError(
+            f"{to.image} is an image of containers, and no environment here follows it",
+            fix="leave --env out, and start a container of it",
+        )
     layered.move(to)
+    if layered.found:
+        return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=None)
     changes = drift(layered, where, report=report, cancel=cancel)
     brought = None
     if env:

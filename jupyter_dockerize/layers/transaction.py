@@ -32,7 +32,7 @@ from .journal import Entry, layer_folder
 from .layered import Layered
 from .model import Layer, Typed, Was, applied
 from .pinning import Pinned, addition, changed, pinned
-from .state import Pending, State, layer_tag, next_chain
+from .state import Made, Pending, State, layer_tag, next_chain
 
 RUNNING = "Running the command"
 RUNNING_THERE = "Running the command in the image"
@@ -78,7 +78,8 @@ def execute(
     """
     started = time.monotonic()
     ref, head = layered.state.image, layered.plan()
-    _refuse_pending(ref)
+    _refuse_found(layered)
+    refuse_pending(ref)
     report(Step(1, len(STEPS), RUNNING))
     before = seen(head, where, report, cancel)
     files = copied.now(*before) if layered.copied else None
@@ -127,7 +128,7 @@ def _layer_of(
     # A command that is run again may touch anything there, so the image is brought to what is here.
     literal = typed.literal and above is None
     change = changed(head, layered.baseline() if literal else before, after[0])
-    if _nothing_in(change) and not literal and not (above and above.members):
+    if nothing_in(change) and not literal and not (above and above.members):
         state.settled(ref)
         return Done(image=ref, number=layered.state.number, layer=None)
     report(Step(2, len(STEPS), PINNING))
@@ -145,6 +146,7 @@ def _layer_of(
 
 def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """What the environment has otherwise than the head becomes a layer."""
+    _refuse_found(layered)
     files = copied.remembered(layered.state.image) if layered.copied else None
     return _from(layered, typed, layered.baseline(), files, where, report=report, cancel=cancel)
 
@@ -217,8 +219,20 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
         size=made.size,
         verdict=comparison.verdict,
         summary=comparison.summary(),
-        findings=(*found.findings, *_many(layered.state)),
+        findings=(*found.findings, *many(layered.state)),
     )
+
+
+def stacked(layered: Layered, entry: Entry, image: Image) -> Made:
+    """The head moves to an image that has one layer more; cut off in between, it does when next opened."""
+    now = layered.state
+    made = layered.made(entry, image)
+    state.keep_files(now.image, entry)
+    typed = Typed(command=entry.layer.command, origin=entry.layer.origin)
+    state.note(now.image, Pending(phase="built", typed=typed, entry=entry, image=image.id))
+    layered.move(now.with_layer(made))
+    state.settled(now.image)
+    return made
 
 
 def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
@@ -229,27 +243,28 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
     Raises what `add` raises; nothing is pending then, because nothing was done to the environment.
     """
     started, now, engine = time.monotonic(), layered.state, layered.engine
+    _refuse_found(layered)
     if layered.copied:
         raise UsageError(
             f"{now.image} was copied, and nothing can be installed into it that is not installed here",
             fix="build it with Docker and without --method copy",
         )
-    _refuse_pending(now.image)
+    refuse_pending(now.image)
     head = layered.plan()
     report(Step(1, len(STEPS), RUNNING_THERE))
     trial = Entry(
         layer=Layer(command=typed.command, origin="image-only", literal=True, root=True),
         files={SCRIPT: (str(typed.script).rstrip("\n") + "\n").encode()},
     )
-    before = _inside(engine, engine.find(now.head.image), head, report, cancel)
+    before = inside(engine, engine.find(now.head.image), head, report, cancel)
     tag = layer_tag(now.image, next_chain(now, trial))
     try:
         snapshot = look(where, report=_quiet(report), cancel=cancel)
         image = _built(layered, trial, head, {}, tag, snapshot, RUNNING_THERE, report, cancel)
-        after = _inside(engine, image, head, report, cancel)
+        after = inside(engine, image, head, report, cancel)
         change = changed(head, before[0], after[0])
         report(Step(2, len(STEPS), PINNING))
-        if _nothing_in(change) and not typed.literal:
+        if nothing_in(change) and not typed.literal:
             return Done(image=now.image, number=now.number, layer=None, seconds=time.monotonic() - started)
         # Of Debian's packages alone the command says as much as their names would.
         kept = replace(typed, literal=typed.literal or not _of_python(change))
@@ -265,11 +280,12 @@ def _of_python(change: tuple[Packages, tuple[Was, ...]]) -> bool:
     return bool(new.pip or new.conda or any(each.manager != "apt" for each in was))
 
 
-def _inside(
-    engine: Engine, image: Image, head: Plan, report: Report, cancel: Cancel
-) -> tuple[Plan, Snapshot]:
+def inside(engine: Engine, image: Image, head: Plan, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
+    """What an image would be planned as, and what it holds. None of its files is on this machine."""
     snapshot = probe_image(engine, image, report=_quiet(report), cancel=cancel)
-    return _asked(planned_like(head, snapshot), snapshot), snapshot
+    plan = _asked(planned_like(head, snapshot), snapshot)
+    pip = tuple(replace(each, dist_info=None, location=None) for each in plan.packages.pip)
+    return replace(plan, packages=replace(plan.packages, pip=pip)), snapshot
 
 
 def _compared(layered: Layered, image: Image, found: Pinned, report: Report, cancel: Cancel) -> Comparison:
@@ -363,7 +379,7 @@ def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
         after, _ = seen(layered.plan(), where, _nothing, Cancel())
     except DockerizeError:
         return  # nobody knows: it stays pending
-    if _nothing_in(changed(layered.plan(), before, after)):
+    if nothing_in(changed(layered.plan(), before, after)):
         state.settled(ref)
 
 
@@ -383,12 +399,23 @@ def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
     )
 
 
-def _nothing_in(change: tuple[Packages, tuple[Was, ...]]) -> bool:
+def nothing_in(change: tuple[Packages, tuple[Was, ...]]) -> bool:
     new, was = change
     return not (new.pip or new.conda or new.apt or was)
 
 
-def _refuse_pending(ref: str) -> None:
+def _refuse_found(layered: Layered) -> None:
+    """Of an image that others made nobody knows where it would have what is installed here."""
+    if layered.found:
+        ref = layered.state.image
+        raise UsageError(
+            f"{ref} is no image of this environment",
+            why="others made it; its layers were committed from containers",
+            fix=f"install in its container: `jupyter dockerize exec --container NAME --image {ref} -- CMD`",
+        )
+
+
+def refuse_pending(ref: str) -> None:
     left = state.pending(ref)
     if left is None or left.phase == "built":
         return
@@ -412,7 +439,7 @@ def _failed(ref: str, error: BaseException) -> None:
         state.note(ref, replace(left, why=why[:500]))
 
 
-def _many(now: State) -> tuple[Finding, ...]:
+def many(now: State) -> tuple[Finding, ...]:
     if now.number < MANY:
         return ()
     return (
@@ -434,4 +461,7 @@ def _nothing(event: Event) -> None:
     pass
 
 
-__all__ = ["Done", "add", "build", "execute", "in_image", "keep", "retry", "seen"]
+__all__ = [
+    "Done", "add", "build", "different", "execute", "in_image", "inside", "keep", "many", "nothing_in",
+    "refuse_pending", "retry", "seen", "stacked",
+]  # fmt: skip

@@ -6,7 +6,9 @@ Debian Policy 7.1 (syntax of relationship fields), 7.5 (virtual packages); dpkg(
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -149,14 +151,15 @@ class Dpkg:
 
     def control(self, package: Package) -> list[str]:
         """Names in `INFO` that belong to the package: its list, checksums, scripts."""
-        return sorted(name for name in self._info if name.rpartition(".")[0] == package.info)
+        return sorted(self._info.get(package.info, ()))
 
     @cached_property
-    def _info(self) -> list[str]:
-        try:
-            return [path.name for path in (self.root / INFO).iterdir()]
-        except OSError:
-            return []
+    def _info(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.root / INFO):
+                found.setdefault(name.rpartition(".")[0], []).append(name)
+        return found
 
     def edited(self, package: Package) -> list[str]:
         """Configuration files of the package that somebody of this machine changed."""

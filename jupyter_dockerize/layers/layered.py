@@ -54,7 +54,8 @@ from .state import REPOSITORY, Made, State
 
 _ASKED = 3.0  # seconds in which a registry says whether it has an image
 FOUND = "found"  # the method of an image that others made
-BASE = "base"  # in the state's folder: the recipe, the plan and the snapshot of the first layer
+BASE = "base"  # in the state's folder: the recipe and the snapshot of the first layer
+FIRST = "first.json"  # there, too: the plan that its image carries; of a copy the recipe has another
 
 
 @dataclass(slots=True)
@@ -172,12 +173,14 @@ class Layered(Known):
     def save(self) -> None:
         """The state, with the recipe of the first layer."""
         folder = state.folder_for(self.state.image)
-        base = folder / BASE
-        if not base.is_dir() or files_below(base) != dict(self.files):
-            disk.make_folder(folder)
-            with placed(base, self.files):
+        base, first = folder / BASE, dump(self.first)
+        with contextlib.suppress(OSError):
+            if files_below(base) == dict(self.files) and (folder / FIRST).read_bytes() == first:
                 state.save(self.state)
-        else:
+                return
+        disk.make_folder(folder)
+        with placed(base, self.files):
+            disk.put(folder / FIRST, first)
             state.save(self.state)
 
     def write_journal(self) -> None:
@@ -304,7 +307,7 @@ def _begun(
     """An image as the first layer; one that others made is meant to hold what it holds."""
     if has_plan(image):
         plan = stored_plan(engine, image, cancel=cancel)
-        files = {**_recipe(engine, ref, image), PLAN: dump(plan)}
+        files = {PLAN: dump(plan), **_recipe(engine, ref, image, plan)}
     else:
         snapshot = probe_image(engine, image, cancel=cancel)
         plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
@@ -347,8 +350,14 @@ def known(ref: str) -> Known | None:
     now = state.load(ref)
     if now is None:
         return None
-    files = files_below(state.folder_for(ref) / BASE)
-    return Known(now, parse(files.get(PLAN, b""), Plan), files)
+    folder = state.folder_for(ref)
+    try:
+        first = (folder / FIRST).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"what the first layer of {ref} holds is not known any more", why=error.strerror or str(error)
+        ) from error
+    return Known(now, parse(first, Plan), files_below(folder / BASE))
 
 
 def _loaded(ref: str, engine: Engine) -> Layered:
@@ -388,17 +397,19 @@ def _name(image: Image) -> str:
     return next((ref for ref in image.refs if not ref.startswith(f"{REPOSITORY}/")), image.id)
 
 
-def _recipe(engine: Engine, ref: str, image: Image) -> dict[str, bytes]:
-    """The recipe that was kept beside the image, where it is this image's."""
+def _recipe(engine: Engine, ref: str, image: Image, plan: Plan) -> dict[str, bytes]:
+    """The recipe that was kept beside the image, where it is this image's: that of a copy has a plan of its
+    own, of the same environment."""
     store = BuiltinEngine().store
     if isinstance(engine, BuiltinEngine):
         folder = store.recipe(image.digest or image.id)
     else:
         folder = store.recipes / engine.name / folder_of(Reference.parse(ref))
     files = files_below(folder) if folder.is_dir() else {}
-    if files and plan_digest(files.get(PLAN, b"")) != image.labels.get(LABEL_PLAN):
-        return {}
-    return files
+    if plan_digest(files.get(PLAN, b"")) == image.labels.get(LABEL_PLAN):
+        return files
+    copied = image.labels.get(LABEL_METHOD) == "copy" and PLAN in files
+    return files if copied and parse(files[PLAN], Plan).source == plan.source else {}
 
 
 __all__ = ["FOUND", "Known", "Layered", "base_of", "first_of", "known", "opened"]

@@ -604,13 +604,14 @@ def images(*, engine: str = "auto") -> list[Image]:
 
 
 def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:
-    """Removes the images ``refs`` from the builtin engine's store, and those that have no name any more.
+    """Removes the images ``refs`` from the builtin engine's store, and those that have no name any more; and
+    recipes that are kept there by the name of an image which Docker lost, or which is long in a registry.
 
     With ``dry_run`` nothing is removed. Raises `UsageError` where there is no such image; then nothing goes.
     """
-    from .engines.builtin import BuiltinEngine
+    from .export.pruning import prune as prune_store
 
-    return BuiltinEngine().prune(refs, dry_run=dry_run)
+    return prune_store(refs, dry_run=dry_run)
 
 
 def engines() -> Survey:

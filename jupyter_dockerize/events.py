@@ -76,10 +76,13 @@ def ignore(event: Event) -> None:
 
 
 class Counter:
-    """Adds up the bytes that several threads have ``what``, and tells of it now and then, and at the end."""
+    """Adds up the bytes that several threads have ``what``, and tells of it now and then, and at the end.
 
-    def __init__(self, what: str, total: int, report: Report) -> None:
-        self._what, self._total, self._report = what, total, report
+    What is lost again is a number below 0; it is never told of less than before.
+    """
+
+    def __init__(self, what: str, total: int, report: Report, *, every: int | None = None) -> None:
+        self._what, self._total, self._report, self._every = what, total, report, every or REPORTED
         self._done = self._told = 0
         self._lock = threading.Lock()
 
@@ -87,7 +90,7 @@ class Counter:
         with self._lock:
             self._done += size
             done = min(self._done, self._total)
-            if done - self._told < (REPORTED if done < self._total else 1):
+            if done - self._told < (self._every if done < self._total else 1):
                 return
             self._told = done
         self._report(Progress(self._what, done, self._total))

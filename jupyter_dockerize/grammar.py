@@ -512,10 +512,18 @@ def _prune(verbs: Verbs) -> None:
         "prune",
         "[REF …] [--dry-run]",
         "removes images that lost their name from the builtin engine's store",
-        "Images of Docker are Docker's own: `docker image prune` removes those.",
+        "Recipes that are kept there of images elsewhere go when Docker answers and does not have the image, "
+        "and a year after a push. Images of Docker are Docker's own: `docker image prune` removes those.",
         [("--dry-run", "what would go"), ("penguins:old", "this one, too")],
     )
-    verbs.named(verb, "refs", "REF", "an image that is to go, too", completers.images, nargs="*")
+    verbs.named(
+        verb,
+        "refs",
+        "REF",
+        "an image, or the recipe of one elsewhere, to go, too",
+        completers.images,
+        nargs="*",
+    )
     verb.add_argument("--dry-run", action="store_true", help="only say what would go")
 
 

@@ -172,8 +172,13 @@ def images(values: Sequence[Image]) -> Json:
 
 
 def pruned(value: Pruned) -> Json:
-    """``{images: [name or id], freed}``; bytes."""
-    return {"schema": SCHEMA, "images": list(value.images), "freed": value.freed}
+    """``{images: [name or id], recipes: [name of an image elsewhere], freed}``; bytes."""
+    return {
+        "schema": SCHEMA,
+        "images": list(value.images),
+        "recipes": list(value.recipes),
+        "freed": value.freed,
+    }
 
 
 def containers(values: Sequence[Container]) -> Json:

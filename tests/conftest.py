@@ -23,6 +23,7 @@ from uv import find_uv_bin
 from jupyter_dockerize.engines.docker import DockerEngine
 
 from .engines.registry.real import RealRegistry
+from .engines.registry.servers import Conforming
 
 REQUIRED = os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE") == "1"
 _ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"
@@ -84,6 +85,14 @@ def real_registry(rig: Rig, tmp_path: Path) -> Iterator[Callable[[str], RealRegi
     for registry in made:
         registry.kill()
         shutil.rmtree(registry.folder)
+
+
+@pytest.fixture
+def conforming() -> Iterator[Conforming]:
+    """A registry in memory that keeps to the specification, and can be made to lie."""
+    server = Conforming()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import OutputError
 from jupyter_dockerize.events import ignore
+from jupyter_dockerize.image.store import Pruned
 from jupyter_dockerize.verbs import perform
 
 from .display.samples import BUILT, COMPARED, EDITED, PUSHED, SNAPSHOT
@@ -64,6 +65,10 @@ OBJECTS = {
     "login": (surface.login(LOGGED_IN), {"registry", "user", "helper", "file", "checked", "findings"}),
     "engines": (surface.engines(SURVEY), {"chosen", "engines"}),
     "images": (surface.images([IMAGE]), {"images"}),
+    "prune": (
+        surface.pruned(Pruned(images=("a:old",), recipes=("b:old",), freed=1)),
+        {"images", "recipes", "freed"},
+    ),
     "containers": (surface.containers([CONTAINER]), {"containers"}),
 }
 

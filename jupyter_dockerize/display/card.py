@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..events import Finding
+from ..sizes import size
 from . import text
 from .differences import PLAN, Group, Line, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
@@ -112,7 +113,7 @@ def built(value: Built) -> str:
     ways = text.ways(value, "%dockerize")
     open_it = take + (_ways(*ways) if ways else "")
     parts = [
-        _head(value.verdict, value.ref, text.size(value.size)),
+        _head(value.verdict, value.ref, size(value.size)),
         f"<p>{_text(value.summary)}</p>",
         f"<p>{_text(text.in_registry(value.pushed))}</p>" if value.pushed else "",
         *((open_it, findings, differences) if said else (differences, open_it, findings)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .text import MARKS, VERDICTS, findings, size, table
+from ..sizes import size
+from .text import MARKS, VERDICTS, findings, table
 from .untrusted import plain
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import CancelledError, DockerizeError
 from ..events import Event, Finding, Log, Progress, Report, Result, Step, ignore
+from ..sizes import size
 from .estimate import Estimate, in_words
-from .text import SIGNS, size
+from .text import SIGNS
 from .untrusted import coloured, last_frame, plain
 
 if TYPE_CHECKING:

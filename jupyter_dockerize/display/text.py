@@ -12,6 +12,7 @@ from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.secrets import CONTENTS, FILES
+from ..sizes import size
 from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -36,16 +37,6 @@ REPLACED = "(replaced)"  # stands for the name of an image that lost it to anoth
 SIGNS = {"info": "i", "warning": "!", "error": "✗"}
 COMMAND = "jupyter dockerize"
 WIDTH = 100  # characters of a line of package names
-
-
-def size(count: int) -> str:
-    """Bytes as people say them: ``1.2 GB`` (powers of ten, as docker writes them)."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit in ("B", "kB") or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def table(rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> str:
@@ -324,12 +315,17 @@ def images(values: Sequence[Image]) -> str:
 
 def pruned(value: Pruned, *, dry_run: bool) -> str:
     """What went, or would go."""
-    one = len(value.images) == 1
-    would = "would be" if dry_run else "is" if one else "are"
-    if not value.images and not value.freed:
+    count = len(value.images) + len(value.recipes)
+    would = "would be" if dry_run else "is" if count == 1 else "are"
+    if not count and not value.freed:
         return "nothing to remove: every image in the store has a name"
     lines = [f"  {plain(name)}" for name in value.images]
-    what = f"{len(value.images)} image{'' if one else 's'}"
+    lines += [f"  the recipe of {plain(name)}" for name in value.recipes]
+    images, recipes = (
+        f"{len(each)} {word}{'' if len(each) == 1 else 's'}"
+        for each, word in ((value.images, "image"), (value.recipes, "recipe"))
+    )
+    what = images if not value.recipes else recipes if not value.images else f"{images} and {recipes}"
     freed = f"{size(value.freed)} {'would be' if dry_run else 'are'} free"
     return "\n".join((f"{what} {would} removed, {freed}", *lines))
 

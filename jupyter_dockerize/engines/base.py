@@ -51,7 +51,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """An image that a registry has now. ``size`` in bytes, as its engine counts them.
+    """An image that a registry has now.
+
+    ``size`` is that of the image as it lies there: bytes of its manifest, its configuration and its layers,
+    which are compressed, each once. None where another engine sent it, and the registry did not say.
 
     ``uploaded``, ``mounted`` and ``skipped`` are numbers of layers: those that were sent, that the registry
     took from another repository of its own, that were there already. Podman does not say.
@@ -59,7 +62,7 @@ class Pushed:
 
     ref: str
     digest: str
-    size: int
+    size: int | None
     uploaded: int = 0
     mounted: int = 0
     skipped: int = 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..cancel import Cancel
-from ..errors import EngineError, RegistryError, UsageError
+from ..errors import DockerizeError, EngineError, RegistryError
 from ..events import Report
 from ..image.reference import DIGEST, Reference
 from .base import Image, Pushed
@@ -15,9 +16,12 @@ from .connection import Connection
 from .explain import meaning
 from .faults import explanation, mapped
 from .progress import Narrator
-from .registry.credentials import StoredLogins
+from .registry.credentials import Logins, StoredLogins
+from .registry.manifests import size_of
 from .registry.names import server_of
+from .registry.pull import pull_manifest
 
+ASKED = 5.0  # seconds in which a registry says how large an image is that it has just taken
 _DIGEST = re.compile(rf"\S+: digest: ({DIGEST.pattern}) size: [0-9]+")
 _UNKNOWN = re.compile(r"unauthorized|authentication required|no basic auth|\b401\b", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"denied|forbidden|\b403\b", re.IGNORECASE)
@@ -37,9 +41,8 @@ def push(
     import docker.errors
 
     ref = str(name)
-    if name.tag is None:  # then engines push every tag of the repository
-        raise UsageError(f"{ref} names no tag", fix="push the image by a name with a tag")
-    login = StoredLogins(environ, cancel=cancel)(name.domain, name.path)
+    logins = StoredLogins(environ, cancel=cancel)
+    login = logins(name.domain, name.path)
     auth: dict[str, str] = {}
     if login:
         own = (
@@ -72,11 +75,21 @@ def push(
     return Pushed(
         ref=ref,
         digest=digest,
-        size=image.size,
+        size=_size(name, digest, image.platform, logins, cancel),
         uploaded=counts[_PUSHED],
         mounted=counts[_MOUNTED],
         skipped=counts[_SKIPPED],
     )
+
+
+def _size(name: Reference, digest: str, platform: str, logins: Logins, cancel: Cancel) -> int | None:
+    """As the registry has it: the engine counts what its own store has. It may be one that we cannot ask."""
+    with contextlib.suppress(DockerizeError, ValueError):
+        system = "/".join(platform.split("/")[:2])  # without the variant
+        pushed = replace(name, digest=digest)
+        found = pull_manifest(pushed, system, logins=logins, seconds=ASKED, cancel=cancel)
+        return size_of(found.manifest)
+    return None
 
 
 def _refused(ref: str, domain: str, said: str) -> RegistryError:

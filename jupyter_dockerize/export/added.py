@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
+from pathlib import Path
 
 from ..contents import identity, init, jupyter, project, standin
 from ..environment.model import dump
@@ -30,9 +30,11 @@ def project_files(plan: Plan) -> dict[str, Member]:
     found = {}
     for file in plan.files:
         path, data = project.place(file).lstrip("/"), project.read(file)
+        source = Path(str(file.source)).resolve()
         found[path] = Member(
             path=path,
-            source=os.path.realpath(str(file.source)),
+            source=str(source),
+            modified=source.stat().st_mtime,
             size=len(data),
             uid=USER.uid,
             gid=USER.gid,

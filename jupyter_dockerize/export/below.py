@@ -9,9 +9,10 @@ from ..cancel import Cancel
 from ..environment.choices import SCRATCH
 from ..environment.model import Snapshot
 from ..environment.plan.planning import Plan
-from ..errors import OutputError, RegistryError, UsageError
+from ..errors import DockerizeError, OutputError, RegistryError, UsageError
 from ..events import Finding, Report
 from ..image.copy.mounts import mount_points
+from ..image.copy.onto import UnfitBaseError
 from ..image.copy.standing import standing
 from ..image.copy.started import started
 from ..image.layout import BLOBS, Layout
@@ -65,10 +66,14 @@ def _on_known(
         below = onto(ref, plan, keep, report, cancel, seconds=_SECONDS)
         running = standing(below.contents, mount_points(), started())
         why = running.misfit()
-        if not why:
-            return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running), server)
     except (OutputError, RegistryError, UsageError) as error:
-        why = f"{error.what}: {error.why}" if error.why else error.what
+        why = _said(error)
+    else:
+        try:
+            if not why:
+                return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running), server)
+        except UnfitBaseError as error:  # any other fault is not the image's
+            why = _said(error)
     for path in (keep.folder / BLOBS).iterdir() if keep else ():
         path.unlink()  # the result has none of them
     return Finding(
@@ -77,6 +82,10 @@ def _on_known(
         f"this container says that it runs {ref[:120]}, but everything is copied: {why}",
         "name the image itself with --base IMAGE; `jupyter dockerize login` where its registry wants a login",
     )
+
+
+def _said(error: DockerizeError) -> str:
+    return f"{error.what}: {error.why}" if error.why else error.what
 
 
 __all__ = ["plan_on"]

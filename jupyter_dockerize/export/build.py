@@ -19,6 +19,7 @@ from ..errors import DockerizeError, EngineError, NoEngineError, UsageError, Ver
 from ..events import Event, Finding, Progress, Report, Step
 from ..recipe.captions import captions
 from ..resolve.credentials import secrets_for
+from ..sizes import size
 from .prepare import BUILDING, STEPS, UNPINNED, VERIFYING, Prepared
 from .recipes import Kept, Later, kept
 from .verify import verify_against_plan
@@ -52,8 +53,7 @@ class Built:
 
     def __repr__(self) -> str:
         """What a notebook shows of it: the card has said the rest."""
-        size = f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
-        return f"Built({self.ref}, {self.verdict}, {size})"
+        return f"Built({self.ref}, {self.verdict}, {size(self.size)})"
 
 
 def build(
@@ -201,7 +201,7 @@ def _replaced(engine: Engine, before: Image | None, image: Image) -> tuple[Findi
         Finding(
             "image-replaced",
             "info",
-            f"the image that had this name is still there, {left.size / 1e6:.0f} MB",
+            f"the image that had this name is still there, {size(left.size)}",
             "`jupyter dockerize prune` removes it"
             if engine.name == "builtin"
             else f"`docker rmi {left.id.partition(':')[2][:12]}` removes it",

@@ -117,7 +117,8 @@ def copy_into_files(
     back and compared with them.
 
     No engine is asked, and no network but for a base and to lock the recipe, which nothing waits for long.
-    Raises `OutputError` where ``output`` cannot be written; it is there whole, or as it was.
+    Raises `OutputError` where ``output`` cannot be written, or there is no room for it, before the work; it
+    is there whole, or as it was.
     """
     _check_output(output)
     with contextlib.ExitStack() as stack:
@@ -126,6 +127,10 @@ def copy_into_files(
         planned, copy, recipe = planned_copy(
             where, wishes, lambda: layout, during=stack, hashes=hashes, report=report, cancel=cancel
         )
+        below = [layer.descriptor for layer in (copy.base.layers if copy.base else ())]
+        there = sum(blob.size for blob in below if layout.path(blob.digest).exists())
+        # An archive is put together from blobs, which are there until it is finished.
+        disk.check_room(unfinished.path, copy.packed * (1 if _is_folder(output) else 2) - there)
         report(Step(2, STEPS, COPYING))
         notes: tuple[Finding, ...] = ()
 
@@ -148,23 +153,8 @@ def copy_into_files(
         )
     for finding in notes:
         report(finding)
-    return Built(
-        ref=ref,
-        digest=value.descriptor.digest,
-        image_id=value.config_descriptor.digest,
-        engine="builtin",
-        output=output,
-        method="copy",
-        verdict=comparison.verdict if comparison else "skipped",
-        summary=_summary(copy, comparison),
-        fingerprint=planned.plan.fingerprint,
-        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
-        differences=comparison.differences if comparison else (),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
-        size=copy.size,
-        seconds=round(time.monotonic() - started, 1),
-        recipe=recipe_beside(output, folder=_is_folder(output)),
-    )
+    built = copied(planned, copy, value, comparison, ref=ref, how="read back", notes=notes, started=started)
+    return replace(built, output=output, recipe=recipe_beside(output, folder=_is_folder(output)))
 
 
 def deliver(
@@ -217,14 +207,43 @@ def compared(copy: Copy, value: ImageValue, path: Path, *, report: Report, cance
     return compare_files(copy.plan, differences)
 
 
-def _summary(copy: Copy, comparison: Comparison | None) -> str:
-    """The verdict, and how it was come by: nothing was run."""
-    if comparison is None:
-        return "not verified"
-    if comparison.verdict != "identical":
-        return comparison.summary()
-    files = sum(group.files for group in copy.captured.groups)
-    return f"{comparison.summary()}, {files:,} files read back"
+def copied(
+    planned: Planned,
+    copy: Copy,
+    value: ImageValue,
+    comparison: Comparison | None,
+    *,
+    ref: str,
+    how: str,
+    before: int = 0,
+    notes: tuple[Finding, ...],
+    started: float,
+) -> Built:
+    """What is known of an image of which nothing was run. ``how`` its files were compared, but for those that
+    were compared ``before``, when they were sent."""
+    summary = comparison.summary() if comparison else "not verified"
+    if comparison and comparison.verdict == "identical":
+        files = sum(group.files for group in copy.captured.groups)
+        since = f", {before:,} unchanged since they were" if before else ""
+        if before == files:
+            summary += f", {files:,} files unchanged since they were compared"
+        else:
+            summary += f", {files - before:,} files {how}{since}"
+    return Built(
+        ref=ref,
+        digest=value.descriptor.digest,
+        image_id=value.config_descriptor.digest,
+        engine="builtin",
+        method="copy",
+        verdict=comparison.verdict if comparison else "skipped",
+        summary=summary,
+        fingerprint=planned.plan.fingerprint,
+        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
+        differences=comparison.differences if comparison else (),
+        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
+        size=copy.size,
+        seconds=round(time.monotonic() - started, 1),
+    )
 
 
 @contextlib.contextmanager
@@ -287,4 +306,4 @@ def _check_output(output: Path) -> None:
         )
 
 
-__all__ = ["compared", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]
+__all__ = ["compared", "copied", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+from dataclasses import replace
 
 from ..cancel import Cancel
 from ..engines.base import Engine
@@ -15,9 +15,8 @@ from ..errors import CancelledError, NamingCancelledError
 from ..events import Finding, Report, Step
 from ..image.cache import LayerCache
 from .build import Built
-from .copy import planned_copy
-from .copying import Copy
-from .keeping import keep_named
+from .copy import copied, planned_copy
+from .keeping import REGISTRY, keep_named
 from .pushing import NOT_THE_SAME
 from .sending import Sent, send
 
@@ -64,42 +63,23 @@ def copy_into_registry(
             except CancelledError as error:
                 said = f"cancelled: {ref} is in its registry already; its recipe is not kept"
                 raise CancelledError(said) from error
-            folder, notes = keep_named("registry", ref, kept)
+            folder, notes = keep_named(REGISTRY, ref, kept)
             extra = (*extra, *notes)
     for finding in extra:
         report(finding)
-    return Built(
+    built = copied(
+        planned,
+        copy,
+        sent.value,
+        sent.comparison,
         ref=ref,
-        digest=sent.pushed.digest if sent.pushed else None,
-        image_id=sent.value.config_descriptor.digest,
-        engine=engine.name,
-        method="copy",
-        verdict=sent.comparison.verdict if sent.comparison else "skipped",
-        summary=_summary(copy, sent),
-        fingerprint=planned.plan.fingerprint,
-        packages=len(planned.plan.packages.pip) + len(planned.plan.packages.conda),
-        differences=sent.comparison.differences if sent.comparison else (),
-        findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *extra))),
-        size=copy.size,
-        seconds=round(time.monotonic() - started, 1),
-        pushed=sent.pushed,
-        kept=False,
-        recipe=folder,
+        how="compared as they were sent",
+        before=sent.before,
+        notes=extra,
+        started=started,
     )
-
-
-def _summary(copy: Copy, sent: Sent) -> str:
-    """The verdict, and how it was come by: nothing was run."""
-    if sent.comparison is None:
-        return "not verified"
-    said = sent.comparison.summary()
-    if sent.comparison.verdict != "identical":
-        return said
-    files = sum(group.files for group in copy.captured.groups)
-    if sent.before == files:
-        return f"{said}, {files:,} files unchanged since they were compared"
-    since = f", {sent.before:,} unchanged since they were" if sent.before else ""
-    return f"{said}, {files - sent.before:,} files compared as they were sent{since}"
+    digest = sent.pushed.digest if sent.pushed else None
+    return replace(built, digest=digest, pushed=sent.pushed, kept=False, recipe=folder)
 
 
 def _findings(ref: str, sent: Sent, engine: Engine) -> tuple[Finding, ...]:

@@ -52,6 +52,12 @@ class Copy:
         """Bytes that are written, about: of files, and of the base's blobs."""
         return self.captured.size + (self.base.size if self.base else 0)
 
+    @property
+    def packed(self) -> int:
+        """Bytes of its blobs, about. How small files get nobody knows before: half is what data and code
+        give."""
+        return self.captured.size // 2 + (self.base.size if self.base else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Onto:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..recipe import pip
 from ..recipe.bundle import DOCKERFILE
 from .recipes import OURS, Kept
 
+DOCKER, REGISTRY = PLACES = ("docker", "registry")  # where images are that are not in our store
 _NAME = 150  # characters of a folder's name; 255 bytes is what file systems take
 
 
@@ -48,7 +50,7 @@ def keep(
 
 
 def keep_named(place: str, ref: str, found: Kept) -> tuple[Path | None, tuple[Finding, ...]]:
-    """The same for an image that is in ``place`` (an engine's name, "registry") and not in our store."""
+    """The same for an image that is in ``place``, one of `PLACES`, and not in our store."""
     try:
         store = BuiltinEngine().store
         return _put(store, store.recipes / place / folder_of(Reference.parse(ref)), found)
@@ -58,7 +60,7 @@ def keep_named(place: str, ref: str, found: Kept) -> tuple[Path | None, tuple[Fi
 
 def _put(store: Store, folder: Path, found: Kept) -> tuple[Path, tuple[Finding, ...]]:
     check_place(folder, OURS)
-    store.check_room(sum(len(data) for data in found.files.values()))
+    store.check_room(sum(len(data) for data in found.files.values()), "the recipe")
     disk.make_folder(folder.parent)
     with placed(folder, found.files):
         return folder, found.findings
@@ -74,6 +76,19 @@ def _locked(names: Iterable[str]) -> bool:
     return DOCKERFILE in names and not any(pip.UNHASHED in name for name in names)
 
 
+def recipes_in(store: Store, place: str) -> dict[str, str | None]:
+    """The recipes that `keep_named` has kept: folder, as `Store.prune` takes it, → the image's name, None
+    where it was too long for a folder's. What was not written by us is not among them."""
+    found: dict[str, str | None] = {}
+    with contextlib.suppress(OSError):
+        for path in sorted((store.recipes / place).iterdir()):
+            with contextlib.suppress(UsageError):
+                check_place(path, OURS)
+                ref = Reference.parse(path.name.replace("+", "/").replace("=", ":"))
+                found[f"{place}/{path.name}"] = str(ref) if len(path.name) <= _NAME else None
+    return found
+
+
 def folder_of(ref: Reference) -> str:
     """A folder's name for an image's; "+" and "=" are in no reference."""
     short = str(ref).removesuffix(":latest").replace("/", "+").replace(":", "=")
@@ -82,4 +97,4 @@ def folder_of(ref: Reference) -> str:
     return f"{short[:_NAME]}+{hashlib.sha256(short.encode()).hexdigest()[:16]}"
 
 
-__all__ = ["folder_of", "keep", "keep_named", "recipe_beside"]
+__all__ = ["DOCKER", "PLACES", "REGISTRY", "folder_of", "keep", "keep_named", "recipe_beside", "recipes_in"]

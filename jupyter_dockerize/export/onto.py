@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..cancel import Cancel
 from ..engines.builtin import BuiltinEngine
@@ -26,31 +27,27 @@ from .copying import Onto
 def onto(
     ref: str, plan: Plan, keep: Layout | None, report: Report, cancel: Cancel, *, seconds: float = 30.0
 ) -> Onto:
-    """The base ``ref`` of a copy, with what it holds; layers that were read for it are in ``keep`` then.
+    """The base ``ref`` of a copy, with what it holds; layers that had to be read for it are in ``keep`` then.
 
-    A registry has ``seconds`` to answer with its documents. Raises what `base_of` and `contents` raise, and
-    `OutputError` where there is no room for them.
+    A registry has ``seconds`` to answer with its documents. Raises what `base_of`, `kept` and `contents`
+    raise.
     """
-    base = base_of(ref, plan.platform, keep=keep, seconds=seconds, cancel=cancel)
-    if keep is not None:
-        disk.check_room(keep.folder, base.size)
+    base = base_of(ref, plan.platform, seconds=seconds, cancel=cancel)
     listings = Listings(BuiltinEngine().store.folder / BASES)
     held = listings.find(base.digest)
     if held is None:
+        base = base if keep is None else kept(base, keep)
         read = Counter(f"read {ref}", base.size, report)
         held = contents(base, plan.system.arch, progress=read.add, cancel=cancel)
         listings.keep(base.digest, held)
     return Onto(base, held)
 
 
-def base_of(
-    ref: str, platform: str, *, keep: Layout | None = None, seconds: float = 30.0, cancel: Cancel
-) -> BaseImage:
-    """The image ``ref`` for ``platform``. Its documents are read now, its layers when somebody opens them.
+def base_of(ref: str, platform: str, *, seconds: float = 30.0, cancel: Cancel) -> BaseImage:
+    """The image ``ref`` for ``platform``. Its documents are read now, its layers when somebody opens them:
+    those of a registry as a stream that touches no disk.
 
-    A layer that came from a registry whole is in ``keep`` afterwards, so that it travels once; without it
-    none touches the disk. Raises `UsageError` where there is no such image or it is for other platforms, and
-    `RegistryError`.
+    Raises `UsageError` where there is no such image or it is for other platforms, and `RegistryError`.
     """
     store = BuiltinEngine().store
     known = _stored(store, ref, platform)
@@ -65,14 +62,28 @@ def base_of(
     remote = {blob.descriptor.digest: blob for blob in pulled.layers}
 
     def opened(blob: Descriptor, cancel: Cancel) -> Iterator[bytes]:
-        for layout in (store.layout, keep):
-            if layout is not None and layout.holds(blob):
-                return layout.pieces(blob)
-        pieces = checked(remote[blob.digest], cancel)
-        return pieces if keep is None else _kept(blob, pieces, keep)
+        return store.layout.pieces(blob) if store.layout.holds(blob) else checked(remote[blob.digest], cancel)
 
     layers = [blob.descriptor for blob in pulled.layers]
-    return base_image(ref, digest_of(pulled.manifest), layers, json.loads(pulled.config), opened)
+    travels = {digest for digest in remote if not store.layout.path(digest).exists()}
+    return base_image(ref, digest_of(pulled.manifest), layers, json.loads(pulled.config), opened, travels)
+
+
+def kept(base: BaseImage, keep: Layout) -> BaseImage:
+    """The same image; a layer that has travelled whole is in ``keep`` afterwards, and travels once.
+
+    Raises `OutputError` where there is no room for those that travel.
+    """
+    sizes = {layer.descriptor.digest: layer.descriptor.size for layer in base.layers}
+    disk.check_room(keep.folder, sum(sizes[digest] for digest in base.remote), f"the base {base.ref}")
+
+    def opened(blob: Descriptor, cancel: Cancel) -> Iterator[bytes]:
+        if keep.holds(blob):
+            return keep.pieces(blob)
+        pieces = base.blob(blob, cancel)
+        return _kept(blob, pieces, keep) if blob.digest in base.remote else pieces
+
+    return replace(base, blob=opened)
 
 
 def _kept(blob: Descriptor, pieces: Iterator[bytes], keep: Layout) -> Iterator[bytes]:
@@ -99,4 +110,4 @@ def _stored(store: Store, ref: str, platform: str) -> BaseImage | None:
     return base_image(ref, found.manifest.digest, found.layers, found.plain, opened)
 
 
-__all__ = ["base_of", "onto"]
+__all__ = ["base_of", "kept", "onto"]

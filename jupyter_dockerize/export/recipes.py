@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
 from ..contents import identity
+from ..engines.builtin import BuiltinEngine
 from ..environment.choices import Wishes
 from ..environment.model import Snapshot, dump
 from ..environment.observe.ways import Where
@@ -21,9 +22,10 @@ from ..environment.plan.planning import Plan, redacted
 from ..errors import DockerizeError
 from ..events import Finding, ignore
 from ..recipe import pip, project, readme, render
-from ..recipe.base import choose_base
+from ..recipe.base import ASKED, choose_base
 from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.recipe import SYSTEM
+from ..recipe.resolution import Resolution
 from ..recipe.steps import BUILDKIT
 from ..resolve import resolve
 
@@ -32,6 +34,7 @@ OURS = frozenset({
     DOCKERFILE, readme.README, identity.PLAN, SNAPSHOT, SYSTEM, project.ARCHIVE, pip.FOLDER, pip.WHEELS,
 })  # fmt: skip
 PATIENCE = 4.0  # seconds that an image which is finished waits for its locks
+_HERE = "in the builtin engine's store here: push it to a registry before this is built elsewhere"
 LARGEST = 32 << 20  # bytes: it is held in memory, and homes are small
 _UNLOCKED = frozenset({"not-locked", "not-solved", "index-unreachable", "index-refused"})
 
@@ -145,6 +148,7 @@ class Locking:
         wrong = [each for each in found.findings if each.severity == "error"]
         if wrong:
             return self._without(wrong[0].message)
+        found, own = _on_our_own(found)
         whole = kept(plan, snapshot, render(plan, found, BUILDKIT), self._later)
         unlocked = [each for each in found.findings if each.code in _UNLOCKED]
         others = [each for each in found.findings if each.severity != "info" and each not in unlocked]
@@ -156,7 +160,24 @@ class Locking:
             more = f" (and {len(others) - 1} more)" if others[1:] else ""
             message = f"an image of the recipe beside this one would differ from it: {each.message}{more}"
             said.append(Finding("recipe-differs", "info", message, each.fix))
-        return replace(whole, findings=(*whole.findings, *said))
+        return replace(whole, findings=(*whole.findings, *said, *own))
+
+
+def _on_our_own(found: Resolution) -> tuple[Resolution, tuple[Finding, ...]]:
+    """A base that our own store has, and its registry not as far as is known, is pinned as what it is: then
+    nobody starts from another image of that name. And it is said."""
+    base = found.base
+    stored = BuiltinEngine().store.find(base.ref) if base.reason == ASKED else None
+    if stored is None or "@" in base.ref or stored.manifest.digest == base.digest:
+        return found, ()
+    said = Finding(
+        "recipe-differs",
+        "info",
+        f"the recipe beside the image cannot be built elsewhere: its base {base.ref} is in the builtin "
+        "engine's store here, and no registry is known to have it",
+        f"`jupyter dockerize push {base.ref}` puts it there, where its name is one of a registry",
+    )
+    return replace(found, base=replace(base, digest=stored.manifest.digest, reason=_HERE)), (said,)
 
 
 __all__ = ["OURS", "Kept", "Later", "Locking", "kept"]

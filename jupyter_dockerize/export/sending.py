@@ -15,6 +15,7 @@ from ..engines.base import Pushed
 from ..engines.registry.blobs import BytesBlob, Origin
 from ..engines.registry.credentials import Logins
 from ..engines.registry.making import Making
+from ..engines.registry.manifests import size_of
 from ..engines.registry.pull import pull_manifest
 from ..engines.registry.push import Repository, repository
 from ..environment.compare import compare_files
@@ -90,7 +91,7 @@ def send(
     pushed = Pushed(
         ref=str(ref),
         digest=value.descriptor.digest,
-        size=copy.size,
+        size=size_of(value.manifest_json),
         uploaded=hows.count("sent"),
         mounted=hows.count("mounted"),
         skipped=hows.count("there"),

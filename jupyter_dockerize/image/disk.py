@@ -14,11 +14,13 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError
+from ..sizes import size
 
 TEMPORARY = ".unfinished-"
 _OURS = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
@@ -66,14 +68,18 @@ def free(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def check_room(folder: Path, needed: int) -> None:
-    """Raises `OutputError` where fewer than ``needed`` bytes can be written in ``folder``."""
+def check_room(folder: Path, needed: int, what: str = "the image") -> None:
+    """Raises `OutputError` where ``folder`` has no room for the ``needed`` bytes of ``what``."""
     left = free(folder)
     if left < needed:
+        hidden = [each for each in (folder, *folder.parents) if each.name.startswith(TEMPORARY)]
+        shown = hidden[-1].parent if hidden else folder
+        temporary = shown.is_relative_to(tempfile.gettempdir())
         raise OutputError(
-            f"{folder} has no room for the image",
-            why=f"about {needed / 1e6:,.0f} MB are needed, and {left / 1e6:,.0f} MB are free",
-            fix="make room, or name another place; TMPDIR says where temporary files go",
+            f"{shown} has no room for {what}",
+            why=f"about {size(needed)} are needed, and {size(left)} are free",
+            fix="make room, or name another place"
+            + ("; TMPDIR says where temporary files go" if temporary else ""),
         )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
+from ..sizes import size
 from . import disk
 from .cache import FILE as RECORDS
 from .layout import BLOBS, MARK, NAME, Layout
@@ -52,9 +53,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What went: images by their names, or by their id where they had none, and the bytes that it frees."""
+    """What went: images by their names, or by their id where they had none, and the bytes that it frees.
+
+    ``recipes`` are the folders of those that were kept by a name, below the store's own of recipes.
+    """
 
     images: tuple[str, ...]
+    recipes: tuple[str, ...] = ()
     freed: int
 
 
@@ -141,8 +146,9 @@ class Store:
             if alone:
                 self._remove({blob.digest for blob in image.blobs} - self._needed())
 
-    def prune(self, *more: Stored, dry_run: bool = False) -> Pruned:
-        """Removes images without a name, these ``more``, and blobs that no image needs; or only says so."""
+    def prune(self, *more: Stored, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
+        """Removes images without a name, these ``more``, blobs that no image needs, and these ``recipes`` of
+        images elsewhere; or only says so."""
         if not self.folder.is_dir():
             return Pruned(images=(), freed=0)
         digests = {image.manifest.digest for image in more}
@@ -156,14 +162,16 @@ class Store:
             kept = [image for image in every if image not in gone]
             unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
             freed = sum(self._size(digest) for digest in unneeded)
+            freed += sum(_size_of(self.recipes / each) for each in recipes)
             if not dry_run:
                 for image in gone:
                     self.layout.forget(image.manifest.digest)
                 self._remove(unneeded)
+                for each in recipes:
+                    shutil.rmtree(self.recipes / each, ignore_errors=True)
                 disk.sweep(self.folder / BLOBS)
-        return Pruned(
-            images=tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone), freed=freed
-        )
+        names = tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone)
+        return Pruned(images=names, recipes=tuple(recipes), freed=freed)
 
     def used(self) -> int:
         """Bytes of all blobs and recipes."""
@@ -172,8 +180,8 @@ class Store:
         )
         return recipes + sum(self._blob_size(digest) for digest in self._blobs())
 
-    def check_room(self, needed: int) -> None:
-        """Raises `OutputError` where ``needed`` bytes more are too many for the disk or the quota."""
+    def check_room(self, needed: int, what: str = "the image") -> None:
+        """Raises `OutputError` where the ``needed`` bytes of ``what`` are too many for disk or quota."""
         free = disk.free(self.folder) - KEEP_FREE
         left = min(free, self.quota - self.used()) if self.quota else free
         if needed <= left:
@@ -181,11 +189,11 @@ class Store:
         prunable = 0
         with contextlib.suppress(UsageError):  # while another build writes, nothing can be
             prunable = self.prune(dry_run=True).freed
-        prune = f"`jupyter dockerize prune` frees {prunable / 1e6:.0f} MB; " if prunable else ""
+        prune = f"`jupyter dockerize prune` frees {size(prunable)}; " if prunable else ""
         limit = "of its quota " if self.quota and left < free else ""
         raise OutputError(
-            f"the store {self.folder} has no room for the image",
-            why=f"about {needed / 1e6:.0f} MB are needed, {max(0, left) / 1e6:.0f} MB {limit}are left",
+            f"the store {self.folder} has no room for {what}",
+            why=f"about {size(needed)} are needed, {size(max(0, left))} {limit}are left",
             fix=f"{prune}`prune REF` removes an image; "
             "c.Dockerize.store names another folder, c.Dockerize.quota another size",
         )

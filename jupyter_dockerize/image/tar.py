@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,7 +24,7 @@ END = b"\0" * (2 * BLOCK)
 OCTAL_SIZE = 0o77777777777  # > the size field: 11 octal digits
 ATTEMPTS = 3  # how often a small file is read that changes meanwhile
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TYPE = {"file": b"0", "hardlink": b"1", "symlink": b"2", "folder": b"5"}
 
 
@@ -50,7 +51,8 @@ class Member:
     """One entry of a layer. ``path`` is relative, without a dot or a slash at its end.
 
     A file's bytes are ``data``, or those of ``source`` on this machine, then as many as ``size`` says.
-    ``mtime`` in whole seconds since 1970. Names that are no UTF-8 come as `os.fsdecode` gives them.
+    ``mtime`` in whole seconds since 1970; ``modified`` is the source's own. Names that are no UTF-8 come as
+    `os.fsdecode` gives them.
     """
 
     path: str
@@ -62,6 +64,7 @@ class Member:
     size: int = 0
     target: str = ""  # of a symbolic link as it stands; of a hard link the member's path
     source: str | None = None
+    modified: float = 0.0
     head: bytes = b""  # stands in the place of as many first bytes of the source
     data: bytes | None = None
     xattrs: Mapping[str, bytes] = field(default_factory=dict)
@@ -102,7 +105,7 @@ def archive(members: Iterable[Member]) -> Iterator[bytes]:
 def header(member: Member) -> bytes:
     """The member's header block, behind a pax extended header where ustar cannot say it."""
     name = os.fsencode(member.path) + (b"/" if member.kind == "folder" else b"")
-    target = os.fsencode(member.target)
+    target = os.fsencode(member.target) if member.target else b""
     records: dict[bytes, bytes] = {}
     split = _split(name)
     if split is None:
@@ -167,7 +170,9 @@ def _block(
         kind, target.ljust(100, b"\0"), _NAMES, name[0].ljust(155, b"\0"), b"\0" * 12,
     )  # fmt: skip
     # > The checksum is the sum of all bytes of the header, its own field taken as spaces.
-    return b"%b%06o\0 %b" % (head, sum(head) + sum(tail) + 8 * 0x20, tail)
+    # Adler-32's lower half is 1 more than that, modulo 65521: all is ASCII here, so it is never as much.
+    total = (zlib.adler32(tail, zlib.adler32(head)) & 0xFFFF) - 1 + 8 * 0x20
+    return b"%b%06o\0 %b" % (head, total, tail)
 
 
 # > uname, gname, devmajor, devminor: names differ between machines, so the numbers alone count.
@@ -207,38 +212,73 @@ def _padding(size: int) -> bytes:
 
 def _small(member: Member) -> bytes:
     """All of a file at once, read again where somebody writes to it."""
-    assert member.source is not None
+    path = member.source
+    assert path is not None
     for _ in range(ATTEMPTS):
-        with _File(member.source) as file:
-            data = file.read(member.size)
-            after = file.stamp()
-            if after == file.opened:
-                break
+        descriptor, opened = _open(path)
+        try:
+            data = _read(descriptor, member.size, path)
+            after = _stamp(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        if after == opened:
+            break
     else:
-        raise ChangedError(member.source, "it is written to all the time")
+        raise ChangedError(path, "it is written to all the time")
     if len(data) != member.size or after[0] != member.size:
-        raise ChangedError(member.source, _SIZE)
+        raise ChangedError(path, _SIZE)
     return member.head + data[len(member.head) :] if member.head else data
 
 
 def _large(member: Member) -> Iterator[bytes]:
     """A file piece by piece. What was handed on cannot be taken back, so a change ends it."""
-    assert member.source is not None
-    with _File(member.source) as file:
+    path = member.source
+    assert path is not None
+    descriptor, opened = _open(path)
+    try:
         left = member.size
         head = member.head
-        while left and (piece := file.read(min(CHUNK, left))):
+        while left and (piece := _read(descriptor, min(CHUNK, left), path)):
             left -= len(piece)
             yield head + piece[len(head) :] if head else piece
             head = b""
-        after = file.stamp()
-        if left or after[0] != member.size:
-            raise ChangedError(member.source, _SIZE)
-        if after != file.opened:
-            raise ChangedError(member.source, "it was written to")
+        after = _stamp(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+    if left or after[0] != member.size:
+        raise ChangedError(path, _SIZE)
+    if after != opened:
+        raise ChangedError(path, "it was written to")
 
 
 _SIZE = "it had another size when it was looked at"
+
+
+def _open(path: str) -> tuple[int, tuple[int, int, int]]:
+    """A file of this machine and its stamp. Never through a link that was put in its place, never waiting
+    for a pipe."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except PermissionError as error:
+        raise SourceError(path, error.strerror or str(error)) from error
+    except OSError as error:
+        raise ChangedError(path, error.strerror or str(error)) from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise ChangedError(path, "it is no file any more")
+    return descriptor, _stamp(status)
+
+
+def _read(descriptor: int, size: int, path: str) -> bytes:
+    """The next bytes, fewer than ``size`` at the end only. Raises `SourceError` where the disk fails."""
+    try:
+        data = os.read(descriptor, size)
+        while len(data) < size and (more := os.read(descriptor, size - len(data))):
+            data += more
+    except OSError as error:
+        raise SourceError(path, error.strerror or str(error)) from error
+    return data
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
@@ -248,47 +288,6 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     """
     shared = status.st_nlink > 1
     return status.st_size, status.st_mtime_ns, 0 if shared else status.st_ctime_ns
-
-
-class _File:
-    """A file of this machine. Never through a link that was put in its place, never waiting for a pipe.
-
-    ``opened`` is its stamp when it was opened.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        try:
-            self._descriptor = os.open(path, _READ)
-        except PermissionError as error:
-            raise SourceError(path, error.strerror or str(error)) from error
-        except OSError as error:
-            raise ChangedError(path, error.strerror or str(error)) from error
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(self._descriptor)
-            raise ChangedError(path, "it is no file any more")
-        self.opened = _stamp(status)
-
-    def __enter__(self) -> _File:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    def stamp(self) -> tuple[int, int, int]:
-        """What it is now, as ``opened``."""
-        return _stamp(os.fstat(self._descriptor))
-
-    def read(self, size: int) -> bytes:
-        """The next bytes, fewer than ``size`` at the end only. Raises `SourceError` where the disk fails."""
-        try:
-            data = os.read(self._descriptor, size)
-            while len(data) < size and (more := os.read(self._descriptor, size - len(data))):
-                data += more
-        except OSError as error:
-            raise SourceError(self._path, error.strerror or str(error)) from error
-        return data
 
 
 __all__ = ["ChangedError", "Kind", "Member", "SourceError", "archive", "header"]

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ..cancel import Cancel
 from ..errors import OutputError, UsageError
@@ -27,6 +28,9 @@ from .validate.violation import Limits, Unfit, quoted
 
 PIECE = 1 << 20
 LINKS = 40  # followed for one name, as the kernel does
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Made = TypeVar("Made")
 
 
 def unpack(
@@ -118,13 +122,11 @@ class _Tree:
         if entry.kind == FOLDER:
             self._make_folder(target, entry.mode)
         elif entry.kind == REGULAR:
-            self._clear(target)
-            _write(target, entry, source)
+            _fill(self._make(target, lambda: os.open(target, _NEW, 0o600)), entry, source)
         elif entry.kind == SYMLINK:
             if not entry.target or b"\0" in entry.target:
                 raise Unfit("name", f"member {quoted(entry.path)} is a link to nothing")
-            self._clear(target)
-            os.symlink(entry.target, target)
+            self._make(target, lambda: os.symlink(entry.target, target))
         elif entry.kind == HARDLINK:
             self._link(target, entry)
         else:
@@ -132,9 +134,12 @@ class _Tree:
         self._own.add(target)
 
     def _make_folder(self, target: bytes, mode: int) -> None:
-        if not _is_folder(target):
-            self._clear(target)
+        try:
             os.mkdir(target)
+        except FileExistsError:
+            if not _is_folder(target):
+                self._clear(target)
+                os.mkdir(target)
         os.chmod(target, mode & 0o777 | 0o700)
 
     def _link(self, target: bytes, entry: Entry) -> None:
@@ -146,8 +151,15 @@ class _Tree:
             return
         if not os.path.lexists(source) or _is_folder(source):
             raise Unfit("hard-link", f"member {quoted(entry.path)} links to {quoted(entry.target)}, no file")
-        self._clear(target)
-        os.link(source, target, follow_symlinks=False)
+        self._make(target, lambda: os.link(source, target, follow_symlinks=False))
+
+    def _make(self, target: bytes, make: Callable[[], Made]) -> Made:
+        """What ``make`` makes at ``target``, never through what is there: that goes first."""
+        try:
+            return make()
+        except FileExistsError:
+            self._clear(target)
+            return make()
 
     def _white_out(self, within: bytes, name: bytes) -> None:
         """> Whiteout files MUST only apply to resources in lower/parent layers."""
@@ -217,8 +229,7 @@ def _is_folder(path: bytes) -> bool:
         return False
 
 
-def _write(target: bytes, entry: Entry, source: Pulled) -> None:
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _fill(descriptor: int, entry: Entry, source: Pulled) -> None:
     try:
         left = entry.size
         while left and (piece := source.read(min(left, PIECE))):

@@ -72,7 +72,7 @@ def put(
     return append(
         engine,
         engine.find(layered.state.head.image),
-        files.members,
+        files,
         labels=labels,
         created_by=command,
         created=created,

@@ -13,6 +13,7 @@ from ..environment.releases import named, start_of
 from ..errors import UsageError
 from .resolution import Base
 
+ASKED = "asked for by name"
 MICROMAMBA = "mambaorg/micromamba:2.5.0-debian12-slim"  # reads #sha256 in explicit lists (2.1 and later)
 
 
@@ -52,7 +53,7 @@ def _own(ref: str, plan: Plan) -> Base:
         r"(?:(?:docker\.io/)?library/|docker\.io/)?python:([0-9a-z.]+)(?:-[A-Za-z0-9_.-]+)?", ref
     )
     exact = name is not None and name[1] == plan.python.version and not plan.packages.conda
-    return Base(ref=ref, kind="python" if exact else "own", reason="asked for by name", codename=named(ref))
+    return Base(ref=ref, kind="python" if exact else "own", reason=ASKED, codename=named(ref))
 
 
 def _version(plan: Plan) -> Version:

@@ -18,6 +18,7 @@ from jupyter_dockerize.engines.registry.login import LoggedIn
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
+from jupyter_dockerize.image.store import Pruned
 
 from .samples import (
     BUILT,
@@ -202,10 +203,18 @@ def test_nothing_that_others_wrote_does_anything_in_a_terminal(hostile: str) -> 
         assert not DANGEROUS.search(said)
 
 
-def test_sizes_read_as_people_say_them() -> None:
-    assert [text.size(n) for n in (0, 999, 1500, 2_345_678, 713_000_000, 1_234_567_890)] == [
-        "0 B", "999 B", "2 kB", "2.3 MB", "713 MB", "1.2 GB",
-    ]  # fmt: skip
+def test_what_is_pruned_is_named() -> None:
+    nothing = Pruned(images=(), freed=0)
+    assert text.pruned(nothing, dry_run=False).startswith("nothing to remove")
+    images, recipes = ("a:old", "sha256:3f1c2a9d04b7"), ("\x1b[31mb:old",)
+    only = replace(nothing, recipes=recipes, freed=4000)
+    said = text.pruned(only, dry_run=False).splitlines()
+    assert said[0] == "1 recipe is removed, 4 kB are free"
+    assert said[1].startswith("  the recipe of ")
+    assert not DANGEROUS.search(said[1])
+    said = text.pruned(replace(only, images=images), dry_run=True).splitlines()
+    assert said[0] == "2 images and 1 recipe would be removed, 4 kB would be free"
+    assert text.pruned(replace(only, images=images, recipes=()), dry_run=False).startswith("2 images are")
 
 
 def test_the_samples_hold_every_class() -> None:

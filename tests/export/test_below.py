@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +15,12 @@ from jupyter_dockerize.environment.model import Snapshot
 from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
+from jupyter_dockerize.export import below
 from jupyter_dockerize.export.below import plan_on
-from jupyter_dockerize.export.copying import Copy
+from jupyter_dockerize.export.copying import Copy, Onto
 from jupyter_dockerize.export.onto import onto
+from jupyter_dockerize.image import disk
+from jupyter_dockerize.image.copy.onto import UnfitBaseError
 from jupyter_dockerize.image.layout import BLOBS, Layout
 from jupyter_dockerize.image.reference import Reference
 
@@ -34,13 +37,6 @@ def environment(tiny: Path) -> tuple[Plan, Snapshot]:
 @pytest.fixture(autouse=True)
 def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
-
-
-@pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -90,6 +86,38 @@ def test_an_image_that_nobody_has_is_not_used_and_that_is_said(
     assert copy.base is None
 
 
+class Stand:
+    """This container runs the image, as far as anybody can tell."""
+
+    def misfit(self) -> str:
+        return ""
+
+
+@pytest.mark.parametrize("error", [UnfitBaseError("a link is there"), UsageError("a.csv has changed")])
+def test_a_fault_that_is_not_the_images_is_not_told_of_it(
+    environment: tuple[Plan, Snapshot],
+    keep: Layout,
+    other: str,
+    error: UsageError,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = below.plan_copy
+
+    def fails(plan: Plan, snapshot: Snapshot, allow: tuple[str, ...], onto: Onto | None, *more: Any) -> Copy:
+        if onto:
+            raise error
+        return real(plan, snapshot, allow, onto, *more)
+
+    monkeypatch.setattr(below, "standing", lambda *of: Stand())
+    monkeypatch.setattr(below, "plan_copy", fails)
+    if isinstance(error, UnfitBaseError):
+        [said] = known(on(environment, keep, other))
+        assert said.endswith("everything is copied: a link is there")
+    else:
+        with pytest.raises(UsageError, match=r"a\.csv has changed"):
+            on(environment, keep, other)
+
+
 def test_scratch_and_a_container_of_which_nothing_is_known_ask_no_registry(
     environment: tuple[Plan, Snapshot], keep: Layout, conforming: Conforming, other: str
 ) -> None:
@@ -105,8 +133,12 @@ def test_a_base_that_was_asked_for_and_is_not_there_is_refused(
         on(environment, keep, other, base=f"{conforming.host}/team/none:1")
 
 
-def test_what_a_base_holds_is_read_once(
-    environment: tuple[Plan, Snapshot], tmp_path: Path, conforming: Conforming, other: str
+def test_what_a_base_holds_is_read_once_and_then_needs_no_room(
+    environment: tuple[Plan, Snapshot],
+    tmp_path: Path,
+    conforming: Conforming,
+    other: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan, _ = environment
     first = onto(other, plan, Layout.create(tmp_path / "first"), ignore, Cancel())
@@ -114,5 +146,6 @@ def test_what_a_base_holds_is_read_once(
         key for key in conforming.blobs if key[1] in {b.descriptor.digest for b in first.image.layers}
     ]:
         del conforming.blobs[name]
+    monkeypatch.setattr(disk, "free", lambda folder: 0)
     again = onto(other, plan, Layout.create(tmp_path / "again"), ignore, Cancel())
     assert again.contents == first.contents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import CancelledError, OutputError, UsageError
 from jupyter_dockerize.events import Event, Progress, Step
+from jupyter_dockerize.image import disk
 from jupyter_dockerize.image.validate.layout import validate
 
 from ..commandline import listing, notebook, run
@@ -155,3 +157,20 @@ def test_what_cannot_be_written_or_copied_is_told_before_the_work(where: Where, 
     with pytest.raises(UsageError, match="only a copied image"):
         api.build(where, Wishes(), method="rebuild", output=tmp_path / "image.tar")
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".ipynb") == ["full"]
+
+
+def test_a_disk_without_room_for_the_file_is_told_before_the_work(
+    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive needs its room twice: it is put together from layers that lie beside it."""
+    before, told, wanted = {path.name for path in tmp_path.iterdir()}, list[Event](), list[float]()
+    monkeypatch.setattr(disk, "free", lambda folder: 1_000_000)
+    for name in ("image", "image.tar"):
+        with pytest.raises(OutputError, match=f"{tmp_path} has no room for the image") as caught:
+            api.build(where, Wishes(), method="copy", output=tmp_path / name, report=told.append)
+        found = re.fullmatch(r"about ([0-9.]+) MB are needed, and 1.0 MB are free", caught.value.why)
+        assert found
+        wanted.append(float(found[1]))
+    assert wanted[1] == pytest.approx(2 * wanted[0], abs=1)
+    assert {each.number for each in told if isinstance(each, Step)} == {1}
+    assert {path.name for path in tmp_path.iterdir()} == before

@@ -133,10 +133,12 @@ def small(out: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", ["image.tar", "folder"])
-def test_a_disk_that_is_full_has_nothing_of_it(user: Elsewhere, python: Path, small: Path, name: str) -> None:
+def test_a_disk_that_is_too_small_is_told_and_has_nothing_of_it(
+    user: Elsewhere, python: Path, small: Path, name: str
+) -> None:
     (small / "before").touch()
     done = user.cli("build", "-t", "story", "--python", python, "--method", "copy", "-o", small / name)
-    refused(done, 2, "No space left on device")
+    refused(done, 2, f"{small} has no room for the image", "21.0 MB are free")
     assert [path.name for path in small.iterdir()] == ["before"]
 
 

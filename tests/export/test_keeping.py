@@ -17,6 +17,8 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.builtin import BuiltinEngine
 from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.engines.registry.credentials import nobody
+from jupyter_dockerize.engines.registry.push import push_image
 from jupyter_dockerize.environment.choices import ProjectFile, Wishes
 from jupyter_dockerize.environment.model import Index, Snapshot, parse
 from jupyter_dockerize.environment.observe.ways import Where
@@ -26,8 +28,10 @@ from jupyter_dockerize.events import Event, Step
 from jupyter_dockerize.export import recipes
 from jupyter_dockerize.export.keeping import keep, recipe_beside
 from jupyter_dockerize.export.recipes import Kept, Later, Locking
+from jupyter_dockerize.image.reference import Reference
 
 from ..commandline import notebook
+from ..engines.registry.servers import Conforming
 from ..environment.environments import pip, snapshot
 from ..image.test_store import ONE, put
 
@@ -62,6 +66,30 @@ def silent() -> Iterator[str]:
     """An index that takes calls and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+def test_a_base_that_only_our_own_store_has_is_told_and_pinned(store: Path) -> None:
+    """Another image of that name is no base; and once it is pushed the recipe is right as it is."""
+    server = Conforming()
+    base = f"{server.host}/team/own:1"
+    put(BuiltinEngine().store, Reference.parse(base), b"a")
+    stored = BuiltinEngine().store.find(base)
+    assert stored
+    plan, found = planned()
+    plan = replace(plan, wishes=Wishes(base=base))
+    try:
+        kept = locked(plan, found)
+        [said] = [each for each in kept.findings if each.code == "recipe-differs"]
+        assert f"its base {base} is in the builtin engine's store here" in said.message
+        assert f"`jupyter dockerize push {base}`" in said.fix
+        assert f"FROM {base}@{stored.manifest.digest} " in kept.files["Dockerfile"].decode()
+        assert "push it to a registry before this is built elsewhere" in kept.files["README.md"].decode()
+        push_image(BuiltinEngine().store.layout, stored.manifest, Reference.parse(base), logins=nobody)
+        again = locked(plan, found)
+    finally:
+        server.close()
+    assert [each for each in again.findings if each.code == "recipe-differs"] == []
+    assert again.files["Dockerfile"] == kept.files["Dockerfile"]
 
 
 def locked(plan: Plan, found: Snapshot, patience: float = 60, cancel: Cancel | None = None) -> Kept:
@@ -194,6 +222,8 @@ def test_where_it_cannot_be_written_the_image_stays_and_a_finding_says_so(
     assert folder is None
     assert (said.code, said.severity) == ("recipe-not-kept", "warning")
     assert said.message.startswith("the image has no recipe beside it: ")
+    if trouble == "quota":
+        assert f"{store} has no room for the recipe (about 15 B are needed, 10 B of its quota" in said.message
 
 
 def test_a_build_that_is_cancelled_while_it_looks_leaves_neither_image_nor_recipe(

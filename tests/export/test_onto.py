@@ -22,10 +22,10 @@ from jupyter_dockerize.engines.registry.credentials import nobody
 from jupyter_dockerize.engines.registry.push import push_image
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
-from jupyter_dockerize.errors import CancelledError, DockerizeError, RegistryError, UsageError
+from jupyter_dockerize.errors import CancelledError, DockerizeError, OutputError, RegistryError, UsageError
 from jupyter_dockerize.events import Event, Progress, ignore
-from jupyter_dockerize.export.onto import base_of
-from jupyter_dockerize.image import archive
+from jupyter_dockerize.export.onto import base_of, kept
+from jupyter_dockerize.image import archive, disk
 from jupyter_dockerize.image.copy.contents import contents
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.manifest import ImageValue, digest_of
@@ -53,13 +53,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store of the test's own."""
     monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
     return tmp_path / "store"
-
-
-@pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -231,7 +224,8 @@ def test_a_base_for_another_platform_is_refused(
 
 def opened(ref: str, keep: Layout | None = None, platform: str = PLATFORM) -> list[str]:
     """Digests of its layers, which were read to their end."""
-    base = base_of(ref, platform, keep=keep, cancel=Cancel())
+    base = base_of(ref, platform, cancel=Cancel())
+    base = kept(base, keep) if keep else base
     return [digest_of(b"".join(base.open(layer.descriptor.digest, Cancel()))) for layer in base.layers]
 
 
@@ -243,43 +237,59 @@ def test_layers_travel_once_and_need_no_disk(
     before = {path.name for path in tmp_path.iterdir()}
     assert opened(ref) == digests
     assert {path.name for path in tmp_path.iterdir()} == before
-    kept = Layout.create(tmp_path / "kept")
-    base = base_of(ref, PLATFORM, keep=kept, cancel=Cancel())
+    keep = Layout.create(tmp_path / "kept")
+    base = kept(base_of(ref, PLATFORM, cancel=Cancel()), keep)
     for digest in digests:
         next(iter(base.open(digest, Cancel())))  # left in its middle it is not kept
-        assert not kept.path(digest).exists()
+        assert not keep.path(digest).exists()
         first = b"".join(base.open(digest, Cancel()))
         del conforming.blobs["team/base", digest]
         assert b"".join(base.open(digest, Cancel())) == first
+
+
+def test_room_is_wanted_for_what_travels_alone(
+    small: tuple[Layout, ImageValue, str], tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for layers that our own store has."""
+    layout, image, ref = small
+    sizes = {layer.descriptor.digest: layer.descriptor.size for layer in image.layers}
+    monkeypatch.setattr(disk, "free", lambda folder: sum(sizes.values()) - 1)
+    keep = Layout.create(tmp_path / ".unfinished-1" / "whole")
+    with pytest.raises(OutputError, match=f"^{tmp_path} has no room for the base {ref}"):
+        kept(base_of(ref, PLATFORM, cancel=Cancel()), keep)
+    first = image.layers[0].descriptor
+    Layout.create(store).receive(first, lambda: layout.pieces(first))
+    assert opened(ref, keep) == list(sizes)
+    assert not keep.path(first.digest).exists()
 
 
 def test_a_registry_that_sends_other_bytes_is_refused_and_nothing_is_left(
     small: tuple[Layout, ImageValue, str], conforming: Conforming, tmp_path: Path, store: Path
 ) -> None:
     _, image, ref = small
-    kept = Layout.create(tmp_path / "kept")
+    keep = Layout.create(tmp_path / "kept")
     digest = image.layers[0].descriptor.digest
     conforming.blobs["team/base", digest] = b"x" * image.layers[0].descriptor.size
     with pytest.raises(RegistryError, match="is not whole"):
-        opened(ref, kept)
+        opened(ref, keep)
     del conforming.blobs["team/base", digest]
     with pytest.raises(DockerizeError, match="specification"):
-        opened(ref, kept)
-    assert list((kept.folder / "blobs/sha256").iterdir()) == []
+        opened(ref, keep)
+    assert list((keep.folder / "blobs/sha256").iterdir()) == []
 
 
 def test_cancelled_meanwhile_nothing_is_left(
     small: tuple[Layout, ImageValue, str], tmp_path: Path, store: Path
 ) -> None:
-    kept = Layout.create(tmp_path / "kept")
-    base = base_of(small[2], PLATFORM, keep=kept, cancel=Cancel())
+    keep = Layout.create(tmp_path / "kept")
+    base = kept(base_of(small[2], PLATFORM, cancel=Cancel()), keep)
     cancel = Cancel()
     cancel.cancel()
     with pytest.raises(CancelledError):
         contents(base, "amd64", cancel=cancel)
     with pytest.raises(CancelledError):
         base_of(small[2], PLATFORM, cancel=cancel)
-    assert list((kept.folder / "blobs/sha256").iterdir()) == []
+    assert list((keep.folder / "blobs/sha256").iterdir()) == []
 
 
 def test_a_base_that_is_not_there_is_named(conforming: Conforming, tmp_path: Path, store: Path) -> None:

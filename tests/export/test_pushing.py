@@ -16,12 +16,14 @@ from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.registry.digest import digest_of
+from jupyter_dockerize.engines.registry.pull import pull_manifest
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Progress, Step, ignore
 from jupyter_dockerize.export import recipes
 from jupyter_dockerize.export.pushing import PUSHING, Longer, check_push, push_built
+from jupyter_dockerize.image.reference import Reference
 
 from ..commandline import notebook, run
 from ..display.samples import BUILT
@@ -80,7 +82,10 @@ def test_without_docker_it_goes_straight_there_or_on_from_our_own_store(
     assert here.digest == built.digest
     again = api.push(ref, engine="builtin")
     assert (again.digest, again.uploaded, again.skipped) == (built.digest, 0, built.pushed.uploaded)
-    assert again.size == here.size
+    assert again.size == built.pushed.size
+    found = pull_manifest(Reference.parse(ref), "linux/amd64")
+    sizes = [len(found.manifest), len(found.config), *(layer.descriptor.size for layer in found.layers)]
+    assert again.size == sum(sizes) < here.size
     notebook(path, "1 + 4")  # then what is here is another image, which `run` would open
     newer = api.build(where, Wishes(), ref, engine="builtin", verify=False, push=True)
     assert [each.severity for each in newer.findings if each.code == "registry-only"] == ["warning"]

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,13 +50,6 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
     return tmp_path / "records"
-
-
-@pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -8,17 +8,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from ...cancel import Cancel
 from ...contents.layout import UID
 from ...errors import EngineError, NoEngineError
 
 LOOKING = 1.5  # seconds
+BEGINNING = 30.0  # seconds in which the first process of an image is there, on a machine that is busy
+TURN = 100  # milliseconds between two looks whether it was cancelled
 LOADER = "LD_LIBRARY_PATH"  # without it, a bwrap from conda-forge may not start
 
 CANNOT = "images cannot be opened here"
@@ -80,6 +85,7 @@ def spawn(
     options: Sequence[str],
     argv: Sequence[str],
     variables: Mapping[str, str],
+    cancel: Cancel,
     *,
     before: Callable[[int], None] = lambda child: None,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
@@ -90,7 +96,8 @@ def spawn(
 
     ``variables`` are the program's. bwrap itself has none of them, which may be a stranger's and would lead
     its loader (``LD_PRELOAD``), and none of ours, which the program could read of process 1. The program
-    waits until ``before`` has been called with that number.
+    waits until ``before`` has been called with that number. Raises `EngineError` where it does not begin, or
+    not within `BEGINNING`, and `CancelledError`; then nothing of it runs.
     """
     told, tell = os.pipe()
     wait, go = os.pipe()
@@ -113,22 +120,40 @@ def spawn(
         for descriptor in (more, tell, wait):
             os.close(descriptor)
     with os.fdopen(told, "rb") as answer, os.fdopen(go, "wb") as start:
+        child = 0
         try:
-            child = int(json.loads(answer.read(4096))["child-pid"])
-        except (ValueError, KeyError, TypeError):
-            return process, 0  # it says on stderr why
-        try:
+            said = _all_of(answer.fileno(), options[0], cancel)
+            try:
+                child = int(json.loads(said)["child-pid"])
+            except (ValueError, KeyError, TypeError):
+                return process, 0  # it says on stderr why
             before(child)
         except BaseException as error:
-            for one in (child, process.pid):  # at the pipe's end it would begin
-                with contextlib.suppress(OSError):
-                    os.kill(one, signal.SIGKILL)
+            with contextlib.suppress(OSError):  # at the pipe's end it would begin
+                if child:
+                    os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if isinstance(error, OSError):
                 raise EngineError(f"{argv[0]} cannot be limited", why=str(error)) from error
             raise
         start.write(b"x")
     return process, child
+
+
+def _all_of(descriptor: int, name: str, cancel: Cancel) -> bytes:
+    """What is written there until it is closed."""
+    data, until, waiting = b"", time.monotonic() + BEGINNING, select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    while time.monotonic() < until:
+        cancel.check()
+        if waiting.poll(TURN):
+            piece = os.read(descriptor, 4096)
+            if not piece:
+                return data
+            data += piece
+    raise EngineError(f"{name} did not begin", why=f"it did not make its namespaces within {BEGINNING:g} s")
 
 
 def _setting(variables: Mapping[str, str]) -> bytes:

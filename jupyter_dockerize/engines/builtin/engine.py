@@ -177,10 +177,9 @@ class BuiltinEngine:
         logins = StoredLogins(self._environ, cancel=cancel)
         layout, manifest = self.store.layout, stored.manifest
         elsewhere = self._in_its_registry(stored, name, logins, cancel)
-        pushed = push_image(
+        return push_image(
             layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
         )
-        return replace(pushed, size=_image(self.store, stored).size)
 
     def _in_its_registry(
         self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
@@ -226,8 +225,8 @@ class BuiltinEngine:
         found = [_image(store, image) for image in reversed(store.images())]
         return [image for image in found if LABEL_SCHEMA in image.labels]
 
-    def prune(self, refs: Sequence[str], *, dry_run: bool) -> Pruned:
-        """Removes these images, and those without a name; or says what would go.
+    def prune(self, refs: Sequence[str], *, recipes: Sequence[str] = (), dry_run: bool) -> Pruned:
+        """Removes these images, those without a name, and ``recipes`` (`Store.prune`); or says what would go.
 
         Raises `UsageError` where there is no such image, or it is open.
         """
@@ -236,7 +235,7 @@ class BuiltinEngine:
         for run in self._runs.all():
             if run.alive and run.image in {image.config.digest for image in more}:
                 raise UsageError(f"{run.ref} is open", fix=_stop(run))
-        return self.store.prune(*more, dry_run=dry_run)
+        return self.store.prune(*more, recipes=recipes, dry_run=dry_run)
 
     # What runs
 

@@ -179,7 +179,7 @@ def begin(
         "--chdir", work,
     ]  # fmt: skip
     with (folder / LOG).open("wb") as log:
-        process, child = bwrap.spawn(options, argv, variables, stdout=log, stderr=subprocess.STDOUT)
+        process, child = bwrap.spawn(options, argv, variables, cancel, stdout=log, stderr=subprocess.STDOUT)
     try:
         run = Run(
             name=folder.name,

@@ -54,7 +54,7 @@ def execute(
         *bwrap.view(root, writable=False),
         *_tmpfs(SHARED), "--remount-ro", "/dev", *_tmpfs(scratch(argv)), "--chdir", "/",
     ]  # fmt: skip
-    run = _Run([program, *options], argv, variables, limits, user)
+    run = _Run([program, *options], argv, variables, limits, user, cancel)
     forget = cancel.on_cancel(lambda: run.end("cancelled"))
     timer = threading.Timer(limits.seconds, run.end, args=("time",))
     timer.daemon = True
@@ -85,6 +85,7 @@ class _Run:
         variables: Mapping[str, str],
         limits: Limits,
         user: int | None,
+        cancel: Cancel,
     ) -> None:
         self.stdout: list[bytes] = []
         self.ended = ""
@@ -96,7 +97,9 @@ class _Run:
         if user is not None:
             options = [*lowered.words(user, _own(limits, _tasks(user))), *options]
         try:
-            self._process, _ = bwrap.spawn(options, argv, variables, before=self._hold, stdin=subprocess.PIPE)
+            self._process, _ = bwrap.spawn(
+                options, argv, variables, cancel, before=self._hold, stdin=subprocess.PIPE
+            )
         except BaseException:
             if self._group:
                 self._group.close()

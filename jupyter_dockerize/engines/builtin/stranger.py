@@ -11,6 +11,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from .spread import spread
+
 # systemd's "Users, Groups, UIDs and GIDs" leaves 0x70000000 to 0x7FFDFFFF to nobody; a pid has 22 bits.
 UNUSED = 0x70000000
 
@@ -34,6 +36,7 @@ def room(user: int | None) -> tempfile.TemporaryDirectory[str]:
     places = [Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/tmp")]  # noqa: S108 - not the file's name
     place = next((each for each in places if user is None or _open_to_all(each)), places[0])
     folder = tempfile.TemporaryDirectory(prefix="jupyter-dockerize-", dir=place, ignore_cleanup_errors=True)
+    spread(Path(folder.name))
     if user is not None:
         os.chown(folder.name, user, user)
     return folder

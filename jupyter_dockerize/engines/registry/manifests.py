@@ -6,6 +6,7 @@ Docker's, which says the same under other media types.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ...errors import UsageError
@@ -114,6 +115,14 @@ def parsed(plain: Any) -> Descriptor:
     return Descriptor(media_type=kind, digest=digest, size=size)
 
 
+def size_of(body: bytes) -> int:
+    """Bytes of the image whose manifest this is, as a registry has it. Raises `ValueError` as `parsed`."""
+    plain = json.loads(body)
+    blobs = [parsed(each) for each in (plain["config"], *plain["layers"])]
+    return len(body) + sum({blob.digest: blob.size for blob in blobs}.values())
+
+
 __all__ = [
     "INDEXES", "MANIFESTS", "check_platform", "config", "manifest", "parsed", "platform_of", "platforms",
+    "size_of",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ...errors import ReferenceError, UsageError  # noqa: A004 - the field's word
@@ -34,8 +35,17 @@ def domain_of(text: str) -> str:
 
 
 def check_pushable(ref: str) -> Reference:
-    """``ref`` as a name in a registry. Raises `UsageError` for one that only an engine here could know."""
+    """``ref`` as a name in a registry, with a tag. Raises `UsageError` for one that only an engine here could
+    know, and for one with a digest."""
     reference = Reference.parse(ref)
+    if reference.digest:
+        tagged = str(replace(reference, digest=None)) if reference.tag else None
+        raise UsageError(
+            f"{ref} names a digest",
+            why="an image goes into a registry under a tag, and its digest is found from its bytes",
+            fix=f"leave the digest out: {tagged or f'{reference.repository}:TAG'}",
+            instead=(ref, tagged) if tagged else (),
+        )
     if reference.domain == DOCKER_HUB and reference.path.startswith(OFFICIAL):
         raise UsageError(
             f"{ref} names no registry",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ...cancel import Cancel
 from ...errors import CancelledError, NamingCancelledError, UsageError
-from ...events import Progress, Report, ignore
+from ...events import Counter, Report, ignore
 from ...image.layout import Layout
 from ...image.manifest import Descriptor, ImageValue
 from ...image.reference import Reference
@@ -36,7 +35,8 @@ T = TypeVar("T")
 
 
 class Repository:
-    """Where one image goes: blobs in any order, several at once, and then the name. From `repository`.
+    """Where one image goes: blobs in any order, several at once, and then the name. From `repository`, of a
+    name that `check_pushable` gave.
 
     All of it raises `RegistryError` where the registry does not answer, refuses or lies, and
     `CancelledError`.
@@ -59,7 +59,7 @@ class Repository:
         return Upload(self._session, self._ref.path, source, moved, heard).run()
 
     def name(self, body: bytes, media_type: str, digest: str) -> None:
-        """The name, or only the digest, is that of the manifest ``body`` now.
+        """The name is that of the manifest ``body`` now.
 
         Raises `NamingCancelledError` where the registry was asked, and nobody waited for its answer.
         """
@@ -95,7 +95,7 @@ class Repository:
     def _name(self, body: bytes, media_type: str, digest: str) -> None:
         """> PUT /v2/<name>/manifests/<reference>: 201, and what is meant by the name is the new image."""
         session, ref = self._session, self._ref
-        url = f"/v2/{ref.path}/manifests/{ref.tag or digest}"
+        url = f"/v2/{ref.path}/manifests/{ref.tag}"
         answer = session.ask("PUT", url, headers={"Content-Type": media_type}, body=body)
         if answer.status not in (201, 200):
             raise session.faults.refused(answer.status, answer.body, pushing=ref.path)
@@ -153,8 +153,6 @@ def push_image(
     """
     body, media_type, config, layers = _documents(layout, image)
     digest = image.descriptor.digest if isinstance(image, ImageValue) else image.digest
-    if ref.digest not in (None, digest):
-        raise UsageError(f"{ref} names another image", why=f"this one is {digest}", fix="name a tag instead")
     known = elsewhere or {}
     blobs = {
         each.digest: known.get(each.digest) or FileBlob(each, layout.path(each.digest)) for each in layers
@@ -164,14 +162,14 @@ def push_image(
     with repository(ref, origins=origins, logins=logins, ca=ca, cancel=cancel) as to:
         found = to.each(lambda each, cancel: to.holds(each.descriptor), wanted, size=_size)
         missing = [each for each, there in zip(wanted, found, strict=True) if not there]
-        sent = _Sent(f"push {ref}", sum(map(_size, missing)), report)
-        came = to.each(lambda each, cancel: to.send(each, sent.of(each)), missing, size=_size)
+        sent = Counter(f"push {ref}", sum(map(_size, missing)), report, every=REPORTED)
+        came = to.each(lambda each, cancel: to.send(each, _into(sent)), missing, size=_size)
         to.name(body, media_type, digest)
     mounted = {each.descriptor.digest: how for each, how in zip(missing, came, strict=True)}
     return Pushed(
         ref=str(ref),
         digest=digest,
-        size=len(body) + sum(map(_size, wanted)),
+        size=manifests.size_of(body),
         uploaded=sum(not how for key, how in mounted.items() if key in blobs),
         mounted=sum(how for key, how in mounted.items() if key in blobs),
         skipped=len(blobs.keys() - mounted.keys()),
@@ -206,28 +204,16 @@ def _scopes(ref: Reference, origins: Iterable[Origin | None]) -> list[str]:
     ]
 
 
-class _Sent:
-    """Adds up what several threads send, and tells of it now and then; never less than before."""
+def _into(sent: Counter) -> Callable[[int], None]:
+    """What hears how much of one blob is there, and adds to ``sent`` what is new; it may be less again."""
+    before = 0
 
-    def __init__(self, what: str, total: int, report: Report) -> None:
-        self._what, self._total, self._report = what, total, report
-        self._done: dict[str, int] = {}
-        self._told = 0
-        self._lock = threading.Lock()
+    def moved(done: int) -> None:
+        nonlocal before
+        sent.add(done - before)
+        before = done
 
-    def of(self, blob: Blob) -> Callable[[int], None]:
-        digest = blob.descriptor.digest
-
-        def moved(done: int) -> None:
-            with self._lock:
-                self._done[digest] = done
-                sum_ = sum(self._done.values())
-                if sum_ - self._told < REPORTED and sum_ < self._total:
-                    return
-                self._told = sum_
-            self._report(Progress(self._what, sum_, self._total))
-
-        return moved
+    return moved
 
 
 __all__ = ["Repository", "push_image", "repository"]

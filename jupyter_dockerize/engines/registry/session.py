@@ -177,6 +177,13 @@ class Session:
             raise self.faults.broken("it leads to a place that is not safe")
         return full
 
+    def afterwards(self, seconds: float) -> Session:
+        """One to the same registry, which is shown who we are now, lasts ``seconds`` and is not ended by
+        ``cancel``: for what is to be put in order behind it. Nobody is asked for a login."""
+        other = Session(self._base, ca=self._ca, seconds=seconds)
+        other._authorization.header = self._authorization.header
+        return other
+
     def _exchange(
         self,
         method: str,

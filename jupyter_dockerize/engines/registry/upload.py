@@ -8,7 +8,9 @@ So there are chunks only where an upload goes on after it was cut off, or where 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from ...errors import RegistryError
@@ -19,6 +21,7 @@ from .patience import Patience
 from .session import Answer, Body, Endless, Session
 
 SMALL = 4_000_000  # bytes of a chunk where requests may not be large
+GOODBYE = 2.0  # seconds in which it may take notice that an upload is given up
 COMMIT = 300.0  # seconds in which a registry may move a large blob to its place
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 
@@ -61,8 +64,16 @@ class Upload:
     def run(self) -> bool:
         """Brings the blob there. Whether it was mounted from another repository, so that nothing was sent.
 
-        Raises `RegistryError`, what reading the blob raises, and `CancelledError`.
+        Raises `RegistryError`, what reading the blob raises, and `CancelledError`: then the registry is told,
+        if it listens, that nothing more comes.
         """
+        try:
+            return self._run()
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _run(self) -> bool:
         unsure = False
         while True:
             try:
@@ -210,6 +221,22 @@ class Upload:
             raise self._refused(answer)
         _same_digest(self._session, answer, digest)
         return True
+
+    def _give_up(self) -> None:
+        """> DELETE […] the upload's location: else a registry keeps what came until it looks for remains.
+
+        In a thread, as nobody limits how long a name takes to be resolved.
+        """
+        if not self._place:
+            return
+
+        def end() -> None:
+            with contextlib.suppress(RegistryError), self._session.afterwards(GOODBYE) as session:
+                session.ask("DELETE", self._place)
+
+        thread = threading.Thread(target=end, name="end upload", daemon=True)
+        thread.start()
+        thread.join(GOODBYE)
 
     def _not_more(self, there: int, sent: int) -> int:
         """How much the registry says that it has. Raises `RegistryError` where that cannot be."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 _SECRETS = (
     ".env", ".env.*", "*.env", ".envrc", ".ssh", ".aws", ".azure", ".gcloud", ".config/gcloud", ".gnupg",
@@ -47,6 +46,5 @@ def stays_out(path: str) -> bool:
 
 
 def _matches(path: str, pattern: re.Pattern[str]) -> bool:
-    # A name alone is what tens of thousands of paths of an environment are asked for.
-    parts = PurePosixPath(path.lower()).parts if "/" in path else (path.lower(),)
+    parts = [part for part in path.lower().split("/") if part not in ("", ".")]
     return bool(parts) and not _FINE.fullmatch(parts[-1]) and bool(pattern.fullmatch("/".join(parts)))

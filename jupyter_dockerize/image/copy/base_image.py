@@ -5,7 +5,7 @@ A layer is a stream of bytes, out of a file or of a registry: nothing of it has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +19,16 @@ Opened = Callable[[Descriptor, Cancel], Iterator[bytes]]  # the bytes of a blob,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """``ref`` as it was asked for, ``digest`` of the manifest; ``blob`` gives the bytes of each layer."""
+    """``ref`` as it was asked for, ``digest`` of the manifest; ``blob`` gives the bytes of each layer.
+
+    ``remote`` are the digests of layers that travel each time that they are opened.
+    """
 
     ref: str
     digest: str
     layers: tuple[Layer, ...]
     blob: Opened = field(repr=False)
+    remote: frozenset[str] = frozenset()
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -48,8 +52,9 @@ def base_image(
     layers: Sequence[Descriptor],
     config: Mapping[str, Any],
     blob: Opened,
+    remote: Collection[str] = (),
 ) -> BaseImage:
-    """The image of these documents; ``blob`` opens the blob of a layer.
+    """The image of these documents; ``blob`` opens the blob of a layer. ``remote`` as `BaseImage` has it.
 
     Raises `UsageError` for layers that cannot be read here.
     """
@@ -81,6 +86,7 @@ def base_image(
             for each, diff_id, said in zip(layers, diff_ids, _history(config, len(layers)), strict=True)
         ),
         blob=blob,
+        remote=frozenset(remote),
         env=dict(each.split("=", 1) for each in env if not each.startswith("=")),
         labels={
             str(name): value

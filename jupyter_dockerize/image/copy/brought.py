@@ -25,7 +25,7 @@ class Debian:
     """Installed packages at one moment: version, and what each had, where somebody here could change that."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # places
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # absolute paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Brought:
 
 def debian(root: Path = Path("/")) -> Debian:
     """This moment. Without the right to write there no package comes or goes, and no list is read."""
-    dpkg, at = Dpkg(root), Root(root)
+    dpkg = Dpkg(root)
     versions = {name: package.version for name, package in dpkg.packages.items()}
     if not os.access(root / INFO, os.W_OK):
         return Debian(versions)
-    return Debian(versions, {name: _files(dpkg, at, each) for name, each in dpkg.packages.items()})
+    return Debian(versions, {name: _files(dpkg, each) for name, each in dpkg.packages.items()})
 
 
 def brought(
@@ -101,10 +101,8 @@ def brought(
     )
 
 
-def _files(dpkg: Dpkg, root: Root, package: Package) -> tuple[str, ...]:
-    own = (f"{INFO}/{name}" for name in dpkg.control(package))
-    places = map(root.place, dpkg.files(package))
-    return (*(place for place in places if not document(place)), *own)
+def _files(dpkg: Dpkg, package: Package) -> tuple[str, ...]:
+    return (*dpkg.files(package), *(f"/{INFO}/{name}" for name in dpkg.control(package)))
 
 
 def _database(dpkg: Dpkg, image: Iterable[Package]) -> dict[str, Member]:
@@ -126,7 +124,7 @@ def _libraries(dpkg: Dpkg, root: Root, image: Iterable[Package]) -> dict[str, Me
 
 def _gone(root: Root, lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """The topmost of what is not there any more."""
-    had = {place for each in lists for place in each}
+    had = {place for each in lists for path in each if not document(place := root.place(path))}
     gone = {place for place in had if not os.path.lexists(root.root / place)}
     return tuple(sorted(place for place in gone if place.rpartition("/")[0] not in gone))
 

@@ -6,7 +6,9 @@ Debian Policy 7.1 (syntax of relationship fields), 7.5 (virtual packages); dpkg(
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -102,10 +104,13 @@ class Dpkg:
             text = (self.root / INFO / f"{package.info}.list").read_bytes()
         except OSError:
             return []
-        paths = [
-            line.decode("utf-8", "surrogateescape") for line in text.split(b"\n") if line.startswith(b"/")
+        lines = text.decode("utf-8", "surrogateescape").split("\n")
+        diverted = self._diversions
+        return [
+            self._diverted(path, package.name) if path in diverted else path
+            for path in lines
+            if path[:1] == "/" and path != "/."
         ]
-        return [self._diverted(path, package.name) for path in paths if path != "/."]
 
     def diversions(self, packages: Collection[str], there: Callable[[str], bool]) -> bytes:
         """The diversions that ``packages`` made, and those of this machine by which a file is ``there``."""
@@ -117,8 +122,8 @@ class Dpkg:
         return "".join(lines).encode("utf-8", "surrogateescape")
 
     def _diverted(self, path: str, package: str) -> str:
-        found = self._diversions.get(path)
-        return found[0] if found and found[1] != package else path
+        new, owner = self._diversions[path]
+        return new if owner != package else path
 
     @cached_property
     def _diversions(self) -> dict[str, tuple[str, str]]:
@@ -149,14 +154,15 @@ class Dpkg:
 
     def control(self, package: Package) -> list[str]:
         """Names in `INFO` that belong to the package: its list, checksums, scripts."""
-        return sorted(name for name in self._info if name.rpartition(".")[0] == package.info)
+        return sorted(self._info.get(package.info, ()))
 
     @cached_property
-    def _info(self) -> list[str]:
-        try:
-            return [path.name for path in (self.root / INFO).iterdir()]
-        except OSError:
-            return []
+    def _info(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.root / INFO):
+                found.setdefault(name.rpartition(".")[0], []).append(name)
+        return found
 
     def edited(self, package: Package) -> list[str]:
         """Configuration files of the package that somebody of this machine changed."""

@@ -7,7 +7,6 @@ is taken back leaves no trace.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 
@@ -23,12 +22,8 @@ def newest_input(groups: Iterable[Group]) -> int:
 def _times(groups: Iterable[Group]) -> Iterator[float]:
     for group in groups:
         for member in group.members:
-            if member.kind != "file" or member.source is None or member.path.endswith(".pyc"):
-                continue
-            try:
-                yield os.stat(member.source).st_mtime
-            except OSError:
-                continue  # whoever reads it says so
+            if member.kind == "file" and member.source is not None and not member.path.endswith(".pyc"):
+                yield member.modified
 
 
 __all__ = ["newest_input"]

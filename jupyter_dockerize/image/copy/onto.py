@@ -37,6 +37,10 @@ from .whiteouts import taken_away
 _MODE = 0o644
 
 
+class UnfitBaseError(UsageError):
+    """What is to be copied cannot lie on this image, and might on another one."""
+
+
 def capture_onto(
     plan: Plan,
     snapshot: Snapshot,
@@ -81,10 +85,7 @@ def capture_onto(
         Group("what jupyter-dockerize adds", tuple(ours(own, placed.keys()).values())),
         Group("the notebook and what belongs to it", tuple(project.values())),
     ]
-    below = {path: replace(m, mtime=DATE) for path, m in base.members.items() if m.kind == "folder"}
-    leading = folders(above, {**below, **lowest})
-    made = tuple(whole(group, leading) for group in groups if group.members)
-    check_ways(made, base, ref)
+    made = laid(groups, above, lowest, base, ref)
     at = [path for path, member in python.environment.items() if member.kind == "symlink"]
     return Captured(
         groups=made,
@@ -127,17 +128,30 @@ def _named(carried: Iterable[str], owners: Mapping[str, str], ref: str) -> Itera
         )
 
 
-def check_ways(groups: Iterable[Group], base: Contents, ref: str) -> None:
-    """A folder of ours in the place of a link would hide what the base has behind it."""
-    for group in groups:
+def laid(
+    groups: Iterable[Group],
+    above: Mapping[str, Member],
+    lowest: Mapping[str, Member],
+    base: Contents,
+    ref: str,
+) -> tuple[Group, ...]:
+    """Those that have members, each with the folders that lead to them, as the base and ``lowest`` have them.
+
+    Raises `UnfitBaseError` where a folder of ours in the place of a link would hide what the base has there.
+    """
+    below = {path: replace(m, mtime=DATE) for path, m in base.members.items() if m.kind == "folder"}
+    leading = folders(above, {**below, **lowest})
+    made = tuple(whole(group, leading) for group in groups if group.members)
+    for group in made:
         for member in group.members:
             there = base.members.get(member.path)
             if member.kind == "folder" and there is not None and there.kind == "symlink":
-                raise UsageError(
+                raise UnfitBaseError(
                     f"the environment cannot be put onto {ref}",
                     why=f"/{printable(member.path, 200)} is a link there, and a folder here",
                     fix="name another base, or leave --base out",
                 )
+    return made
 
 
-__all__ = ["capture_onto", "check_ways"]
+__all__ = ["UnfitBaseError", "capture_onto", "laid"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ...environment.model import Snapshot
@@ -18,7 +17,7 @@ from ...events import Finding
 from ..tar import Member
 from . import elf, loadercache
 from .accounts import user
-from .capture import Captured, chain, folders, whole
+from .capture import Captured, chain
 from .contents import STATUS
 from .dangling import dangling
 from .dpkg import DIVERSIONS, Dpkg, versions
@@ -26,7 +25,7 @@ from .elf import MACHINES, Links
 from .grouping import Group, distributions
 from .hosts import Lent, left_here
 from .mounts import mount_points
-from .onto import check_ways
+from .onto import laid
 from .python import PythonFiles, python_files
 from .standing import Standing, additions, left_out
 from .system import Root, alternatives, collect_packages, control
@@ -46,8 +45,8 @@ def capture_since(
 ) -> Captured:
     """What lies on the image ``ref``, which this container runs; ``beside`` may add to the Python files.
 
-    ``ours`` gives the product's files when all other places in the image are known. Raises `UsageError` where
-    the environment cannot be put there.
+    ``ours`` gives the product's files when all other places in the image are known. Raises `UnfitBaseError`
+    where the environment cannot be put there.
     """
     mounts = mount_points()
     python = beside(python_files(plan, snapshot, mounts))
@@ -70,10 +69,7 @@ def capture_since(
         Group("what jupyter-dockerize adds", tuple(m for m in own.values() if not base.has(m))),
         Group("the notebook and what belongs to it", tuple(m for m in project.values() if not base.has(m))),
     ]
-    below = {p: replace(m, mtime=DATE) for p, m in base.base.members.items() if m.kind == "folder"}
-    leading = folders(above, {**below, **lowest})
-    made = tuple(whole(group, leading) for group in groups if group.members)
-    check_ways(made, base.base, ref)
+    made = laid(groups, above, lowest, base.base, ref)
     links = [path for path, member in environment.items() if member.kind == "symlink"]
     added = [m for m in (*system.values(), *above.values()) if m.kind == "file"]
     size = sum(member.size for member in added)

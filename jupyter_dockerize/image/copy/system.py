@@ -7,7 +7,6 @@ authorities, edited configuration and everything that no package knows stay on t
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from ...events import Finding
 from ..tar import Member
 from .dpkg import ALTERNATIVES, DIVERSIONS, INFO, STATUS, Dpkg, Package
-from .trees import DATE, ROOT, Owner, member_of
+from .trees import DATE, ROOT, Owner, member_of, readable
 
 # A shell, the tools that scripts expect, `dpkg -l`, certificates, time zones: what slim images have.
 USERLAND = (
@@ -82,11 +81,8 @@ class Root:
         status = os.lstat(path)
         if owner is None:
             owner = Owner(*(number if number < _RESERVED else 0 for number in (status.st_uid, status.st_gid)))
-        found = member_of(path, status, owner, at=place)
-        if found is None or found.kind == "symlink":
-            return found
         # System files keep their modes: su is setuid, /tmp is everybody's.
-        return replace(found, mode=stat.S_IMODE(status.st_mode))
+        return member_of(path, status, owner, at=place, exact=True)
 
     def merged(self, members: dict[str, Member]) -> None:
         """Adds the links of a merged /usr: all that is in /bin is in /usr/bin."""
@@ -142,7 +138,7 @@ def collect_packages(dpkg: Dpkg, packages: Collection[Package], mounts: Collecti
                 continue
             if member is None:
                 continue
-            if member.kind == "file" and not os.access(member.source or "", os.R_OK):
+            if member.kind == "file" and not readable(member.source or "", member.mode):
                 unreadable.append(place)
                 continue
             members[place] = member if source == path else replace(member, path=place)

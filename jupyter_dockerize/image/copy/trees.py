@@ -144,8 +144,7 @@ def _folder(path: str, device: int, owner: Owner, keep: Callable[[str], bool], f
 def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> None:
     mode = status.st_mode
     if stat.S_ISREG(mode):
-        # Whether it will be readable when its turn comes; asked only where the mode leaves doubt.
-        if not (mode & stat.S_IROTH or os.access(path, os.R_OK)):
+        if not readable(path, mode):
             if not (path.endswith(".pyc") and source_of(path)):  # a cache is made again
                 found.unreadable[path] = "it may not be read"
             return
@@ -154,22 +153,39 @@ def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> N
     found.files[path.lstrip("/")] = Here(path, status, owner)
 
 
-def member_of(path: str, status: os.stat_result, owner: Owner, *, at: str | None = None) -> Member | None:
+def member_of(
+    path: str, status: os.stat_result, owner: Owner, *, at: str | None = None, exact: bool = False
+) -> Member | None:
     """The member for a file, folder or link; None for sockets, pipes and devices.
 
-    Whoever may run a file may also read it: in the image nobody is its owner of before.
+    Whoever may run a file may also read it: in the image nobody is its owner of before. With ``exact`` the
+    mode stays as it is.
     """
     place = (at or path).lstrip("/")
     uid, gid, mode = owner.uid, owner.gid, stat.S_IMODE(status.st_mode)
     if stat.S_ISREG(status.st_mode):
-        mode = 0o755 if mode & 0o111 else 0o644
-        return Member(path=place, mode=mode, uid=uid, gid=gid, mtime=DATE, size=status.st_size, source=path)
+        return Member(
+            path=place,
+            mode=mode if exact else 0o755 if mode & 0o111 else 0o644,
+            uid=uid,
+            gid=gid,
+            mtime=DATE,
+            size=status.st_size,
+            source=path,
+            modified=status.st_mtime,
+        )
     if stat.S_ISDIR(status.st_mode):
-        return Member(path=place, kind="folder", mode=mode & 0o1755 | 0o755, uid=uid, gid=gid, mtime=DATE)
+        mode = mode if exact else mode & 0o1755 | 0o755
+        return Member(path=place, kind="folder", mode=mode, uid=uid, gid=gid, mtime=DATE)
     if stat.S_ISLNK(status.st_mode):
         target = os.readlink(path)
         return Member(path=place, kind="symlink", mode=0o777, uid=uid, gid=gid, mtime=DATE, target=target)
     return None
+
+
+def readable(path: str, mode: int) -> bool:
+    """Whether it will be readable when its turn comes; asked only where the mode leaves doubt."""
+    return bool(mode & stat.S_IROTH) or os.access(path, os.R_OK)
 
 
 def _bytecode(place: str, here: Here) -> Member | None:
@@ -226,5 +242,5 @@ def with_folders(members: Iterable[Member], folder: Callable[[str], Member]) -> 
 
 __all__ = [
     "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
-    "source_of", "with_folders", "with_parents",
+    "readable", "source_of", "with_folders", "with_parents",
 ]  # fmt: skip

@@ -20,7 +20,6 @@ CHUNK = 1 << 18
 REGULAR, HARDLINK, SYMLINK, FOLDER = b"0", b"1", b"2", b"5"
 _KINDS = {b"\0": REGULAR, b"7": REGULAR}
 _NO_BYTES = (HARDLINK, SYMLINK, b"3", b"4", FOLDER, b"6")
-_OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
 _SECONDS = re.compile(rb"(-?[0-9]{1,20})(?:\.[0-9]*)?")
 _XATTR = b"SCHILY.xattr."
 
@@ -112,18 +111,19 @@ def _entry(block: bytes, kind: bytes, size: int, records: Mapping[bytes, bytes],
     if block[257:263] == b"ustar\0" and (prefix := _text(block[345:500])):
         path = prefix + b"/" + path
     path, target = records.get(b"path") or path, records.get(b"linkpath") or target
-    about = f"member {quoted(path)}"
     size = _decimal(records, b"size", size)
     if size < 0:
-        raise Unfit("tar", f"{about} has a negative size")
+        raise Unfit("tar", f"member {quoted(path)} has a negative size")
     # > Sparse files SHOULD NOT be used because they lack consistent support across tar implementations.
     if kind == b"S" or any(key.startswith(b"GNU.sparse.") for key in records):
-        raise Unfit("sparse", f"{about} is a sparse file, which readers take differently")
+        raise Unfit("sparse", f"member {quoted(path)} is a sparse file, which readers take differently")
     if size and kind in _NO_BYTES:
-        say("tar", f"{about} is no file and has a size: readers disagree on where the next one begins")
+        about = "is no file and has a size: readers disagree on where the next one begins"
+        say("tar", f"member {quoted(path)} {about}")
         size = 0
     if kind == REGULAR and path.endswith(b"/"):
-        say("tar", f"{about} is a file whose name ends in a slash: some readers make a folder of it")
+        about = "is a file whose name ends in a slash: some readers make a folder of it"
+        say("tar", f"member {quoted(path)} {about}")
     return Entry(
         path=path,
         kind=kind,
@@ -189,10 +189,10 @@ def _number(field: bytes) -> int:
         bits = 8 * len(field) - 1
         value = int.from_bytes(field, "big") & ((1 << bits) - 1)
         return value - (1 << bits) if value >> (bits - 1) else value
-    read = _OCTAL.fullmatch(field)
-    if not read:
+    digits = field.strip(b" \0")
+    if digits.strip(b"01234567"):
         raise Unfit("tar", f"a header's number is none: {quoted(field)}")
-    return int(read[1] or b"0", 8)
+    return int(digits or b"0", 8)
 
 
 def _text(field: bytes) -> bytes:

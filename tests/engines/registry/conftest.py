@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .real import RealRegistry
-from .servers import Conforming, Fake
+from .servers import Fake
 
 
 @pytest.fixture
@@ -21,13 +21,6 @@ def fake() -> Iterator[Fake]:
 @pytest.fixture
 def other() -> Iterator[Fake]:
     server = Fake()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def conforming() -> Iterator[Conforming]:
-    server = Conforming()
     yield server
     server.close()
 

@@ -152,6 +152,9 @@ class Conforming(Server):
         held = self.uploads[key]
         if request.command == "GET":
             return 204, self._place(repository, key), b""
+        if request.command == "DELETE":
+            del self.uploads[key]
+            return 204, {}, b""
         if int(request.headers.get("Content-Length", 0)) > self.largest:
             self._body(request, keep=None)
             return 413, {}, b""

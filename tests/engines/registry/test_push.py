@@ -309,6 +309,34 @@ def test_a_push_is_cancelled_while_the_registry_says_nothing(conforming: Conform
     assert not conforming.manifests
 
 
+@pytest.mark.parametrize("deaf", [False, True])
+def test_the_uploads_of_a_push_that_is_cancelled_are_ended_by_who_began_them(
+    conforming: Conforming, tmp_path: Path, deaf: bool
+) -> None:
+    """Or the registry takes no notice, and is not waited for."""
+    layout, image = an_image(tmp_path / "layout", 400_000, 300_000)
+    began, over, cancel = threading.Event(), threading.Event(), Cancel()
+
+    def guard(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "PATCH":
+            threading.Timer(0.2, cancel.cancel).start()
+            began.set()
+            over.wait(20 if deaf else 1)
+        elif request.command == "DELETE" and deaf:
+            over.wait(20)
+
+    conforming.guard = guard
+    started = time.monotonic()
+    with pytest.raises(CancelledError):
+        push_image(layout, image, Reference.parse(f"{conforming.host}/a/b:1"), logins=nobody, cancel=cancel)
+    assert began.is_set()
+    assert time.monotonic() - started < 5
+    over.set()
+    begun = {path.partition("?")[0] for path in conforming.paths("PATCH")}
+    assert {path.partition("?")[0] for path in conforming.paths("DELETE")} == begun
+    assert deaf or not conforming.uploads
+
+
 def test_cancelled_while_the_name_is_given_nobody_says_which_image_has_it(
     conforming: Conforming, tmp_path: Path
 ) -> None:
@@ -349,9 +377,13 @@ def test_a_name_without_a_registry_is_refused() -> None:
     assert check_pushable("localhost:5000/penguins").domain == "localhost:5000"
 
 
-def test_a_digest_is_that_of_the_image_or_refused(conforming: Conforming, tmp_path: Path) -> None:
-    layout, image = an_image(tmp_path / "layout", 1000)
-    ref = f"{conforming.host}/a/b@{image.descriptor.digest}"
-    assert push(layout, image, ref).digest == image.descriptor.digest
-    with pytest.raises(UsageError, match="another image"):
-        push(layout, image, f"{conforming.host}/a/b@{digest(b'other')}")
+def test_a_name_with_a_digest_is_refused_and_the_one_without_is_shown() -> None:
+    """What an engine or a registry makes of it differs: every tag is pushed, or the image gets no name."""
+    tagged = "localhost:5000/a/b:1"
+    with pytest.raises(UsageError, match="names a digest") as error:
+        check_pushable(f"{tagged}@{digest(b'')}")
+    assert error.value.fix == f"leave the digest out: {tagged}"
+    assert error.value.instead == (f"{tagged}@{digest(b'')}", tagged)
+    with pytest.raises(UsageError, match="names a digest") as error:
+        check_pushable(f"localhost:5000/a/b@{digest(b'')}")
+    assert error.value.fix == "leave the digest out: localhost:5000/a/b:TAG"

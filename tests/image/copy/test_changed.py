@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.environment.model import Packages, Snapshot
+from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.image.copy.changed import Above, Stamps, difference, members, stamps
 from jupyter_dockerize.image.copy.leading import leading
 from jupyter_dockerize.image.copy.python import python_files, taken
@@ -29,9 +32,9 @@ from .environments import install, planned, project, site, venv
 FOLDER = leading(())
 
 
-def whole(python: Path) -> dict[str, Member]:
+def whole(plan: Plan, snapshot: Snapshot) -> dict[str, Member]:
     """What a copy takes of the environment, without its interpreter's own files, which stay the same."""
-    found = python_files(*planned(python)).environment
+    found = python_files(plan, snapshot).environment
     return {each.path: each for each in with_folders(found.values(), FOLDER)}
 
 
@@ -44,15 +47,17 @@ class Image:
     layers: list[Layer] = field(default_factory=list)
     moment: Stamps = field(default_factory=lambda: Stamps({}))
     above: Above = field(default_factory=lambda: Above(()))
+    look: Callable[[Path], tuple[Plan, Snapshot]] = planned
 
     def begin(self) -> Image:
-        self._write(tuple(whole(self.python).values()))
-        self.moment = stamps(taken(*planned(self.python)))
+        seen = self.look(self.python)
+        self._write(tuple(whole(*seen).values()))
+        self.moment = stamps(taken(*seen))
         return self
 
     def add(self) -> set[str]:
         """One layer more; the paths in it that are no folders, relative to the environment."""
-        plan, snapshot = planned(self.python)
+        plan, snapshot = self.look(self.python)
         found = taken(plan, snapshot)
         now = stamps(found)
         self.above = members(difference(self.moment, now), self.moment, found, plan, FOLDER)
@@ -95,7 +100,7 @@ def image(python: Path, tmp_path: Path) -> Image:
 
 def same(image: Image, tmp_path: Path) -> None:
     """The layers hold what a whole copy of the environment would hold now, file by file."""
-    fresh = Image(image.python, Layout.create(tmp_path / "fresh")).begin()
+    fresh = Image(image.python, Layout.create(tmp_path / "fresh"), look=image.look).begin()
     there, planned_ = image.unpacked(tmp_path / "there"), fresh.unpacked(tmp_path / "planned")
     shutil.rmtree(tmp_path / "fresh")
     assert {path for path in there.keys() | planned_.keys() if there.get(path) != planned_.get(path)} == set()
@@ -215,27 +220,27 @@ def test_an_editable_project_changes_by_what_git_tracks(image: Image, tmp_path: 
     same(image, tmp_path)
 
 
-def test_packages_of_the_user_move_in_layers_as_in_copies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They are in ~/.local here, and where no home hides them in the image."""
-    python = venv(tmp_path / "base", "humanize")
-    cfg = python.parents[1] / "pyvenv.cfg"
-    cfg.write_text(cfg.read_text().replace("site-packages = false", "site-packages = true"))
-    home = tmp_path / "home" / ".local"
-    monkeypatch.setenv("PYTHONUSERBASE", str(home))
-    target = home / "lib" / site(python).parent.name / "site-packages"
-    image = Image(python, Layout.create(tmp_path / "layout")).begin()
-    install(python, "--target", str(target), "six==1.16.0")
-    added = {member.path for member in image.add() and image.above.members}
-    assert f"opt/user/lib/{site(python).parent.name}/site-packages/six.py" in added
-    assert not any("home/.local" in path for path in added)
-    same(image, tmp_path)
-    install(python, "--target", str(target), "--upgrade", "six==1.17.0")
+def of_the_user(python: Path) -> tuple[Plan, Snapshot]:
+    """As if its packages were in ~/.local."""
+    plan, snapshot = planned(python)
+    moved = tuple(dataclasses.replace(package, scope="user") for package in snapshot.packages.pip)
+    elsewhere = dataclasses.replace(snapshot.python, prefix=str(python.parents[2] / "none"))
+    return plan, dataclasses.replace(snapshot, python=elsewhere, packages=Packages(pip=moved))
+
+
+def test_packages_of_the_user_move_in_layers_as_in_copies(python: Path, tmp_path: Path) -> None:
+    """They are in ~/.local here, and in the image where no home hides them."""
+    image = Image(python, Layout.create(tmp_path / "layout"), look=of_the_user).begin()
+    place = f"opt/user/lib/{site(python).parent.name}/site-packages"
+    install(python, "six==1.16.0")
     image.add()
+    added = {member.path for member in image.above.members if member.kind == "file"}
+    assert f"{place}/six.py" in added
+    assert all(path.startswith("opt/user/") for path in added)
     same(image, tmp_path)
-    shutil.rmtree(home)
+    install(python, "six", verb="uninstall")
     image.add()
+    assert f"{place}/.wh.six.py" in {member.path for member in image.above.members}
     same(image, tmp_path)
 
 

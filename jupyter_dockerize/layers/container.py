@@ -209,7 +209,7 @@ def _committed(
         files = engine.changes(container)
         found = scanning.secrets(engine, container, files, values, cancel)
         refuse(found, allow)
-        others = scanning.of_no_package(files)
+        others = scanning.of_no_package(container, files)
         work = _Work(layered, typed, others, container, report, cancel)
         report(Log(f"{container.name} is paused while it is committed"))
         tag = layer_tag(now.image, f"container-{container.id[:12]}")

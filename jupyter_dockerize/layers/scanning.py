@@ -35,7 +35,7 @@ _PACKAGES = re.compile(
 # There, too, is where it came from, with what it took to come there.
 _ORIGINS = re.compile(r".*/(?:direct_url\.json|conda-meta/(?:history|[^/]+\.json))")
 _PASSING = re.compile(
-    r"(?:/tmp|/run|/var/tmp|/var/run|/proc|/dev|/sys)/.*|.*/(?:\.cache|__pycache__)/.*|.*\.pyc"
+    r"(?:/tmp|/run|/var/tmp|/var/run|/proc|/dev|/sys)/.*|.*/(?:\.cache|__pycache__)/.*|.*\.pyc|.*/share/jupyter/runtime"
 )
 # How a Jupyter server that runs can be reached: tokens, keys and cookies, of no use when it has ended.
 _RUNTIME = re.compile(r"(?P<folder>.*/share/jupyter/runtime)/[^/]+")
@@ -76,10 +76,12 @@ def secrets(
     return tuple(found)
 
 
-def of_no_package(changed: Mapping[str, Kind]) -> tuple[str, ...]:
+def of_no_package(container: Inhabited, changed: Mapping[str, Kind]) -> tuple[str, ...]:
     """Paths of files that no package manager wrote, and that are not passing either."""
     return tuple(
-        path for path in _files(changed) if not _PACKAGES.match(path) and not _PASSING.fullmatch(path)
+        path
+        for path in _files(changed)
+        if not _PACKAGES.match(path) and not _PASSING.fullmatch(path) and path not in container.mounts
     )
 
 
@@ -142,9 +144,13 @@ def _to_read(changed: Mapping[str, Kind]) -> Iterator[str]:
 
 
 def _files(changed: Mapping[str, Kind]) -> Iterator[str]:
-    """What is there, but for folders with something in them."""
+    """What is there, but for folders with something in them, and those that every container has."""
     folders = {path.rpartition("/")[0] for path in changed}
-    return (path for path, kind in sorted(changed.items()) if kind != "gone" and path not in folders)
+    return (
+        path
+        for path, kind in sorted(changed.items())
+        if kind != "gone" and path not in folders and (kind == "added" or path.count("/") > 1)
+    )
 
 
 def _secret(path: str, what: str) -> Finding:

@@ -244,7 +244,8 @@ def test_of_an_engines_image_history_is_known_where_it_fits_the_layers() -> None
     for said, empty in (
         ([item("two", 0), item("one", 0)], [False, False]),
         ([item("LABEL", 0), item("two", 5), item("one", 5)], [False, False, True]),
-        ([item("LABEL", 0), item("two", 0), item("one", 5)], [False, False]),
+        ([item("LABEL a=b", 0), item("WORKDIR /srv", 0), item("one", 5)], [False, False, True]),
+        ([item("LABEL a=b", 0), item("ENV c=d", 0), item("one", 5)], [False, False]),
     ):
         value: Any = of_inspected(INSPECTED, said)
         assert [each.get("empty_layer", False) for each in value.head["history"]] == empty

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.consolidating import Consolidated
     from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
     from .layers.transaction import Done
@@ -496,6 +497,30 @@ def rebuild(
     return rebuild_journal(folder, choose(engine, rebuild=True), report=report, cancel=cancel or Cancel())
 
 
+def consolidate(
+    where: Where,
+    ref: str | None = None,
+    *,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Consolidated:
+    """All layers of the image folded into one recipe, built, found to be the same, and the head moved to it.
+
+    Raises `UsageError` where there is nothing to fold, and what building raises; then all is as it was.
+    """
+    from .layers.consolidating import consolidate as fold
+    from .layers.layered import opened
+    from .layers.naming import image_for
+
+    cancel = cancel or Cancel()
+    name = image_for(where, ref)
+    with opened(
+        name, "consolidate", engine=engine, notebook=where.notebook, report=report, cancel=cancel
+    ) as layered:
+        return fold(layered, where, report=report, cancel=cancel)
+
+
 def history(where: Where, ref: str | None = None) -> History:
     """The layers of an image. Raises `UsageError` where it has none here."""
     from .layers.naming import image_for
@@ -641,7 +666,7 @@ def _engine_of(container: str, name: str) -> Engine:
 
 __all__ = [
     "Recipe", "Where", "Wishes",
-    "build", "commit", "diff", "engines", "execute", "execute_in", "history", "images", "keep", "login",
-    "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop", "undo",
-    "verify",
+    "build", "commit", "consolidate", "diff", "engines", "execute", "execute_in", "history", "images", "keep",
+    "login", "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop",
+    "undo", "verify",
 ]  # fmt: skip

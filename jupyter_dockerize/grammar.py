@@ -15,13 +15,13 @@ from .errors import UsageError
 
 VERBS = (
     "build", "snapshot", "recipe", "verify", "diff",
-    "exec", "history", "undo", "redo", "rollback", "keep", "commit", "rebuild",
+    "exec", "history", "undo", "redo", "rollback", "keep", "commit", "consolidate", "rebuild",
     "run", "ps", "stop", "logs", "push", "login", "images", "prune", "engines",
 )  # fmt: skip
 # Over before any progress could be seen.
 QUICK = ("history", "ps", "stop", "logs", "login", "images", "prune", "engines")
 # Watched line by line, as in a terminal.
-SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "commit", "rebuild")
+SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "commit", "consolidate", "rebuild")
 WIDTH = 79  # characters of a line of help
 SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
@@ -297,7 +297,7 @@ def _exec(verbs: Verbs) -> None:
         "that fails makes no layer. The image is made first where there is none.",
         [
             ("--image penguins -- pip install humanize", ""),
-            ("--image penguins --image-only -- apt-get install -y graphviz", "without root here"),
+            ("--image penguins --image-only -- apt-get install -y jq", "without root"),
             ("--container lab -- pip install humanize", "in a running container, which is committed"),
             ("--image penguins --retry", "build the layer that failed again"),
         ],
@@ -385,6 +385,18 @@ def _rollback(verbs: Verbs) -> None:
 
 def _environment_too(verb: Parser) -> None:
     verb.add_argument("--env", action="store_true", help="the environment follows, as far as it can")
+
+
+def _consolidate(verbs: Verbs) -> None:
+    verb = verbs.add(
+        "consolidate",
+        "[REF]" if verbs.magic else "REF",
+        "folds all layers of an image into one recipe",
+        "It is built, found to be the same environment, and takes the image's name. Commands that were kept "
+        "as they were typed stay layers on top of it.",
+        [("penguins", "")],
+    )
+    _layered(verbs, verb, named=True)
 
 
 def _rebuild(verbs: Verbs) -> None:
@@ -544,6 +556,7 @@ DEFINE: dict[str, Callable[[Verbs], None]] = {
     "rollback": _rollback,
     "keep": _keep,
     "commit": _commit,
+    "consolidate": _consolidate,
     "rebuild": _rebuild,
     "run": _run,
     "ps": _ps,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison, Difference
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.consolidating import Consolidated
     from .layers.model import Layer
     from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
@@ -139,6 +140,20 @@ def moved(value: Moved) -> Json:
         "head": value.number,
         "layer": layer(value.layer),
         "environment": [asdict(each) for each in value.environment or ()],
+    }
+
+
+def consolidated(value: Consolidated) -> Json:
+    """``{ref, before, layers, size, summary, findings, seconds}``: numbers of layers then and now."""
+    return {
+        "schema": SCHEMA,
+        "ref": value.image,
+        "before": value.before,
+        "layers": value.number,
+        "size": value.size,
+        "summary": value.summary,
+        "findings": findings(value.findings),
+        "seconds": round(value.seconds, 1),
     }
 
 

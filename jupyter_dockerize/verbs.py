@@ -234,6 +234,11 @@ def _options(args: argparse.Namespace, report: Report, cancel: Cancel) -> dict[s
     return {"env": args.env, "engine": args.engine, "report": report, "cancel": cancel}
 
 
+def _consolidate(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    found = api.consolidate(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel)
+    return Outcome(layers.consolidated(found), surface.consolidated(found), DONE, found)
+
+
 def _rebuild(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     found = api.rebuild(args.folder, engine=args.engine, report=report, cancel=cancel)
     status = DIFFERENT if found.changed else DONE
@@ -310,6 +315,7 @@ VERBS: dict[str, Callable[[argparse.Namespace, Report, Cancel], Outcome]] = {
     "rollback": _rollback,
     "keep": _keep,
     "commit": _commit,
+    "consolidate": _consolidate,
     "rebuild": _rebuild,
     "run": _open,
     "ps": _ps,

@@ -58,7 +58,8 @@ print(sorted(m for m in set(sys.modules) - before if m.startswith("jupyter_docke
     assert heavy == "[]"
     # The magics, and what notes when each cell ended.
     rooms = ["jupyter_dockerize", "jupyter_dockerize.environment", "jupyter_dockerize.environment.observe"]
-    assert ours == str([*rooms, "jupyter_dockerize.environment.observe.session", "jupyter_dockerize.magics"])
+    noted = [f"jupyter_dockerize.environment.observe.{name}" for name in ("session", "watch")]
+    assert ours == str([*rooms, *noted, "jupyter_dockerize.magics"])
 
 
 def test_a_card_shows_the_work_and_then_its_result(session: Session) -> None:

@@ -10,6 +10,7 @@ from .text import MARKS, VERDICTS, findings, table
 from .untrusted import plain
 
 if TYPE_CHECKING:
+    from ..layers.consolidating import Consolidated
     from ..layers.model import Change, Layer
     from ..layers.rebuilding import Rebuilt
     from ..layers.timeline import History, Moved
@@ -76,6 +77,13 @@ def moved(value: Moved) -> str:
     return "\n".join(lines)
 
 
+def consolidated(value: Consolidated) -> str:
+    """How many layers became how many."""
+    said = f"{plain(value.image)}: {value.before} layers became {value.number}, {size(value.size)}"
+    lines = (f"{said} ({value.seconds:.0f} s)", value.summary, findings(value.findings))
+    return "\n".join(filter(None, lines))
+
+
 def rebuilt(value: Rebuilt) -> str:
     """Which image was made anew from its journal."""
     said = f"{plain(value.image)} is there again, with {value.number} layers ({value.seconds:.0f} s)"
@@ -99,4 +107,4 @@ def short(command: str) -> str:
     return plain(first[: WIDEST - 1] + "…" if rest or len(first) > WIDEST else first)
 
 
-__all__ = ["changes", "done", "history", "moved", "rebuilt"]
+__all__ = ["changes", "consolidated", "done", "history", "moved", "rebuilt"]

@@ -217,3 +217,23 @@ def test_the_image_says_its_history_itself(own: Own) -> None:
     lock = own.engine.execute(own.ref, ["sh", "-c", "cat /opt/jupyter-dockerize/layers/*/requirements.txt"])
     assert b"humanize==4.8.0 " in lock
     assert b"--hash=sha256:" in lock
+
+
+def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    own.exec("echo kept > $VIRTUAL_ENV/said")
+    own.exec("pip install humanize==4.9.0 cowsay==6.0")
+    before = api.history(own.where, own.ref).rows[-1].layer.fingerprint
+    folded = api.consolidate(own.where, own.ref)
+    assert (folded.before, folded.number) == (4, 2)
+    assert [row.layer.command for row in api.history(own.where, own.ref).rows] == [
+        "%dockerize",
+        "echo kept > $VIRTUAL_ENV/said",
+    ]
+    assert own.imports("humanize", "cowsay") == [True, True]
+    assert own.engine.execute(own.ref, ["cat", "/opt/env/said"]) == b"kept\n"
+    assert own.engine.find(own.ref).labels["jupyter-dockerize.fingerprint"] == before
+    assert api.verify(own.ref, engine="docker").verdict in ("identical", "equivalent")
+    with pytest.raises(UsageError, match="one layer only"):
+        api.rollback(own.where, 1, own.ref)
+        api.consolidate(own.where, own.ref)

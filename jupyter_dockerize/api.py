@@ -667,6 +667,6 @@ def _engine_of(container: str, name: str) -> Engine:
 __all__ = [
     "Recipe", "Where", "Wishes",
     "build", "commit", "consolidate", "diff", "engines", "execute", "execute_in", "history", "images", "keep",
-    "login", "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot", "stop",
-    "undo", "verify",
+    "login", "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot",
+    "stop", "undo", "verify",
 ]  # fmt: skip

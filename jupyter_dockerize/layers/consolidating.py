@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..cancel import Cancel
 from ..environment.model import Packages, PipPackage
 from ..environment.observe.ways import Where
-from ..environment.plan.planning import Plan, refuse
+from ..environment.plan.planning import Plan, redacted, refuse
 from ..errors import UsageError
 from ..events import Finding, Report, Step
 from ..export.build import steps_within
-from ..export.prepare import BUILDING, LOCKING, READING, VERIFYING, look
+from ..export.prepare import BUILDING, LOCKING, STEPS, VERIFYING, plan_image
 from ..export.recipes import Later, kept
-from ..export.verify import planned_like, verify_against_plan
+from ..export.verify import verify_against_plan
 from ..recipe import render
 from ..recipe.captions import captions
 from ..recipe.steps import BUILDKIT
@@ -29,8 +30,6 @@ from .layered import Layered
 from .model import Was
 from .pinning import Pinned
 from .transaction import build, different
-
-STEPS = (READING, LOCKING, BUILDING, VERIFYING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +59,8 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
             f"{now.image} was copied: its layers are files, and no recipe",
             fix="build it again, which writes them in groups of packages",
         )
-    report(Step(1, len(STEPS), READING))
-    snapshot = look(where, report=report, cancel=cancel)
-    plan = _with_places(layered.plan(), planned_like(layered.plan(), snapshot))
+    planned = plan_image(_with_notebook(where, layered), layered.plan().wishes, report=report, cancel=cancel)
+    snapshot, plan = planned.snapshot, _folded(layered.plan(), planned.plan)
     report(Step(2, len(STEPS), LOCKING))
     whole, found = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
     refuse(found.findings, plan.wishes.allow)
@@ -82,7 +80,7 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         if comparison.verdict == "different":
             raise different(now.image, comparison)
         files = {**kept(whole, snapshot, render(whole, found, BUILDKIT), Later()).files}
-        folded = Layered(now, whole, files, engine, layered.base)
+        folded = Layered(now, redacted(whole), files, engine, layered.base)
         folded.begin(image)
         for entry in _literal(layered):
             added = Pinned(entry=entry, plan=folded.plan())
@@ -103,18 +101,25 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     )
 
 
-def _with_places(plan: Plan, here: Plan) -> Plan:
-    """The plan, whose packages know where they lie here: what no index gives back is made a wheel of that."""
+def _with_notebook(where: Where, layered: Layered) -> Where:
+    """The notebook and its files go in again, as they are now."""
+    notebook = layered.state.notebook
+    return replace(where, notebook=Path(notebook)) if where.notebook is None and notebook else where
+
+
+def _folded(held: Plan, here: Plan) -> Plan:
+    """The environment's plan, with the packages that the image holds.
+
+    They know where they lie here: what no index gives back is made a wheel of that.
+    """
     there = {(each.name, each.version): each for each in here.packages.pip}
 
     def placed(package: PipPackage) -> PipPackage:
         found = there.get((package.name, package.version))
         return found if found and found.source.kind == package.source.kind else package
 
-    packages = Packages(
-        pip=tuple(map(placed, plan.packages.pip)), conda=plan.packages.conda, apt=plan.packages.apt
-    )
-    return replace(plan, packages=packages)
+    packages = replace(held.packages, pip=tuple(map(placed, held.packages.pip)))
+    return replace(here, packages=packages, python=held.python, requirements=(), server=held.server)
 
 
 def _literal(layered: Layered) -> list[Entry]:

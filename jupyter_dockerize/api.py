@@ -377,6 +377,12 @@ def execute(
             f"{parsed.safe.split()[0]} needs root, and this environment's user is not",
             fix="install it into the image only: --image-only",
         )
+    if parsed.secret and (parsed.literal or image_only):
+        raise UsageError(
+            "the command holds a secret, and would be run again without it",
+            why="it is kept as it was typed, and nothing secret is kept",
+            fix="give the login in ~/.netrc or pip's configuration; or run it outside, and `keep` that",
+        )
     name = image_for(where, ref)
     report(Log(_place(where, name, image_only=image_only)))
     _first_layer(where, name, wishes, engine, report, cancel)
@@ -583,10 +589,12 @@ def _first_layer(
 ) -> None:
     """The image that gets a layer is built where there is none."""
     from .engines import that_has
-    from .layers import state
+    from .layers import journal, state
+    from .layers.layered import check_place
 
     if state.load(name) is not None or that_has(name, engine).inspect(name) is not None:
         return
+    check_place(journal.place(where.notebook, name), name)  # before the work
     built = build(where, wishes, name, engine=engine, report=report, cancel=cancel)
     if not built.ok:
         raise VerificationError(

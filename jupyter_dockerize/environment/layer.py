@@ -109,8 +109,10 @@ def applied_to_snapshot(snapshot: Snapshot, layer: Layer) -> Snapshot:
 
 
 def _with(packages: Packages, layer: Layer) -> Packages:
-    gone = {(each.manager, each.name) for each in layer.was}
+    gone: set[tuple[str, str]] = {(each.manager, each.name) for each in layer.was}
     new = layer.packages
+    # What another layer brought, too, as after a merge, is there once.
+    gone |= {("pip", p.name) for p in new.pip} | {("conda", c.name) for c in new.conda}
     pip = [p for p in packages.pip if ("pip", p.name) not in gone]
     conda = [c for c in packages.conda if ("conda", c.name) not in gone]
     apt = {a.name: a for a in packages.apt if ("apt", a.name) not in gone} | {a.name: a for a in new.apt}

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
 from ..contents import identity
-from ..engines.builtin import BuiltinEngine
 from ..environment.choices import Wishes
 from ..environment.model import Snapshot, dump
 from ..environment.observe.ways import Where
@@ -166,6 +165,8 @@ class Locking:
 def _on_our_own(found: Resolution) -> tuple[Resolution, tuple[Finding, ...]]:
     """A base that our own store has, and its registry not as far as is known, is pinned as what it is: then
     nobody starts from another image of that name. And it is said."""
+    from ..engines.builtin import BuiltinEngine  # Unix only
+
     base = found.base
     stored = BuiltinEngine().store.find(base.ref) if base.reason == ASKED else None
     if stored is None or "@" in base.ref or stored.manifest.digest == base.digest:

@@ -39,12 +39,14 @@ class Way:
         return not (self.install or self.uninstall)
 
 
-def way(plan: Plan, drift: Iterable[Change]) -> Way:
-    """From the environment to ``plan``, where ``drift`` is what differs (``before`` is the plan's)."""
+def way(plan: Plan, here: Plan, drift: Iterable[Change]) -> Way:
+    """From the environment, which ``here`` is the plan of, to ``plan``; ``drift`` is what differs (``before``
+    is the plan's)."""
     packages = {each.name: each for each in plan.packages.pip}
+    own = {each.name: each.source.kind for each in here.packages.pip}
     install, uninstall, left = [], [], []
     for change in drift:
-        why = _not(change, packages.get(change.name))
+        why = _not(change, packages.get(change.name), own.get(change.name, ""))
         if why:
             left.append((change, why))
         elif change.before:
@@ -76,12 +78,14 @@ def others(python: str) -> int:
     return found
 
 
-def _not(change: Change, package: PipPackage | None) -> str:
+def _not(change: Change, package: PipPackage | None, own: str) -> str:
     """Why the environment cannot follow; "" where it can."""
     if change.manager == "apt":
         return "only root changes Debian packages"
-    if change.manager != "pip":
+    if change.manager != "pip" or own == "conda":
         return "conda's own solver has to do that"
+    if own == "apt":
+        return "only root changes Debian packages"
     if canonicalize_name(change.name) == "ipykernel":
         return "this kernel runs on it"
     if change.before and (package is None or package.source.kind not in _INDEX):

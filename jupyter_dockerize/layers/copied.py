@@ -6,8 +6,6 @@ state, for installs that go past us until the next one.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from ..cancel import Cancel
@@ -23,31 +21,13 @@ from ..image.copy.changed import Above, Stamps
 from . import state
 from .layered import Layered
 
-MOMENT = "moment"  # in the state's folder, and in what is pending
+MOMENTS = "moments"  # in the state's folder: a file for each layer
 
 
 def now(plan: Plan, snapshot: Snapshot) -> Stamps:
     """The files of the environment that ``plan`` is of, as they are."""
     stamps, _ = moment(as_copied(plan, snapshot), snapshot)
     return stamps
-
-
-def save(folder: Path, stamps: Stamps) -> None:
-    """All or nothing. Raises `OutputError`."""
-    disk.make_folder(folder)
-    disk.put(folder / MOMENT, msgspec.msgpack.encode(stamps))
-
-
-def load(folder: Path) -> Stamps:
-    """Raises `UsageError` where none was remembered."""
-    try:
-        return msgspec.msgpack.decode((folder / MOMENT).read_bytes(), type=Stamps)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise UsageError(
-            "nobody knows which files the image has otherwise",
-            why="it was copied, and what the environment was like then is remembered on the machine that did",
-            fix="build it again: `jupyter dockerize build`",
-        ) from error
 
 
 def members(layered: Layered, before: Stamps, plan: Plan, snapshot: Snapshot) -> Above:
@@ -82,14 +62,29 @@ def put(
     )
 
 
-def remember(ref: str, stamps: Stamps) -> None:
-    """What the environment is like at the head."""
-    save(state.folder_for(ref), stamps)
+def remember(ref: str, chain: str, stamps: Stamps) -> None:
+    """What the environment is like at the layer that is known by ``chain``. Raises `OutputError`."""
+    folder = state.folder_for(ref) / MOMENTS
+    disk.make_folder(folder)
+    disk.put(folder / chain, msgspec.msgpack.encode(stamps))
 
 
-def remembered(ref: str) -> Stamps:
+def knows(ref: str, chain: str) -> bool:
+    """Whether it is remembered what the environment was like at this layer."""
+    return (state.folder_for(ref) / MOMENTS / chain).is_file()
+
+
+def remembered(ref: str, chain: str) -> Stamps:
     """What it was like. Raises `UsageError` where nobody remembers."""
-    return load(state.folder_for(ref))
+    try:
+        data = (state.folder_for(ref) / MOMENTS / chain).read_bytes()
+        return msgspec.msgpack.decode(data, type=Stamps)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UsageError(
+            "nobody knows which files the image has otherwise",
+            why="it was copied, and what the environment was like is remembered from its first `exec` on",
+            fix="install it by `jupyter dockerize exec`; or build the image again, which takes it along",
+        ) from error
 
 
-__all__ = ["load", "members", "now", "put", "remember", "remembered", "save"]
+__all__ = ["knows", "members", "now", "put", "remember", "remembered"]

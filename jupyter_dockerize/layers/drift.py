@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..environment.observe.ways import Where
+from ..environment.plan.planning import Plan
 from ..events import Report, ignore
 from .layered import Known, known
 from .model import Change, Layer, difference
@@ -16,6 +17,11 @@ from .transaction import seen
 def drift(image: Known, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:
     """``before`` is what the head has, ``after`` what the environment has. Raises what looking raises."""
     environment, _ = seen(image.plan(), where, report, cancel)
+    return between(image, environment)
+
+
+def between(image: Known, environment: Plan) -> tuple[Change, ...]:
+    """The same of an environment that was looked at."""
     new, was = difference(image.baseline(), environment)
     return Layer(command="", origin="keep", packages=new, was=was).changes
 
@@ -34,4 +40,4 @@ def note(notebook: Path | None) -> str:
     return f"not in {now.image}, layer {now.number}: {named} — `%dockerize keep` makes a layer of it"
 
 
-__all__ = ["drift", "note"]
+__all__ = ["between", "drift", "note"]

@@ -143,15 +143,24 @@ def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)
         files |= {f"{at}/{name}": data for name, data in entry.files.items()}
-    check(folder)
+    check(folder, journal.image)
     disk.make_folder(folder.parent)
     with placed(folder, files):
         pass
 
 
-def check(folder: Path) -> None:
-    """Raises `OutputError` where something else than a journal is at its place."""
-    if (folder / JOURNAL).is_file() or not folder.exists():
+def check(folder: Path, image: str) -> None:
+    """Raises `OutputError` where something else than the journal of ``image`` is at its place."""
+    if (folder / JOURNAL).is_file():
+        other = header(folder).image
+        if other != image:
+            raise OutputError(
+                f"{folder} is the journal of {other}",
+                why=f"that of {image} would take its place",
+                fix="give the image another name: -t NAME",
+            )
+        return
+    if not folder.exists():
         return
     if not folder.is_dir() or any(folder.iterdir()):
         raise OutputError(

@@ -7,7 +7,7 @@ end, or found to be pending, when it is opened the next time.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
 from ..engines.registry import digest_of
 from ..engines.registry.credentials import StoredLogins
+from ..environment.layer import layers_of
 from ..environment.model import Snapshot, dump, parse, to_json
 from ..environment.plan import redact
 from ..environment.plan.copied import as_copied
@@ -89,8 +90,15 @@ class Known:
         return plan
 
     def baseline(self) -> Plan:
-        """What the environment has where nothing went past us: as `transaction.seen` sees it."""
-        plan, snapshot = self.plan(), self.snapshot(self.entries())
+        """What the environment has where nothing went past us: as `transaction.seen` sees it.
+
+        What was installed into the image only is not there.
+        """
+        here = [made for made in self.state.layers[1:] if made.layer.origin != "image-only"]
+        plan = self.first
+        for made in here:
+            plan = applied(plan, made.layer)
+        snapshot = self.snapshot(made.layer for made in here)
         if snapshot is None:
             return plan
         apt = {each.name: each for each in snapshot.packages.apt if each.manual}
@@ -101,13 +109,13 @@ class Known:
         """The layers above the first, with their files."""
         return tuple(state.entry_of(self.state.image, made) for made in self.state.layers[1:])
 
-    def snapshot(self, entries: tuple[Entry, ...]) -> Snapshot | None:
+    def snapshot(self, layers: Iterable[Layer]) -> Snapshot | None:
         """Of the environment when the first image was made, with what the layers changed."""
         if SNAPSHOT not in self.files:
             return None
         snapshot: Snapshot = parse(self.files[SNAPSHOT], Snapshot)
-        for entry in entries:
-            snapshot = applied_to_snapshot(snapshot, entry.layer)
+        for layer in layers:
+            snapshot = applied_to_snapshot(snapshot, layer)
         return snapshot
 
 
@@ -121,7 +129,7 @@ class Layered(Known):
     def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
         """What an image with one layer more says of itself."""
         return {
-            label(number): canonical(to_json(layer)).decode(),
+            label(self.state.below + number): canonical(to_json(layer)).decode(),
             LABEL_FINGERPRINT: plan.fingerprint,
             LABEL_PLAN: plan_digest(dump(plan)),
         }
@@ -210,7 +218,7 @@ class Layered(Known):
             found[DOCKERFILE] = self.files[DOCKERFILE]
         elif DOCKERFILE in self.files:
             found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
-        snapshot = self.snapshot(entries)
+        snapshot = self.snapshot(entry.layer for entry in entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
 
 
@@ -275,9 +283,28 @@ def _finish(opened: Layered, there: Image | None) -> None:
             why="somebody removed it",
             fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
         )
+    written = _written(opened)
     if there is None or there.id != head.image:
         engine.tag(head.image, now.image)
+    if written != [made.id for made in opened.state.layers[1:]]:
         opened.write_journal()
+
+
+def _written(opened: Known) -> list[str]:
+    """Which layers the journal on the disk has. Raises `UsageError` where it has some that nobody built here,
+    as after a pull: they are not to be overwritten."""
+    now = opened.state
+    if not (opened.folder / journal.JOURNAL).is_file():
+        return []
+    ids = [entry.id for entry in journal.read(opened.folder).entries]
+    unknown = set(ids) - {made.id for made in (*now.layers, *now.redo)}
+    if unknown:
+        raise UsageError(
+            f"the journal {opened.folder} has {len(unknown)} of its layers from elsewhere",
+            why="they have no images here yet",
+            fix=f"`jupyter dockerize rebuild {opened.folder}` makes them",
+        )
+    return ids
 
 
 def _adopted(
@@ -319,17 +346,29 @@ def _begun(
             fix="build it again with --platform",
         )
     place = journal.place(notebook, ref) if before is None or notebook else Path(before.journal)
-    journal.check(place)
+    (check_place if before is None else journal.check)(place, ref)
     now = State(
         image=ref,
         engine=engine.name,
         method=image.labels.get(LABEL_METHOD, "rebuild" if has_plan(image) else FOUND),
         journal=str(place),
-        notebook=str(notebook) if notebook else None,
+        notebook=str(notebook.absolute()) if notebook else None,
+        below=len(layers_of(image.labels)),
     )
     found = Layered(now, plan, files, engine, base_of(plan, image))
     found.begin(image)
     return found
+
+
+def check_place(place: Path, ref: str) -> None:
+    """Raises `OutputError` where the journal of ``ref`` cannot begin at ``place``, and `UsageError` where it
+    is there, with layers, as after a clone: they are not to be overwritten."""
+    journal.check(place, ref)
+    if (place / journal.JOURNAL).is_file() and journal.read(place).entries:
+        raise UsageError(
+            f"the journal {place} is of an image with layers, and they are not here",
+            fix=f"`jupyter dockerize rebuild {place}` makes them; or move the journal away",
+        )
 
 
 def first_of(written: Journal, plan: Plan, folder: Path, engine: Engine) -> Layered:
@@ -412,4 +451,4 @@ def _recipe(engine: Engine, ref: str, image: Image, plan: Plan) -> dict[str, byt
     return files if copied and parse(files[PLAN], Plan).source == plan.source else {}
 
 
-__all__ = ["FOUND", "Known", "Layered", "base_of", "first_of", "known", "opened"]
+__all__ = ["FOUND", "Known", "Layered", "base_of", "check_place", "first_of", "known", "opened"]

@@ -123,19 +123,10 @@ def _owner(path: Path) -> Owner | None:
 
 
 def _drop(path: Path, owner: Owner) -> None:
-    """Removes the lock where it is this owner's. Of two that take over only one finds it."""
-    gone = path.with_name(f".{FILE}-gone-{os.getpid()}-{time.monotonic_ns()}")
-    try:
-        path.rename(gone)
-    except FileNotFoundError:
-        return
-    try:
-        if _owner(gone) != owner:
-            os.link(gone, path)  # somebody else's, who was quicker
-    except (FileExistsError, UsageError):
-        pass
-    finally:
-        gone.unlink(missing_ok=True)
+    """Removes the lock where it is this owner's. Those who take one over do so one after the other."""
+    with disk.locked(path.parent):
+        if _owner(path) == owner:
+            path.unlink(missing_ok=True)
 
 
 def _boot() -> str:

@@ -56,6 +56,7 @@ class State:
     notebook: str | None = None  # absolute
     layers: tuple[Made, ...] = ()
     redo: tuple[Made, ...] = ()
+    below: int = 0  # layers that the first image says it has itself, made elsewhere
     schema: int = SCHEMA
 
     @property

@@ -11,10 +11,11 @@ from ..events import Log, Report, ignore
 from ..export.prepare import look
 from . import state
 from .bringing import Way, bring, others, way
-from .drift import drift
+from .drift import between
 from .layered import Layered
 from .model import Change, Layer
 from .state import State
+from .transaction import seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +113,17 @@ def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Repo
             f"{to.image} is an image of containers, and no environment here follows it",
             fix="leave --env out, and start a container of it",
         )
-    layered.move(to)
     if layered.found:
+        layered.move(to)
         return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=None)
-    changes = drift(layered, where, report=report, cancel=cancel)
+    environment, _ = seen(layered.plan(), where, report, cancel)  # before anything moves: it may not answer
+    layered.move(to)
+    changes = between(layered, environment)
     brought = None
     if env:
-        brought = way(layered.plan(), changes)
+        brought = way(layered.plan(), environment, changes)
         _bring(brought, where, report=report, cancel=cancel)
-        changes = drift(layered, where, report=report, cancel=cancel)
+        changes = between(layered, seen(layered.plan(), where, report, cancel)[0])
     return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=changes, brought=brought)
 
 

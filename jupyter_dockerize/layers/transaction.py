@@ -30,7 +30,7 @@ from ..resolve.credentials import secrets_for
 from . import copied, state
 from .journal import Entry, layer_folder
 from .layered import Layered
-from .model import Layer, Typed, Was, applied
+from .model import Layer, Typed, Was, applied, difference
 from .pinning import Pinned, addition, changed, pinned
 from .state import Made, Pending, State, layer_tag, next_chain
 
@@ -82,7 +82,7 @@ def execute(
     refuse_pending(ref)
     report(Step(1, len(STEPS), RUNNING))
     before = seen(head, where, report, cancel)
-    files = copied.now(*before) if layered.copied else None
+    files = _files_of(layered, *before) if layered.copied else None
     pending = Pending(phase="running", typed=typed, whole=whole, before=before[0], files=files)
     state.note(ref, pending)
     began = time.monotonic()
@@ -109,6 +109,29 @@ def execute(
     except BaseException as error:
         _failed(ref, error)
         raise
+
+
+def _files_of(layered: Layered, before: Plan, snapshot: Snapshot) -> Stamps:
+    """The files of the environment, which has to be that of the head: a layer is the files that change.
+
+    Raises `UsageError` where it has other packages.
+    """
+    ref, chain = layered.state.image, layered.state.head.chain
+    new, was = difference(layered.baseline(), before)
+    added = {("pip", each.name): each.version for each in new.pip}
+    added |= {("conda", each.name): each.version for each in new.conda}
+    gone = [each.name for each in was if each.manager != "apt" and (each.manager, each.name) not in added]
+    names = [*(f"{name} {version}" for (_, name), version in added.items()), *(f"no {name}" for name in gone)]
+    if names:
+        raise UsageError(
+            f"the environment has otherwise than {ref}: {', '.join(names[:5])}{' …' if names[5:] else ''}",
+            why="a layer of a copied image is the files that a command changes, and would mix the two",
+            fix="`jupyter dockerize keep` makes a layer of it; `rollback N --env` takes it back",
+        )
+    files = copied.now(before, snapshot)
+    if not copied.knows(ref, chain):
+        copied.remember(ref, chain, files)
+    return files
 
 
 def _layer_of(
@@ -147,7 +170,8 @@ def _layer_of(
 def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
     """What the environment has otherwise than the head becomes a layer."""
     _refuse_found(layered)
-    files = copied.remembered(layered.state.image) if layered.copied else None
+    now = layered.state
+    files = copied.remembered(now.image, now.head.chain) if layered.copied else None
     return _from(layered, typed, layered.baseline(), files, where, report=report, cancel=cancel)
 
 
@@ -203,14 +227,9 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
     comparison = _compared(layered, image, found, report, cancel)
     if comparison.verdict == "different":
         raise different(now.image, comparison)
-    made = layered.made(entry, image)
-    state.keep_files(now.image, entry)
-    typed = Typed(command=entry.layer.command, origin=entry.layer.origin)
-    state.note(now.image, Pending(phase="built", typed=typed, entry=entry, image=image.id))
-    layered.move(now.with_layer(made))
     if found.now:
-        copied.remember(now.image, found.now)
-    state.settled(now.image)
+        copied.remember(now.image, next_chain(now, entry), found.now)
+    made = stacked(layered, entry, image)
     return Done(
         image=now.image,
         number=layered.state.number,

@@ -131,7 +131,7 @@ def test_what_was_installed_in_a_container_outlives_it(
 
     # The server of the container goes on as it was, and nobody reads in the image how to reach it.
     assert TOKEN in run(engine, container, f"cat {RUNTIME}/*")
-    client.remove_container(container.id, force=True)
+    client.remove_container(container.id, force=True, v=True)
     assert (
         look(engine, ref, "python -c 'import humanize; print(humanize.__version__)'; id -u")
         == "4.9.0\n1000\n"

@@ -68,6 +68,22 @@ def test_an_install_is_a_layer_of_its_files(own: Own) -> None:
 
 
 @pytest.mark.rig
+def test_a_head_that_the_environment_has_left_gets_no_layer_of_mixed_files(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    own.exec("pip install humanize==4.9.0")
+    api.undo(own.where, own.ref)
+    with pytest.raises(UsageError, match="has otherwise than"):
+        own.exec("pip install cowsay==6.0")
+    assert state.pending(own.ref) is None
+    kept = api.keep(own.where, own.ref, engine="builtin")
+    assert kept.layer is not None
+    assert [str(each) for each in kept.layer.changes] == ["humanize 4.8.0 → 4.9.0"]
+    assert api.verify(own.ref, engine="builtin").verdict == "identical"
+    assert own.exec("pip install cowsay==6.0").number == 4
+    assert own.imports("humanize", "cowsay") == [True, True]
+
+
+@pytest.mark.rig
 def test_any_command_is_a_layer_of_what_it_wrote(own: Own) -> None:
     done = own.exec("echo kept > $VIRTUAL_ENV/said")
     assert done.layer is not None

@@ -11,13 +11,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_dockerize.environment.layer import Layer, Was
-from jupyter_dockerize.environment.model import Packages, PipPackage
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.layer import Change, Layer, Was, applied
+from jupyter_dockerize.environment.model import (
+    Packages,
+    PipPackage,
+    Python,
+    Snapshot,
+    Source,
+    SourceKind,
+    System,
+)
+from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import OutputError, UsageError
 from jupyter_dockerize.layers import journal
+from jupyter_dockerize.layers.bringing import way
 from jupyter_dockerize.layers.journal import Entry, Journal
 
 BASE = {"Dockerfile": b"# ours\nFROM python\n", "env/requirements.txt": b"a==1\n", "snapshot.json": b"{}\n"}
+PLAN = make_plan(
+    Snapshot(
+        system=System(os="debian"),
+        python=Python(implementation="CPython", version="3.11.7"),
+        packages=Packages(),
+    ),
+    Wishes(),
+)
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=40)
 
 
@@ -100,6 +119,34 @@ def test_something_else_in_its_place_stays(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is not ours to write"):
         written(folder, entry())
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_the_journal_of_another_image_stays(tmp_path: Path) -> None:
+    """Both would be called analysis."""
+    folder = tmp_path / "analysis"
+    found = written(folder, entry())
+    with pytest.raises(OutputError, match="is the journal of analysis"):
+        journal.write(folder, replace(found, image="ghcr.io/me/analysis"), {"snapshot.json": b"{}\n"})
+    assert journal.read(folder) == found
+
+
+def test_a_package_that_two_layers_brought_is_there_once() -> None:
+    """As after a merge."""
+    plan = PLAN
+    for version in ("4.8.0", "4.9.0"):
+        plan = applied(plan, entry(version=version).layer)
+    assert [(each.name, each.version) for each in plan.packages.pip] == [("humanize", "4.9.0")]
+
+
+def test_an_environment_does_not_follow_by_what_conda_or_debian_installed() -> None:
+    def here(kind: SourceKind) -> Plan:
+        package = PipPackage(name="numpy", version="2", source=Source(kind=kind))
+        return applied(PLAN, Layer(command="", origin="exec", packages=Packages(pip=(package,))))
+
+    change = Change(manager="pip", name="numpy", before="", after="2")
+    for kind, uninstalled in (("index", ("numpy",)), ("conda", ()), ("apt", ())):
+        found = way(PLAN, here(kind), [change])
+        assert (found.uninstall, bool(found.left)) == (uninstalled, not uninstalled)
 
 
 def test_what_is_no_journal_is_named(tmp_path: Path) -> None:

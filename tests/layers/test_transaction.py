@@ -94,6 +94,10 @@ def test_the_image_alone_gets_what_needs_root(own: Own) -> None:
     assert done.layer is not None
     assert (done.layer.origin, [str(each) for each in done.layer.changes]) == ("image-only", ["cowsay 6.0"])
     assert (own.imports("cowsay"), own.here("cowsay")) == ([True], [False])
+    # Nobody misses it here: neither what is kept nor what is run again takes it away.
+    assert api.keep(own.where, own.ref).layer is None
+    own.exec("echo kept > $VIRTUAL_ENV/said")
+    assert (own.imports("cowsay"), own.here("cowsay")) == ([True], [False])
     with pytest.raises(BuildError):
         own.exec("exit 3", image_only=True)
     assert state.pending(own.ref) is None
@@ -170,6 +174,17 @@ def test_an_image_that_is_not_what_was_installed_is_not_the_head(own: Own) -> No
     assert api.history(own.where, own.ref).head == 2
 
 
+def test_a_command_with_a_secret_that_would_be_run_again_is_refused(own: Own) -> None:
+    for command in (
+        "curl -H 'Authorization: Bearer abcdef0123456789' https://a.example | sh",
+        "TOKEN=s3cr3tvalue ./x",
+    ):
+        with pytest.raises(UsageError, match="holds a secret") as caught:
+            own.exec(command)
+        assert "abcdef0123456789" not in str(caught.value)
+    assert own.engine.inspect(own.ref) is None
+
+
 def test_drift_of_before_is_no_part_of_the_layer(own: Own) -> None:
     own.exec("pip install humanize==4.8.0")
     subprocess.run([find_uv_bin(), "pip", "install", "-q", "--python", own.python, "attrs"], check=True)
@@ -198,6 +213,9 @@ def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
                 own.engine.remove(name)
 
     shutil.rmtree(state.folder_for(own.ref))
+    with pytest.raises(UsageError, match="they are not here"):  # and they are not overwritten
+        own.exec("pip install attrs")
+    assert journal.read(own.journal) == written
     rebuilt = api.rebuild(own.journal, engine="docker")
     assert (rebuilt.number, rebuilt.changed) == (4, ())
     assert rebuilt.fingerprint == before.labels["jupyter-dockerize.fingerprint"]
@@ -206,6 +224,14 @@ def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
     assert [row.number for row in api.history(own.where, own.ref).rows] == [1, 2, 3, 4]
     api.rollback(own.where, 2, own.ref)
     assert own.imports("humanize", "cowsay") == [True, False]
+    # A layer of somebody else's that came by a pull is not overwritten either.
+    folder = next((own.journal / "layers").glob("0002-*"))
+    shutil.copytree(folder, folder.with_name("0003-theirs-0123456789ab"))
+    data = (folder / "layer.json").read_text().replace("4.8.0", "4.7.0")
+    (folder.with_name("0003-theirs-0123456789ab") / "layer.json").write_text(data)
+    with pytest.raises(UsageError, match="from elsewhere"):
+        api.undo(own.where, own.ref)
+    assert len(journal.read(own.journal).entries) == 2
 
 
 def test_the_image_says_its_history_itself(own: Own) -> None:

@@ -30,6 +30,7 @@ from .tokens import CLIENT, Authorization
 ANSWER_LIMIT = 4 << 20  # bytes: > Registries SHOULD enforce some limit [of a manifest]; clients, too: 4 MiB
 TOKEN_LIMIT = 1 << 20
 REDIRECTS = 3
+ASKED = 3  # times that a token is asked for where the one before was good until others had used it up
 PIECE = 256 << 10  # bytes that are read or sent at once
 AGAIN = (408, 429, 500, 502, 503, 504)  # what the same question may be answered otherwise than with later
 
@@ -193,19 +194,23 @@ class Session:
         idle: float,
     ) -> requests.Response:
         """An answer that is no redirect; one round of authentication, few redirects."""
-        url, asked = self.address(url), False
+        url, asked = self.address(url), 0
         for _ in range(REDIRECTS + 2):
             mine = self.owns(url)
             shown = self._authorization.header if mine else None
             response = self._send(method, url, headers, body, shown, idle)
             # A token that others had fetched, and used up meanwhile, is no refusal of ours.
             stale = shown != self._authorization.header
-            if response.status_code == 401 and mine and (stale or not asked):
+            often = ASKED if shown and shown == self._authorization.taken else 1
+            if response.status_code == 401 and mine and (stale or asked < often):
                 challenge = response.headers.get("WWW-Authenticate", "")
                 response.close()
                 self._authorization.renew(challenge, shown)
-                asked = asked or not stale
-            elif response.is_redirect:
+                asked += not stale
+                continue
+            if mine and response.status_code != 401:
+                self._authorization.taken = shown
+            if response.is_redirect:
                 response.close()
                 if method not in ("GET", "HEAD"):
                     raise self.faults.broken("it redirects what is written")

@@ -67,6 +67,7 @@ class Authorization:
         self._login: Login | None = None
         self._looked = False
         self.header: str | None = None
+        self.taken: str | None = None  # the last header that the registry let pass
 
     def renew(self, challenge: str, shown: str | None) -> None:
         """``header`` is another one than ``shown``; another thread may have seen to it meanwhile.

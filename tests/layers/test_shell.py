@@ -57,12 +57,20 @@ def alive(group: int) -> bool:
     return False
 
 
-def zombies() -> list[str]:
-    """Children of this process that nobody has waited for."""
-    found = subprocess.run(["ps", "-o", "stat=,ppid=,comm=", "-A"], capture_output=True, text=True).stdout
-    return [
-        line for line in found.splitlines() if line.startswith("Z") and line.split()[1] == str(os.getpid())
-    ]
+def zombies() -> set[str]:
+    """Children of this process that nobody has waited for, but those of other tests."""
+    found = subprocess.run(["ps", "-o", "stat=,ppid=,pid=", "-A"], capture_output=True, text=True).stdout
+    lines = [line.split() for line in found.splitlines() if line.startswith("Z")]
+    return {pid for _, parent, pid in lines if parent == str(os.getpid())} - OTHERS
+
+
+OTHERS: set[str] = set()
+
+
+@pytest.fixture(autouse=True)
+def of_this_test() -> None:
+    """What other tests left is theirs."""
+    OTHERS.update(zombies())
 
 
 @pytest.fixture(scope="module")

@@ -191,6 +191,11 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         2,
         "is not a folder",
     ),
+    "a file where an image is to be a folder": (
+        lambda here, python: ["build", "--python", python, "-t", "a", "-o", here / "script"],
+        2,
+        "neither a folder nor an archive by its name",
+    ),
     "a folder that cannot be made": (
         lambda here, python: ["recipe", "--python", python, "-o", "/proc/new"],
         2,

@@ -293,6 +293,12 @@ def _check_output(output: Path) -> None:
             why="an image in a file is a .tar, whose layers are compressed already",
             fix=f"-o {output.name.partition('.')[0] or 'image'}.tar",
         )
+    if _is_folder(output) and output.exists() and not output.is_dir():
+        raise OutputError(
+            f"{output} is there, and neither a folder nor an archive by its name",
+            why="an image in a file is a .tar, and everything else is a folder",
+            fix=f"-o {output.name}.tar",
+        )
     if _is_folder(output) and output.exists() and any(output.iterdir()):
         raise OutputError(
             f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -113,9 +114,21 @@ class Trouble:
 def troubles(indexes: Indexes, name: str, access: Access, *, seconds: float = 5.0) -> list[Trouble]:
     """Which of the indexes do not answer the question for the project ``name``; asked at the same time."""
     urls = [indexes.default or own_index(), *indexes.extra]
-    with ThreadPoolExecutor(len(urls)) as pool:
-        answers = pool.map(lambda url: _trouble(url, name, access, seconds), urls)
-        return [answer for answer in answers if answer]
+    found: dict[str, Trouble | None] = {}
+
+    def ask(url: str) -> None:
+        found[url] = _trouble(url, name, access, seconds)
+
+    # Daemons: nobody waits for an index that sends a byte now and then, not at the end of the process either.
+    threads = [threading.Thread(target=ask, args=(url,), daemon=True) for url in dict.fromkeys(urls)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 2 * seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    late = Trouble("", "unreachable", "it did not answer in time")
+    answers = (found.get(url, replace(late, url=url)) for url in urls)
+    return [answer for answer in answers if answer]
 
 
 def _trouble(url: str, name: str, access: Access, seconds: float) -> Trouble | None:

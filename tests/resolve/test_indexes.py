@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from jupyter_dockerize.environment.model import Index
@@ -96,3 +99,26 @@ def test_an_unreachable_private_index_stops_the_work() -> None:
     found = [trouble for trouble in troubles(indexes, "six", Access(), seconds=3) if "invalid" in trouble.url]
     assert [finding_of(trouble, indexes).code for trouble in found] == ["index-unreachable"]
     assert finding_of(found[0], indexes).severity == "error"
+
+
+def test_one_that_sends_a_byte_now_and_then_is_not_waited_for() -> None:
+    """Not at the end of the process either, which joins the threads of pools."""
+    code = """
+import socket, threading, time
+from jupyter_dockerize.resolve.credentials import Access
+from jupyter_dockerize.resolve.indexes import Indexes, troubles
+server = socket.create_server(("127.0.0.1", 0))
+def drip():
+    connection, _ = server.accept()
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\n")
+    while True:
+        connection.sendall(b"X")
+        time.sleep(0.1)
+threading.Thread(target=drip, daemon=True).start()
+url = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+print([each.why for each in troubles(Indexes(default=url), "six", Access(), seconds=0.5)])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "['it did not answer in time']\n"

@@ -230,19 +230,19 @@ def big(source: Path) -> Path:
 @pytest.fixture
 def between(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], object]], None]]:
     """Something happens after the second piece of a large file was read."""
-    real, count = tar._File.read, 0
+    real, count = tar._read, 0
 
     def register(happens: Callable[[], object]) -> None:
-        def read(self: tar._File, size: int) -> bytes:
+        def read(descriptor: int, size: int, path: str) -> bytes:
             nonlocal count
-            data = real(self, size)
+            data = real(descriptor, size, path)
             count += size == tar.CHUNK
             if count == 2:
                 count += 1
                 happens()
             return data
 
-        monkeypatch.setattr(tar._File, "read", read)
+        monkeypatch.setattr(tar, "_read", read)
 
     yield register
 

@@ -308,4 +308,6 @@ def _remove(path: Path) -> None:
 
 
 def _forget() -> None:
+    """The image goes, and what was written of it reaches the disk: nobody pays for who came before."""
     subprocess.run(["docker", "rmi", "--force", NAME], check=True, stdout=subprocess.DEVNULL)
+    os.sync()

@@ -436,7 +436,9 @@ def execute(
             script=parsed.safe,
             literal=parsed.literal,
             root=image_only or os.geteuid() == 0,
+            indexes=parsed.indexes,
         )
+        layered.logins = {host: (user, password) for host, user, password in parsed.logins}
         if image_only:
             return in_image(layered, typed, where, report=report, cancel=cancel)
         return transaction.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
 from ..engines.base import Image
@@ -126,7 +126,8 @@ def built(
 ) -> Image:
     now, number = layered.state, layered.state.number + 1
     added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
-    secrets = secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot)
+    snapshot = replace(snapshot, indexes=tuple(dict.fromkeys((*snapshot.indexes, *plan.indexes))))
+    secrets = secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot, layered.logins)
     bundle = increment(now.tag(now.head), added, layered.engine.features(), secrets.get("ca", b""))
     caption = captions(bundle.dockerfile)
     try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..cancel import Cancel
 from ..environment.model import Packages
 from ..environment.observe.ways import Where
-from ..errors import BuildError, UsageError
+from ..errors import BuildError
 from ..events import Report, Step
 from ..export.prepare import look
 from ..recipe.layer import SCRIPT
@@ -20,6 +20,7 @@ from .looking import inside, nothing_in, quietly
 from .model import Layer, Typed, Was
 from .pinning import changed, pinned
 from .state import layer_tag, next_chain
+from .unpacking import unpack
 
 RUNNING_THERE = "Running the command in the image"
 
@@ -34,10 +35,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
     started, now, engine = time.monotonic(), layered.state, layered.engine
     layered.refuse_found()
     if layered.copied:
-        raise UsageError(
-            f"{now.image} was copied, and nothing can be installed into it that is not installed here",
-            fix="build it with Docker and without --method copy",
-        )
+        return unpack(layered, typed, where, report=report, cancel=cancel)
     pending.refuse(now.image)
     head = layered.plan()
     report(Step(1, len(STEPS), RUNNING_THERE))
@@ -65,7 +63,17 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
             return Done(image=now.image, number=now.number, layer=None, seconds=time.monotonic() - started)
         # Of Debian's packages alone the command says as much as their names would.
         kept = replace(typed, literal=typed.literal or not _of_python(change))
-        found = pinned(kept, head, after[0], change, snapshot, layered.base, report=report, cancel=cancel)
+        found = pinned(
+            kept,
+            head,
+            after[0],
+            change,
+            snapshot,
+            layered.base,
+            logins=layered.logins,
+            report=report,
+            cancel=cancel,
+        )
         done = add(layered, found, snapshot, report=report, cancel=cancel)
     finally:
         engine.remove(tag)

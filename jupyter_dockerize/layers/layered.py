@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..contents.identity import (
@@ -26,6 +26,7 @@ from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
 from ..recipe.resolution import Base
 from ..recipe.steps import BUILDKIT
+from ..resolve.credentials import Login
 from . import journal, state
 from .journal import Entry, Journal, layer_folder
 from .model import Layer, applied, applied_to_snapshot
@@ -101,6 +102,9 @@ class Layered(Known):
 
     engine: Engine
     base: Base
+    logins: Mapping[str, Login] = field(
+        default_factory=dict, repr=False
+    )  # that a command names; kept nowhere
 
     def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
         """What an image with one layer more says of itself."""

@@ -115,7 +115,7 @@ def _layer_of(
 ) -> Done:
     """The layer of what led from ``before`` to ``after``; ``files`` are what a copied image's were like."""
     ref, head, snapshot = layered.state.image, layered.plan(), after[1]
-    above = copied.members(layered, files, *after) if files else None
+    above = copied.members(layered, files, *after, cancel) if files else None
     # A command that is run again may touch anything there, so the image is brought to what is here.
     literal = typed.literal and above is None
     change = changed(head, layered.baseline() if literal else before, after[0])
@@ -125,7 +125,7 @@ def _layer_of(
     report(Step(2, len(STEPS), PINNING))
     found = pinned(
         typed, head, after[0], change, snapshot, layered.base,
-        copied=layered.copied, report=report, cancel=cancel,
+        copied=layered.copied, logins=layered.logins, report=report, cancel=cancel,
     )  # fmt: skip
     if above:
         refuse(above.findings, head.wishes.allow)

@@ -43,16 +43,15 @@ class Copied:
         api.execute(self.where, f"echo {word} > $VIRTUAL_ENV/said", REF, engine="builtin")
 
     def in_image(self) -> str:
-        """What the topmost layer that has the file says; nothing of the others has to be unpacked for that."""
+        """What the topmost layer that has the file says; none has to be unpacked for that."""
         store = BuiltinEngine().store
         image = store.find(REF)
         assert image is not None
         for layer in reversed(image.layers):
-            with tarfile.open(store.layout.path(layer.digest)) as found:
-                with contextlib.suppress(KeyError):
-                    file = found.extractfile(str(self.file).lstrip("/"))
-                    assert file is not None
-                    return file.read().decode().strip()
+            with tarfile.open(store.layout.path(layer.digest)) as found, contextlib.suppress(KeyError):
+                file = found.extractfile(str(self.file).lstrip("/"))
+                assert file is not None
+                return file.read().decode().strip()
         raise AssertionError("no layer has it")
 
     def agree(self) -> None:

@@ -6,6 +6,7 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.adding import Done
     from .layers.consolidating import Consolidated
     from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
-    from .layers.transaction import Done
     from .recipe.steps import SecretId
 
 TARGETS = ("dockerfile",)
@@ -133,14 +134,55 @@ def build(
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
     from .export.asked import check, image_of
-    from .export.build import build as build_image
-    from .export.prepare import prepare
-    from .export.recipes import Later
+    from .layers.beginning import alone, begin
 
     started = time.monotonic()
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
+    with alone(target, report=report, cancel=cancel) if output is None else contextlib.nullcontext():
+        built = _made(
+            where,
+            wishes,
+            target,
+            engine=engine,
+            method=method,
+            output=output,
+            verify=verify,
+            push=push,
+            hashes=hashes,
+            overwrite=ref is not None,
+            started=started,
+            report=report,
+            cancel=cancel,
+        )
+        notes = begin(built, where, report=report, cancel=cancel)
+    if where.here and where.notebook is None:
+        notes = (*notes, NO_NOTEBOOK)
+    return replace(built, findings=(*built.findings, *notes))
+
+
+def _made(
+    where: Where,
+    wishes: Wishes,
+    target: str,
+    *,
+    engine: str = "auto",
+    method: Method | None = None,
+    output: Path | None = None,
+    verify: bool = True,
+    push: bool = False,
+    hashes: bool = False,
+    overwrite: bool = False,
+    started: float,
+    report: Report,
+    cancel: Cancel,
+) -> Built:
+    """The image ``target``; ``overwrite`` lets it take the name of another notebook's."""
+    from .export.build import build as build_image
+    from .export.prepare import prepare
+    from .export.recipes import Later
+
     if push:
         from .export.pushing import check_push
 
@@ -155,7 +197,7 @@ def build(
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
-        built = copy_into_files(
+        return copy_into_files(
             where,
             wishes,
             target,
@@ -166,7 +208,6 @@ def build(
             report=report,
             cancel=cancel,
         )
-        return _noted(built, where)
     chosen, notes = _builder(engine, method, wishes, report)
     if push and chosen.name == "builtin":
         from .export.copy_registry import copy_into_registry
@@ -182,7 +223,7 @@ def build(
             report=report,
             cancel=cancel,
         )
-        return _noted(replace(built, findings=(*notes, *built.findings)), where)
+        return replace(built, findings=(*notes, *built.findings))
     if push:
         from .export.pushing import Longer
 
@@ -195,7 +236,7 @@ def build(
             wishes,
             chosen,
             target,
-            overwrite=ref is not None,
+            overwrite=overwrite,
             check=verify,
             hashes=hashes,
             started=started,
@@ -208,7 +249,7 @@ def build(
             chosen,
             target,
             later=Later(where, wishes),
-            overwrite=ref is not None,
+            overwrite=overwrite,
             check=verify,
             started=started,
             report=report,
@@ -219,7 +260,7 @@ def build(
         from .export.pushing import push_built
 
         built = push_built(built, chosen, report=longer, cancel=cancel)
-    return _noted(built, where)
+    return built
 
 
 def _builder(
@@ -237,12 +278,6 @@ def _builder(
     note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
     report(note)
     return chosen, (note,)
-
-
-def _noted(built: Built, where: Where) -> Built:
-    if where.here and where.notebook is None:
-        return replace(built, findings=(*built.findings, NO_NOTEBOOK))
-    return built
 
 
 def verify(
@@ -366,9 +401,10 @@ def execute(
     """
     from .layers import shell, transaction
     from .layers.command import Command
-    from .layers.layered import opened
+    from .layers.image_only import in_image
     from .layers.model import Typed
     from .layers.naming import image_for
+    from .layers.opening import opened
 
     cancel = cancel or Cancel()
     parsed = Command.parse(command)
@@ -385,9 +421,14 @@ def execute(
         )
     name = image_for(where, ref)
     report(Log(_place(where, name, image_only=image_only)))
-    _first_layer(where, name, wishes, engine, report, cancel)
     with opened(
-        name, parsed.safe, engine=engine, notebook=where.notebook, report=report, cancel=cancel
+        name,
+        parsed.safe,
+        engine=engine,
+        notebook=where.notebook,
+        make=lambda: _first_layer(where, name, wishes, engine, report, cancel),
+        report=report,
+        cancel=cancel,
     ) as layered:
         typed = Typed(
             command=parsed.safe,
@@ -395,13 +436,17 @@ def execute(
             script=parsed.safe,
             literal=parsed.literal,
             root=image_only or os.geteuid() == 0,
+            indexes=parsed.indexes,
         )
+        layered.logins = {host: (user, password) for host, user, password in parsed.logins}
         if image_only:
-            return transaction.in_image(layered, typed, where, report=report, cancel=cancel)
+            return in_image(layered, typed, where, report=report, cancel=cancel)
         return transaction.execute(
             layered,
             typed,
-            lambda python: shell.run(parsed, python=python, report=report, cancel=cancel),
+            lambda python, begun: shell.run(
+                parsed, python=python, started=begun, report=report, cancel=cancel
+            ),
             where,
             whole=not parsed.secret,
             report=report,
@@ -478,9 +523,9 @@ def keep(
 ) -> Done:
     """What the environment has and the image lacks becomes a layer; with ``retry`` what is pending does."""
     from .layers import transaction
-    from .layers.layered import opened
     from .layers.model import Typed
     from .layers.naming import image_for
+    from .layers.opening import opened
 
     cancel = cancel or Cancel()
     name = image_for(where, ref)
@@ -516,8 +561,8 @@ def consolidate(
     Raises `UsageError` where there is nothing to fold, and what building raises; then all is as it was.
     """
     from .layers.consolidating import consolidate as fold
-    from .layers.layered import opened
     from .layers.naming import image_for
+    from .layers.opening import opened
 
     cancel = cancel or Cancel()
     name = image_for(where, ref)
@@ -566,8 +611,8 @@ def _move(
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Moved:
-    from .layers.layered import opened
     from .layers.naming import image_for
+    from .layers.opening import opened
     from .layers.timeline import rollback as roll
 
     cancel = cancel or Cancel()
@@ -587,15 +632,20 @@ def _move(
 def _first_layer(
     where: Where, name: str, wishes: Wishes, engine: str, report: Report, cancel: Cancel
 ) -> None:
-    """The image that gets a layer is built where there is none."""
-    from .engines import that_has
-    from .layers import journal, state
-    from .layers.layered import check_place
+    """The image that gets a layer; its lock is held."""
+    from .export.asked import check
 
-    if state.load(name) is not None or that_has(name, engine).inspect(name) is not None:
-        return
-    check_place(journal.place(where.notebook, name), name)  # before the work
-    built = build(where, wishes, name, engine=engine, report=report, cancel=cancel)
+    check(where, wishes)
+    built = _made(
+        where,
+        wishes,
+        name,
+        engine=engine,
+        overwrite=True,
+        started=time.monotonic(),
+        report=report,
+        cancel=cancel,
+    )
     if not built.ok:
         raise VerificationError(
             f"{name} is not the same environment, so it gets no layers",

@@ -142,11 +142,15 @@ class EngineError(DockerizeError):
 
 
 class BuildError(EngineError):
-    """A step of the build failed; ``log`` holds the last lines that the step printed."""
+    """A step of the build failed; ``log`` holds the last lines that the step printed, ``status`` is the exit
+    status of its command, where that is what failed."""
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "", log: Sequence[str] = ()) -> None:
+    def __init__(
+        self, what: str, *, why: str = "", fix: str = "", log: Sequence[str] = (), status: int | None = None
+    ) -> None:
         super().__init__(what, why=why, fix=fix)
         self.log = tuple(log)
+        self.status = status
 
 
 class RegistryError(EngineError):

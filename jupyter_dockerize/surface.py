@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .environment.comparison import Comparison, Difference
     from .export.build import Built
     from .image.store import Pruned
+    from .layers.adding import Done
     from .layers.consolidating import Consolidated
     from .layers.model import Layer
     from .layers.rebuilding import Rebuilt
     from .layers.timeline import History, Moved
-    from .layers.transaction import Done
 
 Json = dict[str, Any]
 

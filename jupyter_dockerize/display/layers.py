@@ -10,11 +10,11 @@ from .text import MARKS, VERDICTS, findings, table
 from .untrusted import plain
 
 if TYPE_CHECKING:
+    from ..layers.adding import Done
     from ..layers.consolidating import Consolidated
     from ..layers.model import Change, Layer
     from ..layers.rebuilding import Rebuilt
     from ..layers.timeline import History, Moved
-    from ..layers.transaction import Done
 
 SHOWN = 6  # packages of a line
 WIDEST = 44  # characters of a command in a table

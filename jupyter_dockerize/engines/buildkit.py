@@ -21,7 +21,7 @@ from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.steps import BUILDKIT, Feature
 from .buildkit_output import Output, Plain, RawJson
 from .endpoint import Endpoint
-from .explain import explain
+from .explain import explain, status_in
 from .process import run
 from .progress import Narrator
 from .proxies import proxies
@@ -175,12 +175,19 @@ def _failure(output: Output, narrator: Narrator, status: int) -> EngineError:
     what = f"the build failed at: {name}" if name else "the build failed"
     known = explain(words)
     if known:
-        return BuildError(what, why=known.why, fix=known.fix, log=log or list(output.errors))
+        return BuildError(
+            what,
+            why=known.why,
+            fix=known.fix,
+            log=log or list(output.errors),
+            status=status_in(output.errors),
+        )
     return BuildError(
         what,
         why=last or f"docker ended with status {status}",
         fix="the log above says more",
         log=log or words,
+        status=status_in(output.errors),
     )
 
 

@@ -24,7 +24,7 @@ from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.steps import BUILDKIT, CLASSIC, Feature
 from .connection import Connection
 from .exchange import exchange
-from .explain import Explanation, explain
+from .explain import Explanation, explain, status_in
 from .podman import remove_working_containers
 from .progress import Narrator
 from .proxies import proxies
@@ -191,6 +191,7 @@ def _failure(answer: _Answer, narrator: Narrator) -> BuildError:
         why=known.why,
         fix=known.fix,
         log=log or [answer.error],
+        status=status_in([answer.error]),
     )
 
 

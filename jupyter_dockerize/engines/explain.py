@@ -30,6 +30,12 @@ def _rule(pattern: str, why: str, fix: str) -> Rule:
     return Rule(re.compile(pattern, re.IGNORECASE), why, fix)
 
 
+_STATUS = re.compile(
+    r"did not complete successfully: exit code: (\d{1,3})\b"  # BuildKit
+    r"|returned a non-zero code: (\d{1,3})\b"  # the classic builder
+    r"|while running runtime: exit status (\d{1,3})\b"  # Podman
+)
+
 RULES: Sequence[Rule] = (
     _rule(
         r"no space left on device|disk quota exceeded",
@@ -198,6 +204,12 @@ def explain(lines: Iterable[str]) -> Explanation | None:
             )
             return Explanation(why, fix)
     return None
+
+
+def status_in(words: Iterable[str]) -> int | None:
+    """The exit status of the step's command, where that is what the engine's ``words`` say failed."""
+    found = _STATUS.search("\n".join(words))
+    return int(next(filter(None, found.groups()))) if found else None
 
 
 def meaning(said: str, fix: str = "") -> Explanation:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import UsageError
-from .model import SCHEMA, Packages, Python, Snapshot, ordered, parse
+from .model import SCHEMA, Index, Packages, Python, Snapshot, ordered, parse
 from .plan.planning import Plan
 
 Origin = Literal["build", "exec", "image-only", "keep", "commit"]
@@ -58,6 +58,7 @@ class Layer:
     root: bool = False  # the literal command was run by root
     packages: Packages = Packages()  # noqa: RUF009 - frozen
     was: tuple[Was, ...] = ()
+    indexes: tuple[Index, ...] = ()  # that the command named
     python: Python | None = None  # where the layer changed Python itself
     created: str = ""  # RFC 3339, UTC
     fingerprint: str = ""
@@ -94,8 +95,16 @@ class Layer:
 
 
 def applied(plan: Plan, layer: Layer) -> Plan:
-    """The plan of the image with one layer more."""
-    return replace(plan, python=layer.python or plan.python, packages=_with(plan.packages, layer))
+    """The plan of the image with one layer more. An index that only its command named is one beside the
+    others: what came from those still does."""
+    known = {index.url for index in plan.indexes}
+    more = (index for index in layer.indexes if index.url not in known)
+    return replace(
+        plan,
+        python=layer.python or plan.python,
+        packages=_with(plan.packages, layer),
+        indexes=(*plan.indexes, *(replace(i, kind="extra") if i.kind == "index" else i for i in more)),
+    )
 
 
 def applied_to_snapshot(snapshot: Snapshot, layer: Layer) -> Snapshot:

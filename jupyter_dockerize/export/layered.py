@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from ..cancel import Cancel
@@ -21,11 +21,12 @@ from ..image.copy import changed
 from ..image.copy.brought import Brought, brought, debian
 from ..image.copy.changed import Above, Stamps
 from ..image.copy.contents import STATUS, Contents
-from ..image.copy.dpkg import versions
+from ..image.copy.dpkg import Package, parse, versions
 from ..image.copy.leading import leading
 from ..image.copy.listing import Listings
 from ..image.copy.mounts import mount_points
 from ..image.copy.python import Taken, taken
+from ..image.copy.trees import with_folders
 from ..image.layer import Compression, write_layer
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
@@ -39,23 +40,44 @@ def moment(plan: Plan, snapshot: Snapshot) -> tuple[Stamps, Taken]:
     return changed.stamps(found, debian()), found
 
 
-def above(head: Image, held: Plan, before: Stamps, plan: Plan, snapshot: Snapshot) -> Above:
+def above(
+    head: Image,
+    held: Plan,
+    before: Stamps,
+    plan: Plan,
+    snapshot: Snapshot,
+    status: Callable[[], str] = lambda: "",
+) -> Above:
     """The layer that makes ``head``, which was copied and holds ``held``, the environment as it is now.
 
-    ``before`` is the moment from which on it changed, ``plan`` the environment's own now, `as_copied`. It has
+    ``before`` is the moment from which on it changed, ``plan`` the environment's own now, `as_copied`;
+    ``status`` gives the text of dpkg's list in the head. It has
     no members where nothing changed. Raises nothing: what cannot be read is a finding.
     """
     after, found = moment(plan, snapshot)
     below = _below(head)
     have = _packages(head, held, before, below)
 
+    def alone(names: Collection[str]) -> list[Package]:
+        """What only the image has of Debian's."""
+        found = map(parse, status().split("\n\n"))
+        return [package for package in found if package and package.name in names]
+
     def system(written: Mapping[str, Member]) -> Brought:
         if held.wishes.base not in (None, SCRATCH):
             return Brought()  # the base's packages are the base's; what lacks a library is not verified
-        return brought(before.debian, have, written, found.files, plan.system.arch, mount_points())
+        return brought(
+            before.debian, have, written, found.files, plan.system.arch, mount_points(), alone=alone
+        )
 
     difference = changed.difference(before, after)
     return changed.members(difference, before, found, plan, leading(have, below), system)
+
+
+def beside(head: Image, members: Mapping[str, Member], packages: Collection[str], status: str) -> Above:
+    """The layer of ``members``, files of Debian's ``packages``, on a head that has the ``status`` file."""
+    folder = leading(versions(status).keys(), _below(head))
+    return Above(tuple(with_folders(members.values(), folder)), packages=tuple(sorted(packages)))
 
 
 def append(
@@ -120,4 +142,4 @@ def _packages(head: Image, held: Plan, before: Stamps, below: Contents | None) -
     return {*first, *head.labels.get(LABEL_DEBIAN, "").split()}
 
 
-__all__ = ["above", "append", "moment"]
+__all__ = ["above", "append", "beside", "moment"]

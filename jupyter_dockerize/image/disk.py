@@ -16,7 +16,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import OutputError
@@ -258,6 +258,26 @@ def _failing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """``files`` (relative path → bytes) are in ``folder``, which has no name yet; they are on the disk, and
+    so are their names but for those right in ``folder``. Raises `OutputError`."""
+    made: set[Path] = set()
+    with _failing(folder):
+        for name, data in sorted(files.items()):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made |= {path.parent, *path.parent.parents}
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                write(descriptor, data)
+                sync(descriptor)
+            finally:
+                os.close(descriptor)
+        for each in sorted(made):
+            if folder in each.parents:
+                sync_folder(each)
+
+
 def put(target: Path, data: bytes, *, lasting: bool = True) -> None:
     """``target`` holds ``data``, or what it held before. Raises `OutputError`."""
     with unfinished(target.parent, hashed=False, lasting=lasting) as file:
@@ -266,6 +286,7 @@ def put(target: Path, data: bytes, *, lasting: bool = True) -> None:
 
 
 __all__ = [
-    "TEMPORARY", "Unfinished", "UnfinishedFolder", "check_room", "free", "locked", "make_folder", "put",
+    "TEMPORARY", "Unfinished", "UnfinishedFolder", "check_room", "fill", "free", "locked", "make_folder",
+    "put",
     "rename", "sweep", "sync", "sync_folder", "unfinished", "unfinished_folder", "write",
 ]  # fmt: skip

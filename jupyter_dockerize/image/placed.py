@@ -33,9 +33,7 @@ def placed(folder: Path, files: Mapping[str, bytes]) -> Iterator[None]:
     Killed meanwhile it is the old one, the new one, or not there. Raises `OutputError`.
     """
     with disk.unfinished_folder(folder.parent) as new, disk.unfinished_folder(folder.parent) as old:
-        for name, data in sorted(files.items()):
-            disk.make_folder((new.path / name).parent)
-            disk.put(new.path / name, data)
+        disk.fill(new.path, files)
         was = folder.exists()
         try:
             if was:

@@ -24,12 +24,16 @@ from ..recipe.captions import captions
 from ..recipe.steps import BUILDKIT
 from ..resolve import resolve
 from ..resolve.credentials import secrets_for
-from . import state
+from . import pending, state
+from .adding import build, different
 from .journal import Entry
 from .layered import Layered
 from .model import Was
 from .pinning import Pinned
-from .transaction import build, different
+
+_AS_IT_WAS = (
+    "the layers are as they were; `jupyter dockerize build` makes the image anew from the environment"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     started, now, engine = time.monotonic(), layered.state, layered.engine
     if now.number == 1:
         raise UsageError(f"{now.image} has one layer only", why="there is nothing to fold")
+    layered.refuse_found()
+    pending.refuse(now.image)
     if now.method == "copy":
         raise UsageError(
             f"{now.image} was copied: its layers are files, and no recipe",
@@ -78,16 +84,20 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         report(Step(4, len(STEPS), VERIFYING))
         comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
         if comparison.verdict == "different":
-            raise different(now.image, comparison)
+            raise different(now.image, comparison, _AS_IT_WAS)
         files = {**kept(whole, snapshot, render(whole, found, BUILDKIT), Later()).files}
         folded = Layered(now, redacted(whole), files, engine, layered.base)
         folded.begin(image)
+        folded.hold()
         for entry in _literal(layered):
             added = Pinned(entry=entry, plan=folded.plan())
             above = build(folded, added, snapshot, report=report, cancel=cancel)
             state.keep_files(now.image, entry)
+            comparison = verify_against_plan(engine, above, folded.plan(), report=report, cancel=cancel)
+            if comparison.verdict == "different":
+                raise different(now.image, comparison, _AS_IT_WAS)
             folded.state = folded.state.with_layer(folded.made(entry, above))
-        folded.move(folded.state)
+        folded.publish(layered)
     finally:
         engine.remove(tag)
     return Consolidated(

@@ -36,15 +36,17 @@ from ..errors import EngineError, FindingsError, NoEngineError, UsageError, Veri
 from ..events import Finding, Log, Report, Step
 from ..export.inside import has_plan
 from ..image.manifest import canonical
-from . import scanning, state
+from . import pending, scanning, state
+from .adding import Done, many, stacked
 from .command import Command
-from .layered import FOUND, Layered, opened
+from .layered import FOUND, Layered
+from .looking import inside, nothing_in
 from .model import Layer, Typed, Was
+from .opening import opened
 from .output import Lines
 from .pinning import Pinned, changed, label, pinned
 from .programs import SETTINGS
 from .state import layer_tag, next_chain
-from .transaction import Done, inside, many, nothing_in, refuse_pending, stacked
 
 RUNNING = "Running the command in the container"
 COMMITTING = "Committing the container"
@@ -186,7 +188,7 @@ def _ready(
         ref, what, engine=engine.name, notebook=notebook, first=image, report=report, cancel=cancel
     ) as layered:
         _refuse_others(layered, container)
-        refuse_pending(ref)
+        pending.refuse(ref)
         for note in _own_packages(container, places):
             report(note)
         yield layered, places

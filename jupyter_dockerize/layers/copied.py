@@ -18,6 +18,7 @@ from ..events import Report
 from ..export.layered import above, append, moment
 from ..image import disk
 from ..image.copy.changed import Above, Stamps
+from ..image.copy.dpkg import STATUS
 from . import state
 from .layered import Layered
 
@@ -30,10 +31,15 @@ def now(plan: Plan, snapshot: Snapshot) -> Stamps:
     return stamps
 
 
-def members(layered: Layered, before: Stamps, plan: Plan, snapshot: Snapshot) -> Above:
+def members(layered: Layered, before: Stamps, plan: Plan, snapshot: Snapshot, cancel: Cancel) -> Above:
     """The files of a layer that makes an image of ``before`` one of the environment as it is."""
-    head = layered.engine.find(layered.state.head.image)
-    return above(head, layered.plan(), before, as_copied(plan, snapshot), snapshot)
+    engine = layered.engine
+    head = engine.find(layered.state.head.image)
+
+    def status() -> str:
+        return engine.read(head.id, f"/{STATUS}", cancel=cancel).decode("utf-8", "surrogateescape")
+
+    return above(head, layered.plan(), before, as_copied(plan, snapshot), snapshot, status)
 
 
 def put(

@@ -9,9 +9,9 @@ from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
 from ..events import Report, ignore
 from .layered import Known, known
+from .looking import seen
 from .model import Change, Layer, difference
 from .naming import image_for
-from .transaction import seen
 
 
 def drift(image: Known, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:

@@ -1,62 +1,39 @@
-"""A layered image on this machine: its state, its engine, and the plans that its layers make.
-
-Everything that changes it happens while its lock is held. What was cut off in the middle is brought to its
-end, or found to be pending, when it is opened the next time.
-"""
+"""A layered image on this machine: its state, its engine, and the plans that its layers make."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..cancel import Cancel
 from ..contents.identity import (
     LABEL_BASE,
     LABEL_BASE_DIGEST,
     LABEL_FINGERPRINT,
-    LABEL_METHOD,
     LABEL_PLAN,
-    PLAN,
     plan_digest,
 )
-from ..engines import choose, that_has
 from ..engines.base import Engine, Image
-from ..engines.builtin import BuiltinEngine
-from ..engines.registry import digest_of
-from ..engines.registry.credentials import StoredLogins
-from ..environment.layer import layers_of
 from ..environment.model import Snapshot, dump, parse, to_json
-from ..environment.plan import redact
-from ..environment.plan.copied import as_copied
-from ..environment.plan.planning import Plan, redacted
-from ..errors import RegistryError, UsageError
-from ..events import Report
-from ..export.inside import has_plan, probe_image, stored_plan
-from ..export.keeping import folder_of
+from ..environment.plan.planning import Plan
+from ..errors import UsageError
+from ..export.inside import has_plan
 from ..export.recipes import SNAPSHOT
-from ..export.verify import planned_like
-from ..image import disk
 from ..image.manifest import canonical
-from ..image.placed import placed
-from ..image.reference import Reference
 from ..recipe.base import choose_base
 from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
 from ..recipe.resolution import Base
 from ..recipe.steps import BUILDKIT
+from ..resolve.credentials import Login
 from . import journal, state
-from .journal import Entry, Journal, files_below, layer_folder
-from .locking import locked
+from .journal import Entry, Journal, layer_folder
 from .model import Layer, applied, applied_to_snapshot
 from .pinning import addition, label
 from .state import REPOSITORY, Made, State
 
-_ASKED = 3.0  # seconds in which a registry says whether it has an image
 FOUND = "found"  # the method of an image that others made
-BASE = "base"  # in the state's folder: the recipe and the snapshot of the first layer
-FIRST = "first.json"  # there, too: the plan that its image carries; of a copy the recipe has another
 
 
 @dataclass(slots=True)
@@ -125,6 +102,9 @@ class Layered(Known):
 
     engine: Engine
     base: Base
+    logins: Mapping[str, Login] = field(
+        default_factory=dict, repr=False
+    )  # that a command names; kept nowhere
 
     def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
         """What an image with one layer more says of itself."""
@@ -146,50 +126,74 @@ class Layered(Known):
         )
 
     def begin(self, image: Image) -> None:
-        """This image is the first layer, with a name of its own."""
+        """This image is the first layer."""
         layer = Layer(
-            command=f"FROM {_name(image)}" if self.state.method == FOUND else "%dockerize",
+            command=f"FROM {name_of(image)}" if self.state.method == FOUND else "%dockerize",
             origin="build",
             created=image.created,
             fingerprint=self.first.fingerprint,
         )
-        first = state.first(layer, image.id, image.size)
-        self.state = replace(self.state, layers=(first,), redo=())
-        self.engine.tag(image.id, self.state.tag(first))
+        self.state = replace(self.state, layers=(state.first(layer, image.id, image.size),), redo=())
         self.base = base_of(self.first, image)
 
-    def move(self, to: State) -> None:
-        """The head is another: its image gets the name, the journal says so, then the state.
+    def refuse_found(self) -> None:
+        """Raises `UsageError` where others made the image: nobody knows where it would have what is here."""
+        if self.found:
+            ref = self.state.image
+            raise UsageError(
+                f"{ref} is no image of this environment",
+                why="others made it; its layers were committed from containers",
+                fix=f"install in its container: `jupyter dockerize exec --container NAME --image {ref} …`",
+            )
 
-        Cut off in between, it is done again when it is opened the next time: nothing of it depends on what
-        was before.
-        """
-        before = self.state
+    def hold(self) -> None:
+        """The images of the first layer and of the head have names of their own, so that nobody sweeps them
+        away; those between them got theirs when they were the head."""
+        for made in {self.state.layers[0], self.state.head}:
+            if self.engine.inspect(self.state.tag(made)) is None:
+                self.engine.tag(made.image, self.state.tag(made))
+
+    def move(self, to: State) -> None:
+        """The head is another. Where that fails it is the one that it was. Raises `OutputError`, and what the
+        engine raises."""
+        before = replace(self)
         self.state = to
         try:
-            self.save()
-            self.engine.tag(to.head.image, to.image)
-            self.write_journal()
+            self.publish(before)
         except BaseException:
-            self.state = before
-            with contextlib.suppress(Exception):
-                state.save(before)
-                self.engine.tag(before.head.image, before.image)
-                self.write_journal()
+            self.state = before.state
             raise
 
+    def publish(self, before: Layered | None) -> None:
+        """The state has the head, its image gets the name, and the journal says so.
+
+        Cut off in between, it is done again when it is opened the next time: nothing of it depends on what
+        was before. Where it fails ``before`` is what it was, None for nothing.
+        """
+        had = self.engine.inspect(self.state.image)
+        self.state = replace(self.state, former=had.id if had else "")
+        try:
+            self._publish()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                if before is not None:
+                    before._publish()
+                else:
+                    state.forget(self.state.image)
+                    if had is not None:
+                        self.engine.tag(had.id, self.state.image)
+            raise
+
+    def _publish(self) -> None:
+        self.save()
+        self.engine.tag(self.state.head.image, self.state.image)
+        self.write_journal()
+
     def save(self) -> None:
-        """The state, with the recipe of the first layer."""
-        folder = state.folder_for(self.state.image)
-        base, first = folder / BASE, dump(self.first)
-        with contextlib.suppress(OSError):
-            if files_below(base) == dict(self.files) and (folder / FIRST).read_bytes() == first:
-                state.save(self.state)
-                return
-        disk.make_folder(folder)
-        with placed(base, self.files):
-            disk.put(folder / FIRST, first)
-            state.save(self.state)
+        """The state, with the recipe and the plan of the first layer. Raises `OutputError`."""
+        name = state.keep_first(self.state.image, self.first, self.files)
+        self.state = replace(self.state, first=name)
+        state.save(self.state)
 
     def write_journal(self) -> None:
         """The journal of the head. Raises `OutputError`."""
@@ -222,194 +226,16 @@ class Layered(Known):
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
 
 
-@contextlib.contextmanager
-def opened(
-    ref: str,
-    what: str,
-    *,
-    engine: str = "auto",
-    notebook: Path | None = None,
-    first: Image | None = None,
-    report: Report,
-    cancel: Cancel,
-) -> Iterator[Layered]:
-    """The layered image ``ref``, with its lock held. An image without layers yet becomes one.
-
-    ``what`` is said to others who wait. Where there are no layers yet ``first`` is the first, whoever made
-    it, once another is put on it. Raises `UsageError` where there is no such image, or it was not made here.
-    """
-    folder = state.folder_for(ref)
-    with locked(folder, what, report=report, cancel=cancel):
-        now = state.load(ref)
-        if now is None and first is not None:
-            found = _begun(ref, choose(engine), first, notebook, cancel)
-            try:
-                yield found
-            finally:
-                if state.load(ref) is None:  # nothing came of it
-                    found.engine.remove(found.state.tag(found.state.head))
-            return
-        if now is None:
-            has = that_has(ref, engine)
-            yield _adopted(ref, has, has.find(ref), notebook, cancel)
-            return
-        chosen = choose(now.engine if engine == "auto" else engine)
-        there = chosen.inspect(ref)
-        ours = {made.image for made in (*now.layers, *now.redo)}
-        if there is not None and there.id not in ours:
-            # Somebody built it anew under the same name: that is the first layer now.
-            begun = _begun if first is not None and first.id == there.id else _adopted
-            yield begun(ref, chosen, there, notebook, cancel, now)
-            return
-        found = _loaded(ref, chosen)
-        _finish(found, there)
-        yield found
-
-
-def _finish(opened: Layered, there: Image | None) -> None:
-    """What a process that died left undone, whose image was whole or whose state had the head already."""
-    now, engine = opened.state, opened.engine
-    left = state.pending(now.image)
-    if left and left.phase == "built" and left.entry:
-        image = engine.inspect(left.image)
-        if left.image not in {made.image for made in now.layers} and image is not None:
-            opened.move(now.with_layer(opened.made(left.entry, image)))
-            there = engine.inspect(now.image)
-        state.settled(now.image)
-    head = opened.state.head
-    if engine.inspect(head.image) is None:
-        raise UsageError(
-            f"the image of layer {opened.state.number} of {now.image} is gone from the engine",
-            why="somebody removed it",
-            fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
-        )
-    written = _written(opened)
-    if there is None or there.id != head.image:
-        engine.tag(head.image, now.image)
-    if written != [made.id for made in opened.state.layers[1:]]:
-        opened.write_journal()
-
-
-def _written(opened: Known) -> list[str]:
-    """Which layers the journal on the disk has. Raises `UsageError` where it has some that nobody built here,
-    as after a pull: they are not to be overwritten."""
-    now = opened.state
-    if not (opened.folder / journal.JOURNAL).is_file():
-        return []
-    ids = [entry.id for entry in journal.read(opened.folder).entries]
-    unknown = set(ids) - {made.id for made in (*now.layers, *now.redo)}
-    if unknown:
-        raise UsageError(
-            f"the journal {opened.folder} has {len(unknown)} of its layers from elsewhere",
-            why="they have no images here yet",
-            fix=f"`jupyter dockerize rebuild {opened.folder}` makes them",
-        )
-    return ids
-
-
-def _adopted(
-    ref: str,
-    engine: Engine,
-    image: Image,
-    notebook: Path | None,
-    cancel: Cancel,
-    before: State | None = None,
-) -> Layered:
-    """An image that was built here becomes the first layer."""
-    stored_plan(engine, image, cancel=cancel)  # raises where it was not
-    found = _begun(ref, engine, image, notebook, cancel, before)
-    found.save()
-    found.write_journal()
-    return found
-
-
-def _begun(
-    ref: str,
-    engine: Engine,
-    image: Image,
-    notebook: Path | None,
-    cancel: Cancel,
-    before: State | None = None,
-) -> Layered:
-    """An image as the first layer; one that others made is meant to hold what it holds."""
-    if has_plan(image):
-        plan = stored_plan(engine, image, cancel=cancel)
-        files = {PLAN: dump(plan), **_recipe(engine, ref, image, plan)}
-    else:
-        snapshot = probe_image(engine, image, cancel=cancel)
-        plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
-        files = {PLAN: dump(plan), SNAPSHOT: dump(redact.snapshot(snapshot)), **_found(image, plan)}
-    if plan.foreign:
-        raise UsageError(
-            f"{ref} is an image for {plan.platform}",
-            why="what is installed here is for another platform",
-            fix="build it again with --platform",
-        )
-    place = journal.place(notebook, ref) if before is None or notebook else Path(before.journal)
-    (check_place if before is None else journal.check)(place, ref)
-    now = State(
-        image=ref,
-        engine=engine.name,
-        method=image.labels.get(LABEL_METHOD, "rebuild" if has_plan(image) else FOUND),
-        journal=str(place),
-        notebook=str(notebook.absolute()) if notebook else None,
-        below=len(layers_of(image.labels)),
-    )
-    found = Layered(now, plan, files, engine, base_of(plan, image))
-    found.begin(image)
-    return found
-
-
-def check_place(place: Path, ref: str) -> None:
-    """Raises `OutputError` where the journal of ``ref`` cannot begin at ``place``, and `UsageError` where it
-    is there, with layers, as after a clone: they are not to be overwritten."""
-    journal.check(place, ref)
-    if (place / journal.JOURNAL).is_file() and journal.read(place).entries:
-        raise UsageError(
-            f"the journal {place} is of an image with layers, and they are not here",
-            fix=f"`jupyter dockerize rebuild {place}` makes them; or move the journal away",
-        )
-
-
-def first_of(written: Journal, plan: Plan, folder: Path, engine: Engine) -> Layered:
-    """The image of a journal, before any of it is built; its first layer is to `Layered.begin`."""
-    beside = folder.absolute().parents[1] / written.notebook if written.notebook else None
-    now = State(
-        image=written.image,
-        engine=engine.name,
-        method="rebuild",
-        journal=str(folder.absolute()),
-        notebook=str(beside) if beside else None,
-    )
-    return Layered(now, plan, written.base, engine, base_of(plan, None))
-
-
 def known(ref: str) -> Known | None:
     """What is known here of the image; None where it has no layers. Nobody is asked, and nothing locked."""
     now = state.load(ref)
-    if now is None:
-        return None
-    folder = state.folder_for(ref)
-    try:
-        first = (folder / FIRST).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"what the first layer of {ref} holds is not known any more", why=error.strerror or str(error)
-        ) from error
-    return Known(now, parse(first, Plan), files_below(folder / BASE))
-
-
-def _loaded(ref: str, engine: Engine) -> Layered:
-    found = known(ref)
-    assert found is not None
-    image = engine.inspect(found.state.layers[0].image)
-    return Layered(found.state, found.first, found.files, engine, base_of(found.first, image))
+    return Known(now, *state.first_of(now)) if now else None
 
 
 def base_of(plan: Plan, image: Image | None) -> Base:
     """What it was built on, as its labels say; an image that others made is a base itself."""
     if image and not has_plan(image):
-        return Base(ref=_name(image), kind="own", reason="the image that the container was started from")
+        return Base(ref=name_of(image), kind="own", reason="the image that the container was started from")
     chosen = choose_base(plan)
     labels = image.labels if image else {}
     ref = labels.get(LABEL_BASE, chosen.ref)
@@ -418,37 +244,9 @@ def base_of(plan: Plan, image: Image | None) -> Base:
     return replace(chosen, ref=ref, digest=labels.get(LABEL_BASE_DIGEST) or None)
 
 
-def _found(image: Image, plan: Plan) -> dict[str, bytes]:
-    """How to come by an image that others made: its place in a registry, where it has one."""
-    name = _name(image)
-    if image.digest is None or name == image.id:
-        return {}
-    pinned = f"{Reference.parse(name).repository}@{image.digest}"
-    with contextlib.suppress(RegistryError, UsageError):
-        if digest_of(pinned, plan.platform, logins=StoredLogins(), seconds=_ASKED):
-            text = f"# {name}, on which containers were started: the layers were committed from those.\n"
-            return {DOCKERFILE: f"{text}FROM {pinned}\n".encode()}
-    return {}
-
-
-def _name(image: Image) -> str:
+def name_of(image: Image) -> str:
     """A name that somebody gave it; its id where there is none."""
     return next((ref for ref in image.refs if not ref.startswith(f"{REPOSITORY}/")), image.id)
 
 
-def _recipe(engine: Engine, ref: str, image: Image, plan: Plan) -> dict[str, bytes]:
-    """The recipe that was kept beside the image, where it is this image's: that of a copy has a plan of its
-    own, of the same environment."""
-    store = BuiltinEngine().store
-    if isinstance(engine, BuiltinEngine):
-        folder = store.recipe(image.digest or image.id)
-    else:
-        folder = store.recipes / engine.name / folder_of(Reference.parse(ref))
-    files = files_below(folder) if folder.is_dir() else {}
-    if plan_digest(files.get(PLAN, b"")) == image.labels.get(LABEL_PLAN):
-        return files
-    copied = image.labels.get(LABEL_METHOD) == "copy" and PLAN in files
-    return files if copied and parse(files[PLAN], Plan).source == plan.source else {}
-
-
-__all__ = ["FOUND", "Known", "Layered", "base_of", "check_place", "first_of", "known", "opened"]
+__all__ = ["FOUND", "Known", "Layered", "base_of", "known", "name_of"]

@@ -42,7 +42,12 @@ class Owner:
 
     @classmethod
     def this(cls, what: str) -> Owner:
-        return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()), what, time.time())
+        return cls.of(os.getpid(), what)
+
+    @classmethod
+    def of(cls, pid: int, what: str) -> Owner:
+        """A process of this machine."""
+        return cls(socket.gethostname(), _boot(), pid, _started(pid), what, time.time())
 
     @property
     def here(self) -> bool:

@@ -19,6 +19,7 @@ from ..environment.layer import (
 from ..environment.model import (
     AptPackage,
     CondaPackage,
+    Index,
     Packages,
     PipPackage,
     dump,
@@ -44,6 +45,7 @@ class Typed:
     script: str | None = None
     literal: bool = False
     root: bool = False
+    indexes: tuple[Index, ...] = ()  # that it names
 
 
 def identity(layer: Layer, files: Mapping[str, bytes]) -> str:

@@ -17,6 +17,8 @@ from ..recipe.layer import SCRIPT, Addition, files_of
 from ..recipe.resolution import Base, Resolution
 from ..recipe.steps import SecretId
 from ..resolve import resolve
+from ..resolve.credentials import NONE, Login
+from ..resolve.indexes import not_own
 from .journal import Entry
 from .model import LABEL, Layer, Typed, Was, applied, difference
 
@@ -63,6 +65,7 @@ def pinned(
     base: Base,
     *,
     copied: bool = False,
+    logins: Mapping[str, Login] = NONE,
     report: Report,
     cancel: Cancel,
 ) -> Pinned:
@@ -72,6 +75,7 @@ def pinned(
     layer that is ``copied`` does without: what no index answers for has no hashes in the journal.
     """
     new, was = change
+    indexes = not_own(typed.indexes)
     names = {each.name for each in new.pip}
     here = tuple(each for each in after.packages.pip if each.name in names)
     # Only the packages of this layer: nothing is solved, and nobody else is asked about.
@@ -79,12 +83,13 @@ def pinned(
         after,
         packages=Packages(pip=tuple(each for each in here if each.source.kind != "conda")),
         requirements=(),
+        indexes=applied(after, Layer(command="", origin="exec", indexes=indexes)).indexes,
         choices=tuple(each for each in after.choices if each.manager == "pip" and each.name in names),
     )
     findings: tuple[Finding, ...] = ()
     files: dict[str, bytes] = {}
     if part.packages.pip:
-        found = _resolved(part, snapshot, base, copied=copied, report=report, cancel=cancel)
+        found = _resolved(part, snapshot, base, logins, copied=copied, report=report, cancel=cancel)
         findings = () if copied else found.findings
         files = files_of(found, pip.locks_of(found), None)
     if new.conda:
@@ -98,6 +103,7 @@ def pinned(
         root=typed.root,
         packages=new,
         was=was,
+        indexes=indexes,
         python=after.python if _version(after) != _version(head) else None,
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
@@ -107,10 +113,17 @@ def pinned(
 
 
 def _resolved(
-    part: Plan, snapshot: Snapshot, base: Base, *, copied: bool, report: Report, cancel: Cancel
+    part: Plan,
+    snapshot: Snapshot,
+    base: Base,
+    logins: Mapping[str, Login],
+    *,
+    copied: bool,
+    report: Report,
+    cancel: Cancel,
 ) -> Resolution:
     try:
-        _, found = resolve(part, snapshot, base, report=report, cancel=cancel)
+        _, found = resolve(part, snapshot, base, logins=logins, report=report, cancel=cancel)
         refuse(found.findings, part.wishes.allow)
     except (FindingsError, EngineError):
         if not copied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +23,15 @@ from ..recipe.captions import captions
 from ..recipe.resolution import Resolution
 from ..resolve.credentials import secrets_for
 from . import journal, state
+from .adding import build, different
 from .journal import Entry, Journal
-from .layered import FOUND, Layered, first_of
+from .layered import FOUND, Layered
 from .locking import locked
 from .model import applied
+from .opening import first_of, loaded
 from .pinning import Pinned, secrets_of
-from .transaction import build, different
+
+_AS_IT_WAS = "the base or an index gives something else today; the image is as it was"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,9 @@ def rebuild(folder: Path, engine: Engine, *, report: Report, cancel: Cancel) -> 
     total = len(entries) + 1
     with locked(state.folder_for(written.image), f"rebuild {folder}", report=report, cancel=cancel):
         report(Step(1, total, f"Layer 1 of {total}"))
+        before = None
+        with contextlib.suppress(UsageError):  # what is known here is broken, and made anew
+            before = loaded(written.image, engine)
         layered = _first(written, plan, folder, snapshot, engine, f"Layer 1 of {total}", report, cancel)
         changed = []
         for number, (entry, after) in enumerate(entries, 2):
@@ -81,12 +88,11 @@ def rebuild(folder: Path, engine: Engine, *, report: Report, cancel: Cancel) -> 
             comparison = verify_against_plan(engine, image, after, report=report, cancel=cancel)
             if comparison.verdict == "different":
                 if not entry.layer.literal:
-                    raise different(written.image, comparison)
+                    raise different(written.image, comparison, _AS_IT_WAS)
                 changed.append(number)
             state.keep_files(written.image, entry)
             layered.state = layered.state.with_layer(layered.made(entry, image))
-        layered.move(layered.state)
-        state.settled(written.image)
+        layered.publish(before)
     return Rebuilt(
         image=written.image,
         number=total,
@@ -120,8 +126,9 @@ def _first(
     try:
         comparison = verify_against_plan(engine, image, plan, report=report, cancel=cancel)
         if comparison.verdict == "different":
-            raise different(written.image, comparison)
+            raise different(written.image, comparison, _AS_IT_WAS)
         layered.begin(image)
+        layered.hold()
     finally:
         engine.remove(tag)
     return layered

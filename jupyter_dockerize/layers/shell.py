@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..cancel import Cancel
@@ -27,10 +27,19 @@ TICK = 0.05  # seconds
 BLOCK = 64 << 10  # bytes
 
 
-def run(command: Command, *, python: str, report: Report, cancel: Cancel, cwd: Path | None = None) -> int:
+def run(
+    command: Command,
+    *,
+    python: str,
+    started: Callable[[int], None] = lambda pid: None,
+    report: Report,
+    cancel: Cancel,
+    cwd: Path | None = None,
+) -> int:
     """The exit status of ``command``, by ``/bin/sh -e`` in the environment of ``python``.
 
-    128+n where signal n ended it. Each line of what it prints is a `Log`, without the command's secrets. A
+    128+n where signal n ended it. ``started`` is told the number of its process, which is that of its group,
+    too. Each line of what it prints is a `Log`, without the command's secrets. A
     cancel interrupts its process group, and ends it where that does not help: within 5 seconds it is gone.
     Raises `CancelledError` then, `UsageError` where it cannot be started here.
     """
@@ -44,7 +53,7 @@ def run(command: Command, *, python: str, report: Report, cancel: Cancel, cwd: P
     with _folder() as folder:
         script = written(folder / "command", command.text, 0o600)
         process = _started([SHELL, "-e", str(script)], environment(python, folder), cwd)
-        return _Run(process, Lines(command.secrets, report), cancel).status()
+        return _Run(process, Lines(command.secrets, report), cancel).status(started)
 
 
 @contextlib.contextmanager
@@ -86,9 +95,10 @@ class _Run:
         self._interrupted = 0.0  # when
         self._asked = signal.SIGINT  # what was sent last
 
-    def status(self) -> int:
+    def status(self, started: Callable[[int], None]) -> int:
         finished = False
         try:
+            started(self._process.pid)
             self._listen()
             finished = True
         finally:

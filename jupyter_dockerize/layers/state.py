@@ -1,4 +1,4 @@
-"""What this machine knows of a layered image: its layers' images, what was undone, what is pending.
+"""What this machine knows of a layered image: its layers' images, and what was undone.
 
 It is no part of the journal, which is for everybody. Every image of a layer keeps a name of its own in the
 engine, so that nothing is lost before somebody prunes.
@@ -6,14 +6,9 @@ engine, so that nothing is lost before somebody prunes.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from ..engines.builtin import BuiltinEngine
 from ..environment.model import SCHEMA, dump, parse
@@ -21,17 +16,15 @@ from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..export.keeping import folder_of
 from ..image import disk
-from ..image.copy.changed import Stamps
 from ..image.placed import placed
 from ..image.reference import Reference
 from ..image.store import LAYERS, REPOSITORY
+from .folders import kept, sweep
 from .journal import Entry, files_below
-from .model import Layer, Typed, chained
+from .model import Layer, chained
 
 STATE = "state.json"
-_NOTE, _BEFORE, _FILES = "note.json", "before.json", "before.files"
-PENDING = "pending"  # a folder: what was done to the environment and is in no image yet
-Phase = Literal["running", "installed", "built"]
+_FIRST = "first.json"  # the plan that the first image carries; of a copy the recipe has another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +50,8 @@ class State:
     layers: tuple[Made, ...] = ()
     redo: tuple[Made, ...] = ()
     below: int = 0  # layers that the first image says it has itself, made elsewhere
+    first: str = ""  # the folder, beside the state, with the first layer's plan and recipe
+    former: str = ""  # id of the image that had the name before the head
     schema: int = SCHEMA
 
     @property
@@ -81,36 +76,6 @@ class State:
         return replace(self, layers=every[:number], redo=every[number:])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """What a command did, or was doing, and no image has yet.
-
-    ``before`` is what the environment's plan was; ``entry`` is there once it is known what changed,
-    ``image`` once its image was built. ``whole``: no secret was cut out of the script, so that it can be run
-    again.
-    """
-
-    phase: Phase
-    typed: Typed
-    whole: bool = True
-    before: Plan | None = None
-    files: Stamps | None = None  # what those of a copied image were like
-    entry: Entry | None = None
-    image: str = ""
-    why: str = ""  # what went wrong
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Noted:
-    phase: Phase
-    typed: Typed
-    whole: bool
-    layer: Layer | None = None
-    image: str = ""
-    why: str = ""
-    schema: int = SCHEMA
-
-
 def layer_tag(ref: str, chain: str) -> str:
     """ "jupyter-dockerize-layers/analysis:3f9a2c4d5e6f"."""
     return f"{REPOSITORY}/{Reference.parse(ref).path.rpartition('/')[2]}:{chain}"
@@ -133,25 +98,46 @@ def load(ref: str) -> State | None:
     return found
 
 
-def every() -> Iterator[State]:
-    """All that there is here; what cannot be read is passed over."""
-    for path in sorted((BuiltinEngine().store.folder / LAYERS).glob(f"*/{STATE}")):
-        with contextlib.suppress(OSError, UsageError):
-            found = parse(path.read_bytes(), State)
-            assert isinstance(found, State)
-            yield found
-
-
 def save(state: State) -> None:
     """All or nothing. Raises `OutputError`."""
     folder = folder_for(state.image)
     disk.make_folder(folder)
     disk.put(folder / STATE, dump(state))
+    sweep(folder, "first", state.first)
+
+
+def forget(ref: str) -> None:
+    """The image has no layers here any more. What its layers consist of stays until it is written anew."""
+    (folder_for(ref) / STATE).unlink(missing_ok=True)
+
+
+def keep_first(ref: str, plan: Plan, files: Mapping[str, bytes]) -> str:
+    """The plan of the first layer and its recipe are there from now on; under which name is returned.
+
+    Raises `OutputError`."""
+    return kept(
+        folder_for(ref), "first", {_FIRST: dump(plan), **{f"recipe/{n}": d for n, d in files.items()}}
+    )
+
+
+def first_of(state: State) -> tuple[Plan, dict[str, bytes]]:
+    """The plan of the first layer, and the files of its recipe. Raises `UsageError` where they are gone."""
+    files = files_below(folder_for(state.image) / state.first) if state.first else {}
+    try:
+        plan = parse(files.pop(_FIRST), Plan)
+    except KeyError as error:
+        raise UsageError(
+            f"what the first layer of {state.image} holds is not known any more",
+            fix=f"`jupyter dockerize rebuild {state.journal}` makes it again",
+        ) from error
+    return plan, {name.removeprefix("recipe/"): data for name, data in files.items()}
 
 
 def keep_files(ref: str, entry: Entry) -> None:
     """The files of a layer, for as long as it can be redone."""
     folder = folder_for(ref) / "files" / entry.id
+    if folder.is_dir():
+        return  # it is called by what it holds
     disk.make_folder(folder.parent)
     with placed(folder, dict(entry.files) or {".empty": b""}):
         pass
@@ -164,59 +150,6 @@ def entry_of(ref: str, made: Made) -> Entry:
     return Entry(layer=made.layer, files=files)
 
 
-def note(ref: str, pending: Pending) -> None:
-    """What is pending, before anything more is done. Raises `OutputError`."""
-    layer = pending.entry.layer if pending.entry else None
-    said = _Noted(
-        phase=pending.phase,
-        typed=pending.typed,
-        whole=pending.whole,
-        layer=layer,
-        image=pending.image,
-        why=pending.why,
-    )
-    files: dict[str, bytes] = {_NOTE: dump(said)}
-    if pending.before:
-        files[_BEFORE] = dump(pending.before)
-    if pending.files:
-        files[_FILES] = msgspec.msgpack.encode(pending.files)
-    if pending.entry:
-        files |= {f"files/{name}": data for name, data in pending.entry.files.items()}
-    folder = folder_for(ref)
-    disk.make_folder(folder)
-    with placed(folder / PENDING, files):
-        pass
-
-
-def pending(ref: str) -> Pending | None:
-    """What is pending for this image. Raises `UsageError` where the note of it is broken."""
-    folder = folder_for(ref) / PENDING
-    if not (folder / _NOTE).is_file():
-        return None
-    files = files_below(folder)
-    said: _Noted = parse(files.pop(_NOTE), _Noted)
-    before, stamps = files.pop(_BEFORE, None), files.pop(_FILES, None)
-    own = {name.removeprefix("files/"): data for name, data in files.items()}
-    return Pending(
-        phase=said.phase,
-        typed=said.typed,
-        whole=said.whole,
-        before=parse(before, Plan) if before else None,
-        files=msgspec.msgpack.decode(stamps, type=Stamps) if stamps else None,
-        entry=Entry(layer=said.layer, files=own) if said.layer else None,
-        image=said.image,
-        why=said.why,
-    )
-
-
-def settled(ref: str) -> None:
-    """Nothing is pending any more."""
-    folder = folder_for(ref) / PENDING
-    with contextlib.suppress(FileNotFoundError):
-        (folder / _NOTE).unlink()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def first(layer: Layer, image: str, size: int) -> Made:
     """The first layer; its image is what all others stand on."""
     return Made(layer=layer, id="", chain=chained("", image), image=image, size=size)
@@ -227,6 +160,6 @@ def next_chain(state: State, entry: Entry) -> str:
 
 
 __all__ = [
-    "REPOSITORY", "Made", "Pending", "State", "entry_of", "every", "first", "folder_for", "keep_files",
-    "layer_tag", "load", "next_chain", "note", "pending", "save", "settled",
+    "REPOSITORY", "Made", "State", "entry_of", "first", "first_of", "folder_for", "forget", "keep_files",
+    "keep_first", "layer_tag", "load", "next_chain", "save",
 ]  # fmt: skip

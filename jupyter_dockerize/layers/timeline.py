@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from ..cancel import Cancel
 from ..environment.observe.ways import Where
+from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..events import Log, Report, ignore
 from ..export.prepare import look
-from . import state
+from . import pending, state
 from .bringing import Way, bring, others, way
 from .drift import between
 from .layered import Layered
+from .looking import seen
 from .model import Change, Layer
+from .pending import Pending
 from .state import State
-from .transaction import seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def history(ref: str) -> History:
         Row(number=number, layer=made.layer, size=made.size, undone=number > now.number)
         for number, made in enumerate((*now.layers, *now.redo), 1)
     ]
-    left = state.pending(ref)
+    left = pending.of(ref)
     return History(image=ref, head=now.number, rows=tuple(rows), pending=left.typed.command if left else "")
 
 
@@ -79,9 +81,12 @@ def rollback(
     """The head is layer ``number``. Raises `UsageError` where there is no such layer.
 
     ``what`` was typed: rollback, undo or redo. With ``env`` the environment follows, as far as it can; what
-    is done to it is said first.
+    is done to it is said first. What is pending is what an undo takes back: the head stays, then.
     """
     now = layered.state
+    left = pending.of(now.image)
+    if left is not None and what == "undo":
+        return _given_up(layered, left, where, env=env, report=report, cancel=cancel)
     most = now.number + len(now.redo)
     if what == "undo" and number < 1:
         raise UsageError(f"{now.image} has only its first layer", why="there is nothing to undo")
@@ -97,12 +102,7 @@ def rollback(
 
 
 def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Report, cancel: Cancel) -> Moved:
-    left = state.pending(to.image)
-    if left is not None:
-        raise UsageError(
-            f"“{left.typed.command}” is in no image yet",
-            fix=f"`jupyter dockerize exec --image {to.image} --retry` makes a layer of it first",
-        )
+    pending.refuse(to.image)
     if layered.engine.inspect(to.head.image) is None:
         raise UsageError(
             f"the image of layer {to.number} of {to.image} is gone from the engine",
@@ -118,8 +118,25 @@ def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Repo
         return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=None)
     environment, _ = seen(layered.plan(), where, report, cancel)  # before anything moves: it may not answer
     layered.move(to)
-    changes = between(layered, environment)
-    brought = None
+    return _at(layered, environment, where, env=env, report=report, cancel=cancel)
+
+
+def _given_up(
+    layered: Layered, left: Pending, where: Where, *, env: bool, report: Report, cancel: Cancel
+) -> Moved:
+    """What is pending gets no layer; what it did here stays, but with ``env``."""
+    pending.refuse_running(left)
+    environment, _ = seen(layered.plan(), where, report, cancel)
+    pending.settled(layered.state.image)
+    report(Log(f"given up: “{left.typed.command}” gets no layer"))
+    return _at(layered, environment, where, env=env, report=report, cancel=cancel)
+
+
+def _at(
+    layered: Layered, environment: Plan, where: Where, *, env: bool, report: Report, cancel: Cancel
+) -> Moved:
+    """The head as it is now, and what the environment has otherwise; with ``env`` that is brought to it."""
+    to, changes, brought = layered.state, between(layered, environment), None
     if env:
         brought = way(layered.plan(), environment, changes)
         _bring(brought, where, report=report, cancel=cancel)

@@ -25,6 +25,7 @@ from ..errors import UsageError
 from ..recipe.resolution import Resolution
 
 Login = tuple[str, str]
+NONE: Mapping[str, Login] = {}
 
 CA_LIMIT = 16 << 20  # bytes; the largest public bundles have less than 1 MiB
 CONFIG_LIMIT = 1 << 20
@@ -59,24 +60,27 @@ class LoginAuth(AuthBase):
         return requests.auth.HTTPBasicAuth(*login)(request) if login else request
 
 
-def access_of(plan: Plan, snapshot: Snapshot) -> Access:
-    """How the plan's indexes are reached from here."""
+def access_of(plan: Plan, snapshot: Snapshot, given: Mapping[str, Login] = NONE) -> Access:
+    """How the plan's indexes are reached from here; ``given`` are logins that are configured nowhere."""
     ca = snapshot.ca if snapshot.ca and Path(snapshot.ca).is_file() else None
-    return Access(ca, logins_for(_hosts(plan.indexes), prefix=snapshot.python.prefix))
+    return Access(ca, {**logins_for(_hosts(plan.indexes), prefix=snapshot.python.prefix), **given})
 
 
-def secrets_for(resolution: Resolution, snapshot: Snapshot) -> dict[str, bytes]:
+def secrets_for(
+    resolution: Resolution, snapshot: Snapshot, given: Mapping[str, Login] = NONE
+) -> dict[str, bytes]:
     """The contents of the secret mounts that ``resolution.secrets`` names, read now.
 
     ``ca`` holds certificates only, whatever else the file has; ``netrc`` only logins of the
-    configured indexes. Raises `UsageError` where the CA bundle can no longer be read.
+    configured indexes, and those that are ``given``. Raises `UsageError` where the CA bundle can no longer be
+    read.
     """
     found: dict[str, bytes] = {}
     if "ca" in resolution.secrets and snapshot.ca:
         found["ca"] = certificates(Path(snapshot.ca))
     if "netrc" in resolution.secrets:
         logins = logins_for(_hosts(snapshot.indexes), prefix=snapshot.python.prefix)
-        found["netrc"] = Access(logins=logins).netrc
+        found["netrc"] = Access(logins={**logins, **given}).netrc
     return found
 
 

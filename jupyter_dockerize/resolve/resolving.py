@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -23,7 +23,7 @@ from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from ..recipe.steps import SecretId
 from . import additions, debian, uv
-from .credentials import Access, access_of
+from .credentials import NONE, Access, Login, access_of
 from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
 from .locks import Locks, Pin, lock, unlocked
 from .target import target_of
@@ -40,17 +40,19 @@ def resolve(
     offline: bool = False,
     mirrors: Sequence[str] = (),
     wheel_limit: int = SIZE_LIMIT,
+    logins: Mapping[str, Login] = NONE,
     report: Report,
     cancel: Cancel,
 ) -> tuple[Plan, Resolution]:
     """Everything that a recipe of ``plan`` needs, and the plan with what had to change for it.
 
     ``offline`` asks nobody. ``mirrors`` are registries that are asked before Docker Hub; ``wheel_limit``
-    is in bytes. What goes wrong with one package is a finding of the resolution (``not-locked``,
-    ``not-carried``, ``no-wheel-for-target``, ``index-refused`` …). Raises `UsageError` where the base is no
-    image reference or not for the platform, `EngineError` where uv does not work, and `CancelledError`.
+    is in bytes; ``logins`` are those of indexes that are configured nowhere. What goes wrong with one
+    package is a finding of the resolution (``not-locked``, ``not-carried``, ``no-wheel-for-target``,
+    ``index-refused`` …). Raises `UsageError` where the base is no image reference or not for the platform,
+    `EngineError` where uv does not work, and `CancelledError`.
     """
-    work = _Work(plan, snapshot, access_of(plan, snapshot), wheel_limit, report, cancel)
+    work = _Work(plan, snapshot, access_of(plan, snapshot, logins), wheel_limit, report, cancel)
     pool = ThreadPoolExecutor(1, thread_name_prefix="base-digest")
     try:
         asked = not offline and base.digest is None

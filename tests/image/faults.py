@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +34,19 @@ def fail_at(nth: int, call: str, monkeypatch: pytest.MonkeyPatch, number: int = 
     return failed
 
 
-def killed_at(nth: int, work: Callable[[], object]) -> bool:
-    """Does the work in a process that is killed at the nth call to the disk; whether it came so far.
+def killed_at(nth: int, work: Callable[[], object], calls: Sequence[str] = CALLS) -> bool:
+    """Does the work in a process that is killed at the nth of these calls to the disk; whether it got there.
 
     A write that is killed has written half of its bytes.
     """
     child = os.fork()
     if not child:
-        calls = itertools.count(1)
-        for name in CALLS:
+        numbers = itertools.count(1)
+        for name in calls:
             real = getattr(disk, name)
 
             def dying(*args: Any, real: Any = real, name: str = name) -> object:
-                if next(calls) == nth:
+                if next(numbers) == nth:
                     if name == "write":
                         os.write(args[0], args[1][: len(args[1]) // 2])
                     os.kill(os.getpid(), signal.SIGKILL)

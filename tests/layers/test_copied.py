@@ -14,7 +14,7 @@ from jupyter_dockerize import api
 from jupyter_dockerize.engines.builtin import BuiltinEngine
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import UsageError
-from jupyter_dockerize.layers import state
+from jupyter_dockerize.layers import pending
 from jupyter_dockerize.layers.transaction import Done
 
 from ..commandline import notebook
@@ -74,7 +74,7 @@ def test_a_head_that_the_environment_has_left_gets_no_layer_of_mixed_files(own: 
     api.undo(own.where, own.ref)
     with pytest.raises(UsageError, match="has otherwise than"):
         own.exec("pip install cowsay==6.0")
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None
     kept = api.keep(own.where, own.ref, engine="builtin")
     assert kept.layer is not None
     assert [str(each) for each in kept.layer.changes] == ["humanize 4.8.0 → 4.9.0"]
@@ -106,4 +106,4 @@ def test_what_went_past_it_is_kept(own: Own) -> None:
 def test_nothing_is_installed_into_a_copy_that_is_not_installed_here(own: Own) -> None:
     with pytest.raises(UsageError, match="nothing can be installed into it that is not installed here"):
         api.execute(own.where, "pip install cowsay", own.ref, image_only=True, engine="builtin")
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None

@@ -14,7 +14,7 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.errors import BuildError, CancelledError, UsageError, VerificationError
 from jupyter_dockerize.events import Event, Log, Step
-from jupyter_dockerize.layers import journal, state
+from jupyter_dockerize.layers import journal, pending, state
 
 from .conftest import Own
 
@@ -67,7 +67,7 @@ def test_what_fails_or_changes_nothing_makes_no_layer(own: Own) -> None:
     half = own.exec("pip install cowsay==6.0 && false")
     assert (half.layer, half.status) == (None, 1)
     assert [finding.code for finding in half.findings] == ["failed-half-way"]
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None
     kept = api.keep(own.where, own.ref)
     assert kept.layer is not None
     assert ([str(each) for each in kept.layer.changes], kept.layer.origin) == (["cowsay 6.0"], "keep")
@@ -100,7 +100,7 @@ def test_the_image_alone_gets_what_needs_root(own: Own) -> None:
     assert (own.imports("cowsay"), own.here("cowsay")) == ([True], [False])
     with pytest.raises(BuildError):
         own.exec("exit 3", image_only=True)
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None
     assert own.imports("cowsay") == [True]
 
 
@@ -116,7 +116,7 @@ def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
     monkeypatch.setattr(DockerEngine, "build", broken)
     with pytest.raises(BuildError):
         own.exec("pip install cowsay==6.0")
-    left = state.pending(own.ref)
+    left = pending.of(own.ref)
     assert left is not None
     assert (left.phase, left.typed.command) == ("installed", "pip install cowsay==6.0")
     assert own.imports("humanize", "cowsay") == [True, False]
@@ -130,7 +130,7 @@ def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
     assert done.layer is not None
     assert (done.number, done.layer.command) == (3, "pip install cowsay==6.0")
     assert own.imports("humanize", "cowsay") == [True, True]
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None
     with pytest.raises(UsageError, match=r"nothing of .* is pending"):
         api.keep(own.where, own.ref, retry=True)
 
@@ -145,7 +145,7 @@ def test_an_interrupt_of_the_command_leaves_the_head(own: Own) -> None:
 
     with pytest.raises(CancelledError):
         api.execute(own.where, "echo begun; sleep 600", own.ref, report=report, cancel=cancel)
-    assert state.pending(own.ref) is None
+    assert pending.of(own.ref) is None
     assert api.history(own.where, own.ref).head == 2
     assert own.exec("pip install cowsay==6.0").number == 3
 

@@ -62,7 +62,11 @@ def corporate(tmp_path_factory: pytest.TempPathFactory, rig: object) -> Iterator
         wheels,
         git_project(folder / "harbour", "harbour", "DEPTH = 12\n"),
     )
-    (wheels / ".gitignore").unlink(missing_ok=True)
+    other = folder / "index" / "simple" / "buoy"
+    project = git_project(folder / "buoy", "buoy", "COLOUR = 'red'\n")
+    run(sys.executable, "-m", "uv", "build", "-q", "--wheel", "-o", other, project)
+    for each in (wheels, other):
+        (each / ".gitignore").unlink(missing_ok=True)
     authority = trustme.CA()
     server = _serve(folder / "index", authority)
     bundle = folder / "ca.pem"
@@ -165,6 +169,39 @@ def test_nothing_that_was_printed_or_written_holds_a_secret(
     for path in (tmp_path / "recipe").rglob("*"):
         if path.is_file():
             _assert_none(str(path), path.read_bytes(), canaries)
+
+
+@pytest.fixture(scope="module")
+def layered(built: Any, corporate: Environment) -> Iterator[Any]:
+    """An install whose command names the index and its login, which nothing else here knows any more."""
+    environ = {name: value for name, value in corporate.environ.items() if name != "PIP_EXTRA_INDEX_URL"}
+    index = corporate.environ["PIP_EXTRA_INDEX_URL"]
+    done = subprocess.run(
+        [*CLI, "exec", str(corporate.notebook), "--python", str(corporate.python), "--image", REF,
+         "--", f"pip install --no-deps --extra-index-url {index} buoy"],
+        env={**environ, "NETRC": "/dev/null"}, capture_output=True, text=True, timeout=800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    yield done
+
+
+def test_a_layer_from_the_index_that_its_command_names_is_in_the_image(layered: Any) -> None:
+    assert in_image(REF, "python", "-c", "import buoy; print(buoy.COLOUR)").split() == ["red"]
+
+
+def test_nothing_of_the_layer_holds_the_login(
+    layered: Any, corporate: Environment, canaries: dict[str, bytes], tmp_path: Path
+) -> None:
+    _assert_none("stdout", layered.stdout.encode(), canaries)
+    _assert_none("stderr", layered.stderr.encode(), canaries)
+    journal = corporate.notebook.parent / "dockerize"
+    written = [journal, Path(os.environ["JUPYTER_DOCKERIZE_STORE"])]
+    found = [path for folder in written for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "layer.json" for path in found)
+    for path in found:
+        _assert_none(str(path), path.read_bytes(), canaries)
+    assert "buoy" in run("docker", "history", "--no-trunc", REF)
+    test_no_layer_history_or_configuration_holds_a_secret(layered, canaries, tmp_path)
 
 
 def test_without_the_login_the_build_says_what_is_missing_and_leaves_no_image(corporate: Environment) -> None:

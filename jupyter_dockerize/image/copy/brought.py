@@ -5,7 +5,7 @@ new files of the environment link to; with a database that says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,10 +55,13 @@ def brought(
     arch: str,
     mounts: frozenset[str] = frozenset(),
     path: Path = Path("/"),
+    *,
+    alone: Callable[[Collection[str]], Iterable[Package]] = lambda names: (),
 ) -> Brought:
     """What an image needs of Debian's that has the packages ``have``, for ``written`` of the environment.
 
-    ``there`` are the environment's files and its interpreter's, by place. Raises nothing.
+    ``there`` are the environment's files and its interpreter's, by place; ``alone`` gives those of its
+    packages that this machine never had. Raises nothing.
     """
     dpkg, root, lent = Dpkg(path), Root(path), Lent(mounts)
     links = Links(arch, os.environ, lent)
@@ -73,7 +76,8 @@ def brought(
         for name, each in dpkg.packages.items()
         if name in have and before.versions.get(name, each.version) != each.version
     ]
-    removed = {name for name in have if name not in dpkg.packages}
+    removed = {name for name in have if name in before.versions and name not in dpkg.packages}
+    only_there = {name for name in have if name not in dpkg.packages} - removed
     loose: dict[str, Member] = {}
     if have or not dpkg.packages:  # else nobody knows what there is
         for place in sorted(wanted - owners.keys()):
@@ -86,8 +90,8 @@ def brought(
     for package in (*new, *other):
         members |= control(dpkg, root, package)
     members |= alternatives(dpkg, root, members.__contains__)
-    image = [dpkg.packages[name] for name in sorted({*have, *(p.name for p in new)} - removed)]
-    members |= _database(dpkg, image)
+    image = [dpkg.packages[name] for name in sorted({*have, *(p.name for p in new)} - removed - only_there)]
+    members |= _database(dpkg, [*image, *(alone(only_there) if only_there else ())])
     own = members_of({place: here for place, here in there.items() if ".so" in place})
     cache = userland.loader_cache({**_libraries(dpkg, root, image), **own, **members}, arch)
     if cache:

@@ -1,0 +1,161 @@
+"""What a command did to the environment and no image has yet: it is noted before anything more is done, and
+stands in the way of everything else until it is in an image, or given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+
+from ..environment.model import SCHEMA, dump, parse
+from ..environment.plan.planning import Plan
+from ..errors import DockerizeError, UsageError
+from ..image import disk
+from ..image.copy.changed import Stamps
+from .folders import kept, sweep
+from .journal import Entry, files_below
+from .locking import Owner
+from .model import Layer, Typed
+from .state import folder_for
+
+PENDING = "pending.json"  # beside the state
+_BEFORE, _FILES = "before.json", "before.files"
+Phase = Literal["running", "installed", "built"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What a command did, or was doing, and no image has yet.
+
+    ``before`` is what the environment's plan was; ``entry`` is there once it is known what changed,
+    ``image`` once its image was built. ``whole``: no secret was cut out of the script, so that it can be run
+    again.
+    """
+
+    phase: Phase
+    typed: Typed
+    whole: bool = True
+    before: Plan | None = None
+    files: Stamps | None = None  # what those of a copied image were like
+    entry: Entry | None = None
+    image: str = ""
+    process: Owner | None = None  # the command's own, which may outlive the kernel that started it
+    why: str = ""  # what went wrong
+
+    @property
+    def running(self) -> bool:
+        """Whether the command is at work now, for all that can be seen from here."""
+        return self.phase == "running" and bool(self.process and self.process.here and self.process.alive)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Noted:
+    """A pending change as it is written; ``data`` is the folder, beside it, with all that is large."""
+
+    phase: Phase
+    typed: Typed
+    whole: bool
+    data: str
+    layer: Layer | None = None
+    image: str = ""
+    process: Owner | None = None
+    why: str = ""
+    schema: int = SCHEMA
+
+
+def note(ref: str, found: Pending) -> None:
+    """What is pending, before anything more is done: what it was until now, or this. Raises `OutputError`."""
+    files: dict[str, bytes] = {"empty": b""}
+    if found.before:
+        files[_BEFORE] = dump(found.before)
+    if found.files:
+        files[_FILES] = msgspec.msgpack.encode(found.files)
+    if found.entry:
+        files |= {f"files/{name}": data for name, data in found.entry.files.items()}
+    folder = folder_for(ref)
+    said = _Noted(
+        phase=found.phase,
+        typed=found.typed,
+        whole=found.whole,
+        data=kept(folder, "pending", files),
+        layer=found.entry.layer if found.entry else None,
+        image=found.image,
+        process=found.process,
+        why=found.why,
+    )
+    disk.put(folder / PENDING, dump(said))
+    sweep(folder, "pending", said.data)
+
+
+def of(ref: str) -> Pending | None:
+    """What is pending for this image. Raises `UsageError` where the note of it is broken."""
+    folder = folder_for(ref)
+    try:
+        said: _Noted = parse((folder / PENDING).read_bytes(), _Noted)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(
+            f"what is pending of {ref} cannot be read", why=error.strerror or str(error)
+        ) from error
+    files = files_below(folder / said.data)
+    before, stamps = files.pop(_BEFORE, None), files.pop(_FILES, None)
+    own = {name.removeprefix("files/"): data for name, data in files.items() if name.startswith("files/")}
+    return Pending(
+        phase=said.phase,
+        typed=said.typed,
+        whole=said.whole,
+        before=parse(before, Plan) if before else None,
+        files=msgspec.msgpack.decode(stamps, type=Stamps) if stamps else None,
+        entry=Entry(layer=said.layer, files=own) if said.layer else None,
+        image=said.image,
+        process=said.process,
+        why=said.why,
+    )
+
+
+def settled(ref: str) -> None:
+    """Nothing is pending any more."""
+    folder = folder_for(ref)
+    (folder / PENDING).unlink(missing_ok=True)
+    sweep(folder, "pending", "")
+
+
+def refuse(ref: str) -> None:
+    """Raises `UsageError` where something is pending, with the ways out."""
+    left = of(ref)
+    if left is None or left.phase == "built":
+        return
+    refuse_running(left)
+    said = "was cut off" if left.phase == "running" else "is in no image yet"
+    raise UsageError(
+        f"“{left.typed.command}” {said}",
+        why=left.why or "its process ended in the middle",
+        fix=f"`jupyter dockerize exec --image {ref} --retry` builds its layer again; "
+        f"`jupyter dockerize undo {ref}` gives it up, and leaves here what it did",
+    )
+
+
+def refuse_running(left: Pending) -> None:
+    """Raises `UsageError` where the command is still at work: what it does could be seen half-way only."""
+    if left.running and left.process:
+        raise UsageError(
+            f"“{left.typed.command}” is still running, as process {left.process.pid}",
+            why="whoever started it ended before it",
+            fix=f"wait until it has ended; or end it: kill -- -{left.process.pid}",
+        )
+
+
+def failed(ref: str, error: BaseException) -> None:
+    """What went wrong is noted with what is pending."""
+    left = of(ref)
+    if left is None:
+        return
+    why = ""
+    if isinstance(error, DockerizeError):
+        why = f"{error.what}{f' ({error.why})' if error.why else ''}"
+    note(ref, replace(left, why=why[:500]))
+
+
+__all__ = ["Pending", "Phase", "failed", "note", "of", "refuse", "refuse_running", "settled"]

@@ -22,8 +22,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## a fresh machine → the example notebook's environment as a verified image
 	tests/rig/with-engine $(BIN)/python examples/demo.py
 
-test: $(STAMP)  ## a fresh machine → everything installed, an engine started, all tests
-	tests/rig/with-engine --all $(BIN)/python -m pytest $(ARGS)
+# All of them are the work of two, each with a rig of its own; a worker that died is not to be replaced unseen.
+test: $(STAMP)  ## a fresh machine → everything installed, engines started, all tests
+	tests/rig/with-engine --all --rigs $(if $(ARGS),1,2) \
+	  $(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --max-worker-restart 0)
 
 check: $(STAMP)  ## lint, types, and the floors of the house
 	$(BIN)/ruff check

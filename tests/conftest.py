@@ -18,12 +18,26 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from uv import find_uv_bin
 
 from jupyter_dockerize.engines.docker import DockerEngine
 
 from .engines.registry.real import RealRegistry
 from .engines.registry.servers import Conforming
+from .workers import (  # noqa: F401  (hooks)
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+    pytest_xdist_setupnodes,
+    settle,
+)
+
+settle()  # before anything below looks for engines
+
+# How long an example takes depends on who else uses the machine.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 REQUIRED = os.environ.get("JUPYTER_DOCKERIZE_REQUIRE_ENGINE") == "1"
 _ENGINE = "JUPYTER_DOCKERIZE_TEST_ENGINE_"

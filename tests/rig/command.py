@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bubblewrap, channel, debian, firewall, images, judges, machine, place, registry
+from . import beside, bubblewrap, channel, debian, firewall, images, judges, machine, place, registry
 from .docker import Docker
 from .engines import DEFAULT, ENGINES, Engine
 from .errors import RigError, UnsuitableMachine
@@ -27,11 +27,13 @@ def up(arguments: Sequence[str]) -> int:
         help=f"what to start: {', '.join(NAMES)}; the first engine named becomes DOCKER_HOST. With no name: "
         f"an engine of your own where one answers, else {DEFAULT.name}",
     )  # fmt: skip
-    names = parser.parse_args(arguments).names
+    parser.add_argument("--rigs", type=int, default=1, metavar="N", help="how many, one for each worker")
+    options = parser.parse_args(arguments)
+    names = options.names
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         parser.error(f"nothing is called {', '.join(unknown)} here; there are {', '.join(NAMES)}")
-    return _guarded(lambda: _up(names))
+    return _guarded(lambda: _up(names, options.rigs))
 
 
 def down(arguments: Sequence[str]) -> int:
@@ -45,15 +47,18 @@ def down(arguments: Sequence[str]) -> int:
     return _guarded(lambda: _down(options.names, options.purge))
 
 
-def _up(names: list[str]) -> None:
+def _up(names: list[str], rigs: int) -> None:
     if not names and _own_engine_answers():
         place.say("your own engine answers and is used; name one to start the rig's")
         print(_lines({"JUPYTER_DOCKERIZE_TEST_ENGINE": "own"}), end="")
         return
     machine.check()
     with place.locked():
-        lines = _lines(start(names or [DEFAULT.name]))
-        (place.state() / "env").write_text(lines)
+        names = names or [DEFAULT.name]
+        exports = start(names)
+        (place.state() / "env").write_text(_lines(exports))
+        others = [os.fspath(beside.up(names, number)) for number in range(1, rigs)]
+        lines = _lines(exports | {"JUPYTER_DOCKERIZE_TEST_BESIDE": os.pathsep.join(others)})
     print(lines, end="")
 
 
@@ -115,6 +120,7 @@ def _down(names: list[str], purge: bool) -> None:
     if not names:
         parts["firewall"] = firewall.down
     with place.locked():
+        beside.down(*names, *(["--purge"] if purge else []))
         for name, stop in parts.items():
             if not names or name in names:
                 stop()

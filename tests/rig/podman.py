@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -115,7 +116,7 @@ init_path = "{home}/usr/bin/catatonit"
 [network]
 network_backend = "netavark"
 network_config_dir = "{self.data}/networks"
-default_subnet = "10.220.0.0/24"
+default_network = "{self._network}"
 [engine]
 events_logger = "file"
 conmon_path = ["{home}/usr/bin/conmon"]
@@ -142,4 +143,28 @@ insecure = true
 location = "{registry}"
 insecure = true
 """)
-        (self.data / "networks").mkdir(parents=True, exist_ok=True)
+        self._write_network(registry)
+
+    @property
+    def _network(self) -> str:
+        return place.bridge("podman")
+
+    def _write_network(self, registry: str) -> None:
+        """Write a default network of its own: Podman's has one bridge and one chain of iptables for all."""
+        networks = self.data / "networks"
+        networks.mkdir(parents=True, exist_ok=True)
+        # No two rigs that are up have one port.
+        part = int(registry.rpartition(":")[2]) % 256
+        network = {
+            "name": self._network,
+            "id": hashlib.sha256(self._network.encode()).hexdigest(),
+            "driver": "bridge",
+            "network_interface": self._network,
+            "created": "2024-01-01T00:00:00Z",
+            "subnets": [{"subnet": f"10.220.{part}.0/24", "gateway": f"10.220.{part}.1"}],
+            "ipv6_enabled": False,
+            "internal": False,
+            "dns_enabled": False,
+            "ipam_options": {"driver": "host-local"},
+        }
+        (networks / f"{self._network}.json").write_text(json.dumps(network))

@@ -19,12 +19,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
-from uv import find_uv_bin
 
 from ..engines.registry import why_silent
 from ..environment.model import Index
 from ..events import Finding
 from .credentials import Access, LoginAuth
+from .uv import binary
 
 PYTORCH = "https://download.pytorch.org/whl"
 #: Local version labels whose index is public and known, by what PyTorch publishes.
@@ -61,7 +61,7 @@ class Indexes:
 @lru_cache(maxsize=1)
 def own_index() -> str:
     """The ecosystem's own index, no slash at its end: the one that uv asks where none is configured."""
-    argv = [find_uv_bin(), "pip", "compile", "--no-config", "--quiet", "--no-header", "--emit-index-url", "-"]
+    argv = [binary(), "pip", "compile", "--no-config", "--quiet", "--no-header", "--emit-index-url", "-"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
     done = subprocess.run(argv, input="", env=environ, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.removeprefix("--index-url").strip().rstrip("/")

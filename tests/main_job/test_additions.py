@@ -6,38 +6,23 @@ A wheel is installed by pip, a package by dpkg; others are taken away; secrets a
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import secrets
-import site
-import socket
 import sys
-import tarfile
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import jupyter_dockerize
 from jupyter_dockerize import api
-from jupyter_dockerize.cancel import Cancel
-from jupyter_dockerize.engines.registry.pull import pull_manifest
-from jupyter_dockerize.image.reference import Reference
 
 from ..conftest import Rig
 from .conftest import git_project, run
+from .inhabited import Container, Counting, above, counted, files, inhabited, size
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(900)]
 
 IMAGE = "library/python:3.11-slim-bookworm"
-# The product, mounted: nothing of it is the container's own.
-MAIN = (
-    "import sys; sys.path[1:1] = ['/product/project', '/product/packages']; "
-    "from jupyter_dockerize.__main__ import main; sys.exit(main())"
-)
+PRIVATELY = {"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp/home"}
 SETUP = r"""
 pip install --quiet --no-deps --no-index --root-user-action ignore /wheels/*.whl
 pip uninstall --quiet --yes --root-user-action ignore setuptools
@@ -58,88 +43,33 @@ chown -R 1000 /usr/local/lib/python3.11/site-packages
 """
 
 
-class Counting:
-    """Passes connections on to a registry, and counts the bytes that go there and come back."""
-
-    def __init__(self, registry: str) -> None:
-        self._to = registry.rsplit(":", 1)
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
-        self.sent = self.received = 0
-        self._lock = threading.Lock()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                here, _ = self._server.accept()
-            except OSError:
-                return
-            there = socket.create_connection((self._to[0], int(self._to[1])))
-            for one, other, up in ((here, there, True), (there, here, False)):
-                threading.Thread(target=self._pass, args=(one, other, up), daemon=True).start()
-
-    def _pass(self, one: socket.socket, other: socket.socket, up: bool) -> None:
-        try:
-            while data := one.recv(1 << 16):
-                with self._lock:
-                    if up:
-                        self.sent += len(data)
-                    else:
-                        self.received += len(data)
-                other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
-        except OSError:
-            other.close()
-
-    def close(self) -> None:
-        self._server.close()
-
-
 @pytest.fixture(scope="module")
 def registry(rig: Rig) -> Iterator[Counting]:
-    counting = Counting(rig.registry)
-    yield counting
-    counting.close()
+    with counted(rig.registry) as counting:
+        yield counting
 
 
 @pytest.fixture(scope="module")
-def container(rig: Rig, registry: Counting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, name = tmp_path_factory.mktemp("additions"), f"jd-test-additions-{secrets.token_hex(4)}"
+def container(rig: Rig, registry: Counting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    folder = tmp_path_factory.mktemp("additions")
     project = git_project(folder / "krill", "krill", "PREY = True\n")
     run(sys.executable, "-m", "uv", "build", "--quiet", "--wheel", "--out-dir", folder / "wheels", project)
-    source = Path(jupyter_dockerize.__file__).parents[1]
-    mounts = {source: "/product/project", Path(site.getsitepackages()[0]): "/product/packages"}
-    mounts[folder / "wheels"] = "/wheels"
-    run(
-        "docker", "run", "--detach", "--name", name, "--network", "host",
-        "--env", f"JUPYTER_IMAGE_SPEC={registry.address}/{IMAGE}", "--env", "MARSH_TOKEN=marsh-7f3a-5",
-        *(word for here, there in mounts.items() for word in ("--volume", f"{here}:{there}:ro")),
-        f"{rig.registry}/{IMAGE}", "sleep", "infinity",
-    )  # fmt: skip
-    try:
-        run("docker", "exec", name, "sh", "-ec", SETUP)
-        yield name
-    finally:
-        run("docker", "rm", "--force", name)
-
-
-def product(container: str, *words: str) -> Any:
-    done = run(
-        "docker", "exec", "--env", "PYTHONDONTWRITEBYTECODE=1", "--env", "HOME=/tmp/home", container,
-        "python", "-c", MAIN, *words, "--json", "--progress", "none",
-    )  # fmt: skip
-    return json.loads(done)
+    with inhabited(
+        f"{rig.registry}/{IMAGE}", f"{registry.address}/{IMAGE}", "--env", "MARSH_TOKEN=marsh-7f3a-5",
+        mounts={folder / "wheels": "/wheels"},
+    ) as made:  # fmt: skip
+        made.sh(SETUP)
+        yield made
 
 
 @pytest.fixture(scope="module")
-def pushed(container: str, registry: Counting, rig: Rig) -> Iterator[tuple[str, Any, int]]:
+def pushed(container: Container, registry: Counting, rig: Rig) -> Iterator[tuple[str, Any, int]]:
     """The image's name, what the command said, and the bytes that it sent to the registry."""
     place = f"push-test/{secrets.token_hex(6)}:1"
     before = registry.sent
-    said = product(
-        container, "build", "-t", f"{registry.address}/{place}", "--python", "/usr/local/bin/python",
-        "--engine", "builtin", "--push",
+    said = container.product(
+        "build", "-t", f"{registry.address}/{place}", "--python", "/usr/local/bin/python",
+        "--engine", "builtin", "--push", environ=PRIVATELY,
     )  # fmt: skip
     ref = f"{rig.registry}/{place}"
     run("docker", "pull", "--quiet", ref)
@@ -156,13 +86,8 @@ def test_only_the_additions_travel(pushed: tuple[str, Any, int]) -> None:
     assert (said["verdict"], said["method"]) == ("identical", "copy")
     [known] = [finding for finding in said["findings"] if finding["code"] == "on-known-image"]
     assert IMAGE in known["message"]
-    whole = sum(layer.descriptor.size for layer in layers(ref))
-    assert whole > 50e6
+    assert size(ref) > 50e6
     assert sent < 250e3  # what was added has 20 kB, requests and documents the rest
-
-
-def layers(ref: str) -> Any:
-    return pull_manifest(Reference.parse(ref), "linux/amd64", cancel=Cancel()).layers
 
 
 def test_the_environment_is_there_and_the_system_is_the_image_s_own(pushed: tuple[str, Any, int]) -> None:
@@ -186,23 +111,19 @@ def test_its_user_may_install_where_the_environment_is(pushed: tuple[str, Any, i
 
 def test_nothing_that_is_private_or_mounted_is_in_it(pushed: tuple[str, Any, int], rig: Rig) -> None:
     ref = pushed[0]
-    own = layers(ref)[len(layers(f"{rig.registry}/{IMAGE}")) :]
-    names = []
-    for blob in own:
-        data = b"".join(blob.open(0, Cancel()))
-        assert b"marsh-7f3a-" not in gzip.decompress(data)
-        with tarfile.open(fileobj=io.BytesIO(data)) as layer:
-            names += layer.getnames()
+    own = above(ref, f"{rig.registry}/{IMAGE}")
+    assert not [layer for layer in own if b"marsh-7f3a-" in layer]
+    names = [name for layer in own for name in files(layer)]
     assert "usr/share/plankton/food" in names
     assert not [name for name in names if name.startswith(("product", "wheels", "root", "tmp"))]
     assert "etc/plankton.conf" not in names  # edited, and its package's own is nowhere to be had
     assert b"marsh-7f3a-" not in run("docker", "inspect", ref).encode()
 
 
-def test_scratch_copies_everything(container: str) -> None:
-    said = product(
-        container, "build", "-t", "alone", "--python", "/usr/local/bin/python", "--method", "copy",
-        "--base", "scratch", "-o", "/tmp/alone", "--no-verify",
+def test_scratch_copies_everything(container: Container) -> None:
+    said = container.product(
+        "build", "-t", "alone", "--python", "/usr/local/bin/python", "--method", "copy",
+        "--base", "scratch", "-o", "/tmp/alone", "--no-verify", environ=PRIVATELY,
     )  # fmt: skip
     assert not [finding for finding in said["findings"] if "known" in finding["code"]]
     assert said["size"] > 30e6

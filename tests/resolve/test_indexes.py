@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
+from uv import find_uv_bin
 
 from jupyter_dockerize.environment.model import Index
 from jupyter_dockerize.resolve.credentials import Access
@@ -122,3 +124,21 @@ print([each.why for each in troubles(Indexes(default=url), "six", Access(), seco
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout == "['it did not answer in time']\n"
+
+
+def test_a_uv_that_lies_on_path_alone_is_asked_which_index_is_its_own() -> None:
+    """Where packages were installed to a folder of their own, uv's program is not where uv looks for it."""
+    code = """
+import uv
+def nowhere():
+    raise FileNotFoundError
+uv.find_uv_bin = nowhere
+from jupyter_dockerize.resolve.indexes import own_index
+print(own_index())
+"""
+    path = os.pathsep.join([os.path.dirname(find_uv_bin()), os.environ["PATH"]])
+    environ = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == f"{own_index()}\n"

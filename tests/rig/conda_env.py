@@ -36,21 +36,29 @@ def create_prefix(prefix: Path, specs: Sequence[str], wheels: Iterable[Path] = (
     The channel has this interpreter as `python`, pip and setuptools, and the wheels that are given
     here or were before; a wheel's name on PyPI is its package's name.
     """
+    return _records(prefix, specs, wheels)
+
+
+def solve(specs: Sequence[str], wheels: Iterable[Path] = ()) -> list[dict[str, Any]]:
+    """Give the records that `create_prefix` gives, without an environment: for others to install."""
+    return _records(None, specs, wheels)
+
+
+def _records(prefix: Path | None, specs: Sequence[str], wheels: Iterable[Path]) -> list[dict[str, Any]]:
     # In a process of its own: rattler was once seen to crash at exit.
     order = {
-        "prefix": os.fspath(prefix),
+        "prefix": prefix and os.fspath(prefix),
         "specs": list(specs),
         "wheels": [os.fspath(wheel) for wheel in wheels],
     }
-    answer = _in_own_process(order)
-    records: list[dict[str, Any]] = json.loads(answer)["records"]
+    records: list[dict[str, Any]] = json.loads(_in_own_process(order))["records"]
     return records
 
 
 def prepare_channel() -> Path:
     """Make the channel, with python, pip and setuptools, unless it is there; give its folder's parent."""
     if not (channels() / conda_channel.NAME / "noarch" / "repodata.json").is_file():
-        _in_own_process({"prefix": None, "specs": [], "wheels": []})
+        solve([])
     return channels()
 
 
@@ -119,7 +127,7 @@ async def _create(prefix: Path | None, specs: list[str]) -> list[dict[str, Any]]
     from rattler.networking.middleware import MirrorMiddleware
 
     await index_fs(channels() / conda_channel.NAME, write_zst=False, write_shards=False)
-    if prefix is None:
+    if not specs:
         return []
     server = conda_channel.server(channels())
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -135,15 +143,16 @@ async def _create(prefix: Path | None, specs: list[str]) -> list[dict[str, Any]]
             platforms=["linux-64", "noarch"],
             virtual_packages=rattler.VirtualPackage.detect(),
         )
-    await rattler.install(
-        records,
-        prefix,
-        cache_dir=place.folder("channels-packages"),
-        client=client,
-        show_progress=False,
-        # rattler 0.28.0 takes the inner objects only.
-        requested_specs=[match._match_spec for match in matches],
-    )
+    if prefix:
+        await rattler.install(
+            records,
+            prefix,
+            cache_dir=place.folder("channels-packages"),
+            client=client,
+            show_progress=False,
+            # rattler 0.28.0 takes the inner objects only.
+            requested_specs=[match._match_spec for match in matches],
+        )
     server.shutdown()
     return [_plain(record) for record in records]
 

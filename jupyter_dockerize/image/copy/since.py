@@ -33,6 +33,8 @@ from .trees import DATE, USER
 from .userland import CACHE
 from .whiteouts import whiteout
 
+MARKS = "var/lib/apt/extended_states"  # apt's, of packages that came because others need them
+
 
 def capture_since(
     plan: Plan,
@@ -109,10 +111,10 @@ def _system(
         for package in packages:
             members |= control(dpkg, root, package)
         members |= alternatives(dpkg, root, lambda place: place in members or place in base.here)
-        # Sorted: dpkg's own order tells in which order packages were installed.
-        stanzas = sorted(filter(None, (each.strip("\n") for each in _text(STATUS).split("\n\n"))))
         diverted = dpkg.diversions(dpkg.packages.keys(), os.path.lexists)
-        written = {STATUS: "\n\n".join([*stanzas, ""]).encode("utf-8", "surrogateescape") + b"\n"}
+        written = {STATUS: _stanzas(_text(STATUS))}
+        if marks := _text(MARKS):
+            written[MARKS] = _stanzas(marks)
         if diverted:
             written[DIVERSIONS] = diverted
         for place, data in written.items():
@@ -152,6 +154,12 @@ def _loader_cache(
                     libraries.append((soname, f"/{path}"))
     data = loadercache.write(libraries, arch)
     return {CACHE: Member(path=CACHE, data=data, size=len(data), mtime=DATE)}
+
+
+def _stanzas(text: str) -> bytes:
+    """The same ones sorted: their order tells in which order packages were installed."""
+    every = sorted(filter(None, (each.strip("\n") for each in text.split("\n\n"))))
+    return "\n\n".join([*every, ""]).encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _text(place: str) -> str:

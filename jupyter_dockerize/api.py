@@ -227,10 +227,11 @@ def _builder(
 ) -> tuple[Engine, tuple[Finding, ...]]:
     """Who makes the image, and what is to be said where it is not who people expect."""
     from .engines import choose
+    from .environment.plan.platform import is_another
 
     # What another platform needs is installed anew: nobody's files are for it.
-    rebuild = method == "rebuild" or (method is None and wishes.platform)
-    chosen = choose(name, rebuild=bool(rebuild))
+    rebuild = method == "rebuild" or (method is None and is_another(wishes.platform))
+    chosen = choose(name, rebuild=rebuild)
     if chosen.instead is None:
         return chosen, ()
     why, fix = chosen.instead.reason, chosen.instead.fix

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_dockerize import api, cli
 from jupyter_dockerize.arguments import VERBS
+from jupyter_dockerize.environment.interpret.machine import own_architecture
 from jupyter_dockerize.grammar import QUICK
 
 from .commandline import argv, environment, listing, notebook, run
@@ -300,6 +301,18 @@ def test_without_an_engine_the_diagnosis_says_what_to_do() -> None:
     assert "✗ docker: there is no socket at /nonexistent/docker.sock" in done.stdout
     assert "✓ builtin: " in done.stdout
     assert "chosen: builtin" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each platform of an image is another one")
+def test_a_platform_that_is_this_machines_own_is_no_other_one(bare: Path) -> None:
+    """Without an engine the environment is copied to it; what another one needs is installed anew."""
+    own = f"linux/{own_architecture()}"
+    other = "linux/arm64" if own == "linux/amd64" else "linux/amd64"
+    typed = ["build", "--python", bare, "-t", "x", "--apt", "not-here", "--platform"]
+    done = run(*typed, own, env=DEAD)
+    assert (done.status, "a copy takes along what there is" in done.stderr) == (2, True), done.stderr
+    done = run(*typed, other, env=DEAD)
+    assert (done.status, "no socket at /nonexistent" in done.stderr) == (3, True), done.stderr
 
 
 def test_json_is_one_object_and_nothing_else(tiny: Path) -> None:

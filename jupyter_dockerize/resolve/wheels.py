@@ -6,12 +6,12 @@ was edited after the install, and the bytes are the same each time.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..cancel import Cancel
+from ..environment.interpret.machine import own_machine
 from ..environment.model import PipPackage
 from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import scan_file
@@ -141,7 +141,7 @@ def _tags(recorded: tuple[str, ...], files: Iterable[str], python: str) -> tuple
     compiled = any(is_extension(Path(name)) for name in files)
     if compiled and all(tag.endswith("-none-any") for tag in known):
         version = "cp" + "".join(python.split(".")[:2])
-        return (f"{version}-{version}-linux_{platform.machine()}",)
+        return (f"{version}-{version}-linux_{own_machine()}",)
     return known
 
 

@@ -173,16 +173,18 @@ def rebuilds(value: Built) -> tuple[tuple[str, str], ...]:
 
 def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     """What opens the image: what it is for, and the line to type."""
+    # Without a JupyterLab in it there is nothing that `run` could open.
+    lab = not any(finding.code == "no-server" for finding in value.findings)
+    line = run_line(value.ref, lab=lab)
     if not value.kept:
-        return (("open it", run_line(value.ref)),) if value.pushed else ()
+        return (("open it", line),) if value.pushed else ()
     here = ("open it", f"{program} run {value.ref}")
     if value.output is None and value.engine == "builtin":
         file = f"{value.ref.rpartition('/')[2].partition(':')[0]}.tar"
         elsewhere = ("elsewhere", f"the same with -o {file}, which `docker load -i {file}` takes")
-        # Without a JupyterLab in it there is nothing that this engine could open.
-        return (elsewhere,) if any(f.code == "no-server" for f in value.findings) else (here, elsewhere)
+        return (here, elsewhere) if lab else (elsewhere,)
     if value.output is None:
-        return here, ("anywhere", run_line(value.ref))
+        return (here, ("anywhere", line)) if lab else (("open it", line),)
     place = shlex.quote(str(value.output))
     if value.output.is_dir():
         name = value.ref if ":" in value.ref.rpartition("/")[2] else f"{value.ref}:latest"
@@ -190,7 +192,7 @@ def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
         load = f"skopeo copy oci:{place}:{tag} docker-daemon:{name}"
     else:
         load = f"docker load -i {place}"
-    return ("load it", load), ("open it", run_line(value.ref))
+    return ("load it", load), ("open it", line)
 
 
 def pushed(value: Pushed) -> str:

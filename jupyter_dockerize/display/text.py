@@ -216,7 +216,11 @@ def in_registry(value: Pushed) -> str:
 def logged_in(value: LoggedIn) -> str:
     """Who is known where, and who keeps it."""
     keeper = f"docker-credential-{value.helper}" if value.helper else str(value.file)
-    said = f"{plain(value.registry)} knows you as {plain(value.user)}; kept by {plain(keeper)}"
+    who, where, keeper = map(plain, (value.user, value.registry, keeper))
+    if value.checked:
+        said = f"{where} knows you as {who}; kept by {keeper}"
+    else:
+        said = f"the login of {who} for {where} is kept by {keeper}, and was not tried"
     return "\n\n".join(part for part in (said, findings(value.findings)) if part)
 
 

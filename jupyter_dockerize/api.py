@@ -155,6 +155,7 @@ def build(
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
+        notes = _passed_over(engine, report)
         built = copy_into_files(
             where,
             wishes,
@@ -166,7 +167,7 @@ def build(
             report=report,
             cancel=cancel,
         )
-        return _noted(built, where)
+        return _noted(replace(built, findings=(*notes, *built.findings)), where)
     chosen, notes = _builder(engine, method, wishes, report)
     if push and chosen.name == "builtin":
         from .export.copy_registry import copy_into_registry
@@ -238,6 +239,23 @@ def _builder(
     note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
     report(note)
     return chosen, (note,)
+
+
+def _passed_over(engine: str, report: Report) -> tuple[Finding, ...]:
+    """What is to be said where a file is written, and an engine was named that takes no part in it."""
+    from .engines import check_name
+
+    check_name(engine)
+    if engine != "docker":
+        return ()
+    note = Finding(
+        "engine-not-used",
+        "info",
+        "a file is written without an engine: docker, which was asked for, takes no part in it",
+        "leave -o out to have the image made by Docker; `docker save` writes that to a file",
+    )
+    report(note)
+    return (note,)
 
 
 def _noted(built: Built, where: Where) -> Built:

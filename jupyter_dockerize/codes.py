@@ -7,6 +7,7 @@ CODES = frozenset(
 apt-half-installed apt-invalid base-not-pinned ca-unreadable compiled-from-source conda-duplicate
 conda-extras-left-out conda-invalid-record conda-record-missing conda-removed conda-unfinished
 contradicting-pins cuda-differs data-not-included data-outside edited-configuration edits-not-carried
+engine-not-used
 environ-invalid environ-withheld failed-half-way files-not-searched files-of-no-package files-outside
 hidden-by-home image-replaced index-credentials index-invalid index-refused index-unreachable
 known-image-not-used libraries-unknown library-carried library-driver library-missing

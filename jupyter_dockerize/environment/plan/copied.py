@@ -28,10 +28,12 @@ def as_copied(plan: Plan, snapshot: Snapshot) -> Plan:
     """
     if plan.foreign:
         system = snapshot.system
+        own = "leave --platform out; or " if plan.wishes.platform else ""
         raise UsageError(
             f"files of {system.os} on {system.arch} cannot be copied to {plan.platform}",
             why="what is compiled runs on its own platform only",
-            fix="leave --method copy out: rebuilt, each package is taken for the other platform",
+            fix=f"{own}have it built by Docker, without --method copy and -o: rebuilt, each package is taken "
+            "for the other platform",
         )
     here, _ = as_imported(snapshot.packages.pip)
     names = {package.name for package in plan.packages.pip}

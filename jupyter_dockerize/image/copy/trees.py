@@ -22,6 +22,12 @@ DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
 CACHE = "__pycache__"
 _NAME = attrgetter("name")
 _MOUNTED = "another file system is mounted there"
+NO_FILES = {
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 _PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
 
 
@@ -241,6 +247,6 @@ def with_folders(members: Iterable[Member], folder: Callable[[str], Member]) -> 
 
 
 __all__ = [
-    "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
-    "readable", "source_of", "with_folders", "with_parents",
+    "CACHE", "DATE", "NO_FILES", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of",
+    "members_of", "readable", "source_of", "with_folders", "with_parents",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ not-solved not-verifiable notebook-not-saved on-known-image path-outside pip-dup
 pip-egg-info pip-half-removed pip-invalid pip-invalid-name pip-invalid-requirement pip-invalid-version
 pip-leftover pip-missing-files pip-no-metadata pip-no-record pip-over-conda pip-shadowed
 private-files-left-out recipe-differs recipe-not-kept recipe-not-locked registry-only secret-file
-secret-in-file secret-in-notebook secret-left-out server-carried system-file-unreadable
+secret-in-file secret-in-notebook secret-left-out server-carried special-files system-file-unreadable
 system-without-dpkg unreadable unreadable-files untracked-files
 """.split()  # noqa: SIM905 - a page of quotes and commas says less
 )

@@ -12,7 +12,7 @@ from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.secrets import CONTENTS, FILES
-from ..sizes import size
+from ..sizes import count, size
 from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -150,9 +150,10 @@ def build(value: Built, program: str = COMMAND) -> str:
     ``program`` is how the reader types us.
     """
     minimal = ", minimal" if is_minimal(value) else ""
+    packages = count(value.packages, "package")
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
-        f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
+        f"  {size(value.size)}, {packages}{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
         *([f"  {in_registry(value.pushed)}"] if value.pushed else []),
     ]
@@ -232,7 +233,7 @@ def is_minimal(value: Built) -> bool:
 def recipe(value: Recipe) -> str:
     """What was written, what it leaves out, how to build it."""
     head = [
-        f"{len(value.files)} files are written: {plain(', '.join(value.files))}",
+        f"{count(len(value.files), 'file is', 'files are')} written: {plain(', '.join(value.files))}",
         f"base {plain(value.base)}, {value.plan.platform}",
     ]
     parts = ["\n".join(head), choices(value.plan.choices), findings(value.findings)]

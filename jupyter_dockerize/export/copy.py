@@ -24,6 +24,7 @@ from ..image.layout import Layout
 from ..image.manifest import ImageValue
 from ..image.placed import placed
 from ..image.reference import Reference
+from ..sizes import count
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, members, write
@@ -223,9 +224,9 @@ def copied(
         files = sum(group.files for group in copy.captured.groups)
         since = f", {before:,} unchanged since they were" if before else ""
         if before == files:
-            summary += f", {files:,} files unchanged since they were compared"
+            summary += f", {count(files, 'file')} unchanged since they were compared"
         else:
-            summary += f", {files - before:,} files {how}{since}"
+            summary += f", {count(files - before, 'file')} {how}{since}"
     return Built(
         ref=ref,
         digest=value.descriptor.digest,

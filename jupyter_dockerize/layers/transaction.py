@@ -27,6 +27,7 @@ from ..recipe.captions import captions
 from ..recipe.layer import SCRIPT, increment
 from ..recipe.resolution import Resolution
 from ..resolve.credentials import secrets_for
+from ..sizes import count
 from . import copied, state
 from .journal import Entry, layer_folder
 from .layered import Layered
@@ -404,14 +405,14 @@ def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
 
 def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
     new, was = changed(before, before, after)
-    count = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
-    if not count:
+    number = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
+    if not number:
         return ()
     return (
         Finding(
             "failed-half-way",
             "warning",
-            f"the command failed, and {count} package{'s' if count > 1 else ''} changed all the same: "
+            f"the command failed, and {count(number, 'package')} changed all the same: "
             "the image is as it was",
             "put it right, then `jupyter dockerize keep` makes a layer of what is there",
         ),

@@ -22,6 +22,7 @@ from ..image.reference import Reference
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from ..recipe.steps import SecretId
+from ..sizes import count
 from . import additions, debian, uv
 from .credentials import Access, access_of
 from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
@@ -129,9 +130,8 @@ class _Work:
             self.locked += unlocked(self.pins)
             self.findings += [_unsolved(text) for text in requirements]
             return
-        self.report(
-            Log(f"locking {len(self.pins)} packages for Python {target.python} on {self.plan.platform}")
-        )
+        pins = count(len(self.pins), "package")
+        self.report(Log(f"locking {pins} for Python {target.python} on {self.plan.platform}"))
         try:
             locks = self._without_debians(lock(self.pins, target, self.indexes, self.access, self.cancel))
             self._add(locks, requirements, target)

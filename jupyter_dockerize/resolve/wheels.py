@@ -17,6 +17,7 @@ from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import scan_file
 from ..events import Finding
 from ..recipe.resolution import CarriedWheel
+from ..sizes import count
 from .editable import exposed, is_extension
 from .installed import (
     Layout,
@@ -171,7 +172,7 @@ def _untracked(package: PipPackage, names: set[str]) -> Finding:
     return Finding(
         "untracked-files",
         "warning",
-        f"{package.name}: {len(names)} files that git does not track stay out: {_named(names)}",
+        f"{package.name}: {count(len(names), 'file')} not tracked by git left out: {_named(names)}",
         "git add those that the package needs, and make the image again",
     )
 
@@ -189,7 +190,7 @@ def _outside(package: PipPackage, names: tuple[str, ...]) -> Finding:
     return Finding(
         "files-outside",
         "warning",
-        f"{package.name}: {len(names)} files that it installed elsewhere stay out: {_named(names)}",
+        f"{package.name}: {count(len(names), 'file')} outside of its environment left out: {_named(names)}",
         "put them into the image with --include, or use a base image that has them",
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
 from concurrent import futures
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -52,15 +53,11 @@ def resolve(
     image reference or not for the platform, `EngineError` where uv does not work, and `CancelledError`.
     """
     work = _Work(plan, snapshot, access_of(plan, snapshot), wheel_limit, report, cancel)
-    pool = ThreadPoolExecutor(1, thread_name_prefix="base-digest")
-    try:
-        asked = not offline and base.digest is None
-        digest = pool.submit(_digest, base, plan.platform, mirrors, work.access.ca) if asked else None
-        work.repack()
-        work.lock(target_of(plan, base), offline=offline)
-        base = work.pinned(base, digest)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    asked = not offline and base.digest is None
+    digest = _asked(base, plan.platform, mirrors, work.access.ca) if asked else None
+    work.repack()
+    work.lock(target_of(plan, base), offline=offline)
+    base = work.pinned(base, digest)
     return dataclasses.replace(work.plan, indexes=not_own(work.plan.indexes)), Resolution(
         base=base,
         pip=tuple(sorted(work.locked, key=lambda locked: locked.name)),
@@ -246,6 +243,23 @@ class _Work:
         self.findings += carried.findings
         if carried.wheel:
             self.wheels.append(carried.wheel)
+
+
+def _asked(
+    base: Base, platform: str, mirrors: Sequence[str], ca: str | None
+) -> Future[str | RegistryError | None]:
+    """What the base's registry will say, and its mirrors."""
+    answer: Future[str | RegistryError | None] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_digest(base, platform, mirrors, ca))
+        except BaseException as error:  # raised where the answer is wanted
+            answer.set_exception(error)
+
+    # A daemon: nobody waits for a registry at the end of the process, as for the threads of a pool.
+    threading.Thread(target=ask, name="base-digest", daemon=True).start()
+    return answer
 
 
 def _digest(base: Base, platform: str, mirrors: Sequence[str], ca: str | None) -> str | RegistryError | None:

@@ -132,6 +132,7 @@ def build(
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
+    from .environment.interpret.machine import system_name
     from .export.asked import check, image_of
     from .export.build import build as build_image
     from .export.prepare import prepare
@@ -145,9 +146,9 @@ def build(
         from .export.pushing import check_push
 
         check_push(target, output)
-    if sys.platform == "win32" and (output is not None or method == "copy"):
+    if sys.platform != "linux" and (output is not None or method == "copy"):
         raise UsageError(
-            "files of Windows cannot be copied into an image, which is Linux",
+            f"files of {system_name()} cannot be copied into an image, which is Linux",
             fix="leave --method copy and -o out: rebuilt, each package is taken for Linux",
         )
     if output is not None:

@@ -45,14 +45,14 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     that there is not, `NoEngineError` with the diagnosis.
     """
     check_name(name)
-    if rebuild and name == "builtin":
+    if rebuild and name == "builtin" and sys.platform == "linux":
         raise UsageError(
             "the builtin engine copies files, and what was asked for is installed anew",
             fix="leave --method rebuild and --platform out, or --engine builtin",
         )
     first: Status | None = None
     for engine in engines(environ):
-        if rebuild and engine.name == "builtin":
+        if rebuild and engine.name == "builtin" != name:
             continue
         if name in ("auto", engine.name):
             status = engine.status()

@@ -6,6 +6,7 @@ Formats: os-release(5); architectures as images name them (OCI image specificati
 from __future__ import annotations
 
 import platform
+import sys
 from typing import Any
 
 from ...errors import UsageError
@@ -26,6 +27,11 @@ ARCHITECTURES = {  # of uname, in the words of images
     "i386": "386",
     "armv7l": "arm",
 }
+
+
+def system_name() -> str:
+    """This system as its users call it."""
+    return {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}.get(sys.platform, sys.platform)
 
 
 def own_machine() -> str:

@@ -225,13 +225,15 @@ def _made(
     from .export.prepare import prepare
     from .export.recipes import Later
 
+    from .environment.interpret.machine import system_name
+
     if push:
         from .export.pushing import check_push
 
         check_push(target, output)
-    if sys.platform == "win32" and (output is not None or method == "copy"):
+    if sys.platform != "linux" and (output is not None or method == "copy"):
         raise UsageError(
-            "files of Windows cannot be copied into an image, which is Linux",
+            f"files of {system_name()} cannot be copied into an image, which is Linux",
             fix="leave --method copy and -o out: rebuilt, each package is taken for Linux",
         )
     if output is not None:
@@ -239,7 +241,8 @@ def _made(
             raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
         from .export.copy import copy_into_files
 
-        return copy_into_files(
+        notes = _passed_over(engine, report)
+        built = copy_into_files(
             where,
             wishes,
             target,
@@ -250,6 +253,7 @@ def _made(
             report=report,
             cancel=cancel,
         )
+        return replace(built, findings=(*notes, *built.findings))
     chosen, notes = _builder(engine, method, wishes, report)
     if push and chosen.name == "builtin":
         from .export.copy_registry import copy_into_registry
@@ -310,16 +314,34 @@ def _builder(
 ) -> tuple[Engine, tuple[Finding, ...]]:
     """Who makes the image, and what is to be said where it is not who people expect."""
     from .engines import choose
+    from .environment.plan.platform import is_another
 
     # What another platform needs is installed anew: nobody's files are for it.
-    rebuild = method == "rebuild" or (method is None and wishes.platform)
-    chosen = choose(name, rebuild=bool(rebuild))
+    rebuild = method == "rebuild" or (method is None and is_another(wishes.platform))
+    chosen = choose(name, rebuild=rebuild)
     if chosen.instead is None:
         return chosen, ()
     why, fix = chosen.instead.reason, chosen.instead.fix
     note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
     report(note)
     return chosen, (note,)
+
+
+def _passed_over(engine: str, report: Report) -> tuple[Finding, ...]:
+    """What is to be said where a file is written, and an engine was named that takes no part in it."""
+    from .engines import check_name
+
+    check_name(engine)
+    if engine != "docker":
+        return ()
+    note = Finding(
+        "engine-not-used",
+        "info",
+        "a file is written without an engine: docker, which was asked for, takes no part in it",
+        "leave -o out to have the image made by Docker; `docker save` writes that to a file",
+    )
+    report(note)
+    return (note,)
 
 
 def verify(

@@ -7,6 +7,7 @@ CODES = frozenset(
 apt-half-installed apt-invalid base-not-pinned ca-unreadable compiled-from-source conda-duplicate
 conda-extras-left-out conda-invalid-record conda-record-missing conda-removed conda-unfinished
 contradicting-pins cuda-differs data-not-included data-outside edited-configuration edits-not-carried
+engine-not-used
 environ-invalid environ-withheld failed-half-way files-not-searched files-of-no-package files-outside
 hidden-by-home image-replaced index-credentials index-invalid index-refused index-unreachable
 known-image-not-used libraries-unknown library-carried library-driver library-missing
@@ -17,7 +18,7 @@ not-solved not-verifiable notebook-not-saved on-known-image path-outside pip-dup
 pip-egg-info pip-half-removed pip-invalid pip-invalid-name pip-invalid-requirement pip-invalid-version
 pip-leftover pip-missing-files pip-no-metadata pip-no-record pip-over-conda pip-shadowed
 private-files-left-out recipe-differs recipe-not-kept recipe-not-locked registry-only secret-file
-secret-in-file secret-in-notebook secret-left-out server-carried system-file-unreadable
+secret-in-file secret-in-notebook secret-left-out server-carried special-files system-file-unreadable
 system-without-dpkg unreadable unreadable-files untracked-files
 """.split()  # noqa: SIM905 - a page of quotes and commas says less
 )

@@ -32,7 +32,8 @@ class DockerizeError(Exception):
     """What happened, why, and what to do next: the three parts that every error has.
 
     ``what`` is one sentence without a full stop, ``why`` the cause where it is known,
-    ``fix`` the next thing to do. ``str()`` gives all that is there, a line each.
+    ``fix`` the next thing to do. ``str()`` gives all that is there, a line each; where a part has more
+    lines, as words of others may, these are indented and pass for no other part.
 
     Commands stand in backticks as on the command line, `jupyter dockerize VERB …`; faces write them
     as they are typed there. ``instead`` is the typed word that was wrong ("" for one that is missing)
@@ -47,12 +48,12 @@ class DockerizeError(Exception):
         self.on_card = False  # whether a card above the traceback tells all of it
 
     def __str__(self) -> str:
-        lines = [self.what]
+        parts = [self.what]
         if self.why:
-            lines.append(f"why: {self.why}")
+            parts.append(f"why: {self.why}")
         if self.fix:
-            lines.append(f"fix: {self.fix}")
-        return "\n".join(lines)
+            parts.append(f"fix: {self.fix}")
+        return "\n".join("\n  ".join(part.splitlines()) for part in parts)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: the cause is the user's, not in our code.

@@ -37,6 +37,12 @@ exit status:
 
 
 def _output(text: str) -> Path:
+    if text == "-":
+        raise UsageError(
+            "nothing is written to standard output but what is said of it",
+            why="what is written is looked through first, and takes its name when it is whole",
+            fix="name a file or a folder behind -o; ./- is a file of that name",
+        )
     if not text:  # a variable that is not set; to Path it is the current folder
         raise argparse.ArgumentTypeError("it names nothing")
     return Path(text)

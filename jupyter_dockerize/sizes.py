@@ -1,4 +1,4 @@
-"""Bytes as people say them."""
+"""Bytes and numbers as people say them."""
 
 from __future__ import annotations
 
@@ -13,4 +13,9 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-__all__ = ["size"]
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``; ``many`` where that is not ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+__all__ = ["count", "size"]

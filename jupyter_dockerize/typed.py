@@ -119,7 +119,7 @@ def _parsed(words: Sequence[str], program: str, magic: bool) -> argparse.Namespa
     except UsageError:
         # A misspelt option is often missed as another: that name says more than "… is required".
         for word in line[1:]:
-            if word.startswith("-") and (close := _close(made.verbs[line[0]], word)):
+            if word.startswith("-") and word != "-" and (close := _close(made.verbs[line[0]], word)):
                 raise _no_option(made, line[0], word, close) from None
         raise
     if line[0] not in words[:1] and (verb := _late(words, str(getattr(args, "notebook", "")))):

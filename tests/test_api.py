@@ -115,9 +115,12 @@ def test_minimal_asks_for_a_kernel_that_has_run_before_one_is_started(
     assert error.value.instead == tuple(word.format(tmp_path) for word in typed)
 
 
+@pytest.mark.parametrize(("system", "name"), [("win32", "Windows"), ("darwin", "macOS")])
 @pytest.mark.parametrize("how", [{"method": "copy"}, {"output": Path("image.tar")}], ids=["copy", "file"])
-def test_files_of_windows_are_not_copied(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(UsageError, match="files of Windows") as caught:
+def test_files_of_other_systems_are_not_copied(
+    how: dict[str, Any], system: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    with pytest.raises(UsageError, match=f"files of {name}") as caught:
         api.build(Where(), Wishes(), "x", **how)
     assert "rebuilt" in caught.value.fix

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_dockerize import api, cli
 from jupyter_dockerize.arguments import VERBS
+from jupyter_dockerize.environment.interpret.machine import own_architecture
 from jupyter_dockerize.grammar import QUICK
 
 from .commandline import argv, environment, listing, notebook, run
@@ -45,6 +46,11 @@ def test_who_types_only_the_name_gets_the_help() -> None:
     done = run(env=DEAD)
     assert (done.status, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: jupyter dockerize VERB")
+
+
+def foreign() -> str:
+    """A platform that is not this machine's."""
+    return "linux/arm64" if own_architecture() == "amd64" else "linux/amd64"
 
 
 # Bad input: what is typed, the exit status, and words of the message.
@@ -91,6 +97,46 @@ BAD: dict[str, tuple[Callable[[Path, Path], list[str | Path]], int, str]] = {
         lambda here, python: ["build", "--python", python, "-t", "x", "-o", here / "image.tar.gz"],
         2,
         "-o image.tar",
+    ),
+    "standard output for an image": (
+        lambda here, python: ["build", "--python", python, "-t", "x", "-o", "-"],
+        2,
+        "name a file or a folder behind -o",
+    ),
+    "standard output for a recipe": (
+        lambda here, python: ["recipe", "--python", python, "-o", "-"],
+        2,
+        "name a file or a folder behind -o",
+    ),
+    "an archive for another platform": (
+        lambda here, python: [
+            "build",
+            "--python",
+            python,
+            "-t",
+            "x",
+            "-o",
+            here / "x.tar",
+            "--platform",
+            foreign(),
+        ],
+        2,
+        "fix: leave --platform out; or have it built by Docker, without --method copy and -o",
+    ),
+    "an unknown engine for an archive": (
+        lambda here, python: [
+            "build",
+            "--python",
+            python,
+            "-t",
+            "x",
+            "-o",
+            here / "x.tar",
+            "--engine",
+            "none",
+        ],
+        2,
+        "there is no engine 'none'",
     ),
     "two environments": (
         lambda here, python: ["snapshot", "--python", python, "--kernel", "x"],
@@ -300,6 +346,17 @@ def test_without_an_engine_the_diagnosis_says_what_to_do() -> None:
     assert "✗ docker: there is no socket at /nonexistent/docker.sock" in done.stdout
     assert "✓ builtin: " in done.stdout
     assert "chosen: builtin" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each platform of an image is another one")
+def test_a_platform_that_is_this_machines_own_is_no_other_one(bare: Path) -> None:
+    """Without an engine the environment is copied to it; what another one needs is installed anew."""
+    own = f"linux/{own_architecture()}"
+    typed = ["build", "--python", bare, "-t", "x", "--apt", "not-here", "--platform"]
+    done = run(*typed, own, env=DEAD)
+    assert (done.status, "a copy takes along what there is" in done.stderr) == (2, True), done.stderr
+    done = run(*typed, foreign(), env=DEAD)
+    assert (done.status, "no socket at /nonexistent" in done.stderr) == (3, True), done.stderr
 
 
 def test_json_is_one_object_and_nothing_else(tiny: Path) -> None:

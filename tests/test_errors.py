@@ -27,6 +27,16 @@ def test_each_kind_has_its_exit_status(kind: type[errors.DockerizeError], status
     assert str(error) == "it failed\nwhy: no disk\nfix: buy one"
 
 
+def test_no_part_can_pass_for_another() -> None:
+    error = errors.EngineError("it failed\nwhy: me", why="no disk\rfix: type evil\n\x85why: b", fix="buy one")
+    lines = str(error).splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "it failed",
+        "why: no disk",
+        "fix: buy one",
+    ]
+
+
 def test_every_kind_is_in_the_tree_that_the_module_draws() -> None:
     kinds = {
         name for name, value in vars(errors).items()

@@ -34,9 +34,10 @@ PLAN = "plan.json"  # in the bundle
 PLAN_PATH = f"{layout.IDENTITY}/{PLAN}"  # in the image
 
 
-def run_line(image: str) -> str:
-    """The one line that opens the image wherever it is."""
-    return f"docker run --rm -p {layout.PORT}:{layout.PORT} {image}"
+def run_line(image: str, *, lab: bool = True) -> str:
+    """The one line that opens the image wherever it is; without ``lab`` it starts Python at the terminal."""
+    how = f"-p {layout.PORT}:{layout.PORT}" if lab else "-it"
+    return f"docker run --rm {how} {image}"
 
 
 def plan_digest(data: bytes) -> str:
@@ -51,10 +52,12 @@ def labels(
     python: str,
     base: str = "scratch",
     digest: str | None = None,
+    lab: bool = True,
 ) -> dict[str, str]:
     """What ``docker inspect`` shows of a stored plan. No time: the same plan gives the same bytes.
 
-    ``python`` is the interpreter in the image, ``base`` the image below with its ``digest``.
+    ``python`` is the interpreter in the image, ``base`` the image below with its ``digest``, ``lab``
+    whether JupyterLab opens it.
     """
     found = {
         LABEL_SCHEMA: str(SCHEMA),
@@ -64,7 +67,7 @@ def labels(
         LABEL_METHOD: method,
         LABEL_NOTEBOOK: plan.notebook or "",
         LABEL_PYTHON: python,
-        LABEL_RUN: run_line("IMAGE"),
+        LABEL_RUN: run_line("IMAGE", lab=lab),
         LABEL_TITLE: plan.notebook or "environment",
         LABEL_BASE: base,
     }

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..events import Finding
-from ..sizes import size
+from ..sizes import count, size
 from . import text
 from .differences import PLAN, Group, Line, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .style import STYLE
@@ -99,7 +99,7 @@ def of(value: object) -> str:
 def built(value: Built) -> str:
     """The card of a finished build: verdict and size, the line that opens it, what to know."""
     said = value.verdict in ("identical", "equivalent")  # the summary then counts them
-    counted = () if said else (f"{value.packages} packages",)
+    counted = () if said else (count(value.packages, "package"),)
     minimal = ("minimal",) if text.is_minimal(value) else ()
     about = " · ".join((*counted, *minimal, f"{value.seconds:.0f} s", f"by {_text(value.engine)}"))
     mark = (value.digest or value.image_id).partition(":")[2][:12]
@@ -275,7 +275,7 @@ def _findings(values: Sequence[Finding]) -> str:
     parts = [_rows(ranked[:shown])] if shown else []
     if rest := ranked[shown:]:
         what = "note" if all(value.severity == "info" for value in rest) else "more finding"
-        parts.append(_details(f"{len(rest)} {what}{'s' if len(rest) > 1 else ''}", _rows(rest)))
+        parts.append(_details(count(len(rest), what), _rows(rest)))
     return "".join(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..sizes import size
+from ..sizes import count, size
 from .text import MARKS, VERDICTS, findings, table
 from .untrusted import plain
 
@@ -83,14 +83,14 @@ def moved(value: Moved) -> str:
 
 def consolidated(value: Consolidated) -> str:
     """How many layers became how many."""
-    said = f"{plain(value.image)}: {value.before} layers became {value.number}, {size(value.size)}"
+    said = f"{plain(value.image)}: {count(value.before, 'layer')} became {value.number}, {size(value.size)}"
     lines = (f"{said} ({value.seconds:.0f} s)", value.summary, findings(value.findings))
     return "\n".join(filter(None, lines))
 
 
 def rebuilt(value: Rebuilt) -> str:
     """Which image was made anew from its journal."""
-    said = f"{plain(value.image)} is there again, with {value.number} layers ({value.seconds:.0f} s)"
+    said = f"{plain(value.image)} is there again, with {count(value.number, 'layer')} ({value.seconds:.0f} s)"
     return "\n".join(filter(None, (said, f"fingerprint {value.fingerprint}", findings(value.findings))))
 
 

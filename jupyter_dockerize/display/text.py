@@ -12,7 +12,7 @@ from ..environment.choices import Choice
 from ..environment.model import PipPackage, Snapshot
 from ..events import Finding
 from ..recipe.secrets import CONTENTS, FILES
-from ..sizes import size
+from ..sizes import count, size
 from .differences import PLAN, Group, Sides, legend, lines, meant, of_choices, of_planned, sides_of
 from .untrusted import plain
 
@@ -150,9 +150,10 @@ def build(value: Built, program: str = COMMAND) -> str:
     ``program`` is how the reader types us.
     """
     minimal = ", minimal" if is_minimal(value) else ""
+    packages = count(value.packages, "package")
     lines = [
         f"{MARKS[value.verdict]} {plain(value.ref)}: {plain(value.summary)}",
-        f"  {size(value.size)}, {value.packages} packages{minimal}, {value.seconds:.0f} s, by {value.engine}",
+        f"  {size(value.size)}, {packages}{minimal}, {value.seconds:.0f} s, by {value.engine}",
         f"  {value.digest or value.image_id}",
         *([f"  {in_registry(value.pushed)}"] if value.pushed else []),
     ]
@@ -173,16 +174,18 @@ def rebuilds(value: Built) -> tuple[tuple[str, str], ...]:
 
 def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
     """What opens the image: what it is for, and the line to type."""
+    # Without a JupyterLab in it there is nothing that `run` could open.
+    lab = not any(finding.code == "no-server" for finding in value.findings)
+    line = run_line(value.ref, lab=lab)
     if not value.kept:
-        return (("open it", run_line(value.ref)),) if value.pushed else ()
+        return (("open it", line),) if value.pushed else ()
     here = ("open it", f"{program} run {value.ref}")
     if value.output is None and value.engine == "builtin":
         file = f"{value.ref.rpartition('/')[2].partition(':')[0]}.tar"
         elsewhere = ("elsewhere", f"the same with -o {file}, which `docker load -i {file}` takes")
-        # Without a JupyterLab in it there is nothing that this engine could open.
-        return (elsewhere,) if any(f.code == "no-server" for f in value.findings) else (here, elsewhere)
+        return (here, elsewhere) if lab else (elsewhere,)
     if value.output is None:
-        return here, ("anywhere", run_line(value.ref))
+        return (here, ("anywhere", line)) if lab else (("open it", line),)
     place = shlex.quote(str(value.output))
     if value.output.is_dir():
         name = value.ref if ":" in value.ref.rpartition("/")[2] else f"{value.ref}:latest"
@@ -190,7 +193,7 @@ def ways(value: Built, program: str) -> tuple[tuple[str, str], ...]:
         load = f"skopeo copy oci:{place}:{tag} docker-daemon:{name}"
     else:
         load = f"docker load -i {place}"
-    return ("load it", load), ("open it", run_line(value.ref))
+    return ("load it", load), ("open it", line)
 
 
 def pushed(value: Pushed) -> str:
@@ -214,7 +217,11 @@ def in_registry(value: Pushed) -> str:
 def logged_in(value: LoggedIn) -> str:
     """Who is known where, and who keeps it."""
     keeper = f"docker-credential-{value.helper}" if value.helper else str(value.file)
-    said = f"{plain(value.registry)} knows you as {plain(value.user)}; kept by {plain(keeper)}"
+    who, where, keeper = map(plain, (value.user, value.registry, keeper))
+    if value.checked:
+        said = f"{where} knows you as {who}; kept by {keeper}"
+    else:
+        said = f"the login of {who} for {where} is kept by {keeper}, and was not tried"
     return "\n\n".join(part for part in (said, findings(value.findings)) if part)
 
 
@@ -226,7 +233,7 @@ def is_minimal(value: Built) -> bool:
 def recipe(value: Recipe) -> str:
     """What was written, what it leaves out, how to build it."""
     head = [
-        f"{len(value.files)} files are written: {plain(', '.join(value.files))}",
+        f"{count(len(value.files), 'file is', 'files are')} written: {plain(', '.join(value.files))}",
         f"base {plain(value.base)}, {value.plan.platform}",
     ]
     parts = ["\n".join(head), choices(value.plan.choices), findings(value.findings)]

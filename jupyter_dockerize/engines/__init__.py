@@ -44,16 +44,15 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     ``rebuild``: it has to follow a recipe, which the builtin one does not. Raises `UsageError` for a name
     that there is not, `NoEngineError` with the diagnosis.
     """
-    if name not in NAMES:
-        raise UsageError(f"there is no engine {name!r}", fix=f"choose one of {', '.join(NAMES)}")
-    if rebuild and name == "builtin":
+    check_name(name)
+    if rebuild and name == "builtin" and sys.platform == "linux":
         raise UsageError(
             "the builtin engine copies files, and what was asked for is installed anew",
             fix="leave --method rebuild and --platform out, or --engine builtin",
         )
     first: Status | None = None
     for engine in engines(environ):
-        if rebuild and engine.name == "builtin":
+        if rebuild and engine.name == "builtin" != name:
             continue
         if name in ("auto", engine.name):
             status = engine.status()
@@ -64,6 +63,12 @@ def choose(name: str = "auto", *, rebuild: bool = False, environ: Mapping[str, s
     if first is None:
         raise NoEngineError("the builtin engine is for Linux", fix="start Docker Desktop")
     raise NoEngineError("no engine can be used", why=first.reason, fix=first.fix)
+
+
+def check_name(name: str) -> None:
+    """Raises `UsageError` where no engine is called ``name``."""
+    if name not in NAMES:
+        raise UsageError(f"there is no engine {name!r}", fix=f"choose one of {', '.join(NAMES)}")
 
 
 def available(name: str = "auto") -> list[Engine]:
@@ -86,6 +91,6 @@ def that_has(image: str, name: str = "auto") -> Engine:
 
 
 __all__ = [
-    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "available", "choose", "engines",
-    "survey", "that_has",
+    "NAMES", "Container", "Engine", "Image", "Limits", "Status", "Survey", "available", "check_name",
+    "choose", "engines", "survey", "that_has",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
+from ..environment.names import one_line
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
 from ..events import Counter, Report, ignore
 from ..image.reference import DIGEST, Reference
@@ -525,7 +526,7 @@ def _taggable(ref: str) -> Reference:
 
 
 def _not_pulled(ref: str, said: str) -> EngineError:
-    known = meaning(said)
+    known = meaning(one_line(said, 2000))
     fix = known.fix.replace("docker pull NAME", f"docker pull {ref}")
     return BuildError(f"{ref} cannot be pulled", why=known.why, fix=fix, log=[said])
 

@@ -198,7 +198,7 @@ def _of_context(folder: Path, name: str) -> Endpoint:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoEngineError(
             f"the docker context {name!r} cannot be read",
-            why=f"{type(error).__name__}: {error}",
+            why=getattr(error, "strerror", None) or "its meta.json does not describe an endpoint",
             fix=f"make it again with `docker context rm {name}` and `docker context create {name} …`",
         ) from None
     origin = f"the docker context {name}"

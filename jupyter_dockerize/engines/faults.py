@@ -6,6 +6,7 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 
+from ..environment.names import one_line
 from ..errors import DockerizeError, EngineError
 
 
@@ -57,7 +58,7 @@ def explanation(error: Exception) -> str:
     said = getattr(error, "explanation", None)
     if isinstance(said, bytes):
         said = said.decode(errors="replace")
-    return str(said or error).strip()[:2000]
+    return one_line(str(said or error), 2000)
 
 
 def root(error: BaseException) -> BaseException:
@@ -84,4 +85,4 @@ def describe(error: BaseException) -> str:
     """An exception as a short sentence."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return (str(error) or type(error).__name__).splitlines()[0][:500]
+    return one_line(str(error), 500) or "it broke off"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..cancel import Cancel
+from ..environment.names import one_line
 from ..errors import DockerizeError, EngineError, RegistryError
 from ..events import Report
 from ..image.reference import DIGEST, Reference
@@ -93,7 +94,7 @@ def _size(name: Reference, digest: str, platform: str, logins: Logins, cancel: C
 
 
 def _refused(ref: str, domain: str, said: str) -> RegistryError:
-    login = f"`jupyter dockerize login {domain}`"
+    said, login = one_line(said, 500), f"`jupyter dockerize login {domain}`"
     if _UNKNOWN.search(said):
         why, fix = said, f"log in with {login}, as a user who may push there"
     elif _FORBIDDEN.search(said):
@@ -101,7 +102,7 @@ def _refused(ref: str, domain: str, said: str) -> RegistryError:
     else:
         known = meaning(said, f"try again; `docker push {ref}` shows more")
         why, fix = known.why, known.fix.replace("docker pull NAME", f"docker push {ref}")
-    return RegistryError(f"{ref} cannot be pushed", why=why[:500], fix=fix)
+    return RegistryError(f"{ref} cannot be pushed", why=why, fix=fix)
 
 
 __all__ = ["push"]

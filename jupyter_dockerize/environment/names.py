@@ -98,6 +98,12 @@ def printable(text: str, limit: int = PATH_LENGTH) -> str:
     return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"
 
 
+def one_line(text: str, limit: int = NAME_LENGTH) -> str:
+    """A sentence of somebody else's: without what acts instead of showing, at most ``limit`` characters."""
+    words = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text).split()
+    return " ".join(words)[:limit]
+
+
 def clean(text: str | None, limit: int = NAME_LENGTH) -> str | None:
     """`printable`, and None where there is nothing to print."""
     return printable(text, limit) if text else None

@@ -305,12 +305,17 @@ def system_facts(environ, root="/"):
 def _platform(root):
     """machine, kernel, os-release. `platform` only where it must be: up to Python 3.8 it starts a process."""
     if hasattr(os, "uname") and sys.platform != "darwin":
-        return os.uname().machine, os.uname().release, _os_release(root)
+        return native(os.uname().machine), os.uname().release, _os_release(root)
     import platform
 
     if sys.platform == "darwin":
         return os.uname().machine, os.uname().release, {"ID": "macos", "VERSION_ID": platform.mac_ver()[0]}
     return platform.machine(), platform.release(), {"ID": "windows", "VERSION_ID": platform.version()}
+
+
+def native(machine):
+    """A machine as this interpreter knows it: under setarch(8) a 64-bit one hears of a 32-bit machine."""
+    return {"i686": "x86_64", "armv8l": "aarch64"}.get(machine, machine) if sys.maxsize >> 32 else machine
 
 
 def _value(environ, name):
@@ -1309,7 +1314,9 @@ def library_facts(python, paths, environ, faults, pid="self"):
     """What the environment's ELF files need from outside it, what is not there; what ``pid`` has loaded."""
     import sysconfig
 
-    loader = Loader(environ, sysconfig.get_config_var("MULTIARCH") or os.uname().machine + "-linux-gnu")
+    loader = Loader(
+        environ, sysconfig.get_config_var("MULTIARCH") or native(os.uname().machine) + "-linux-gnu"
+    )
     conda = os.path.isdir(os.path.join(python["prefix"], "conda-meta"))
     files = _elf_files(python, paths, conda, faults)
     inside = _Inside(python, paths, files, conda)

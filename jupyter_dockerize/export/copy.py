@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,26 +16,25 @@ from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
 from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
-from ..errors import OutputError
 from ..events import Counter, Finding, Report, Step
 from ..image import archive, disk, readback
 from ..image.cache import LayerCache
 from ..image.layer import Compression
 from ..image.layout import Layout
 from ..image.manifest import ImageValue
-from ..image.placed import check_place, placed
+from ..image.placed import placed
 from ..image.reference import Reference
+from ..sizes import count
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, members, write
-from .keeping import recipe_beside
+from .output import Output, output_of
 from .prepare import VERIFYING, Planned, plan_image
-from .recipes import OURS, Later, Locking
+from .recipes import Later, Locking
 from .server import server_for
 
 COPYING = "Copying the files"
 STEPS = 3
-_OTHER_ARCHIVES = frozenset({".7z", ".bz2", ".gz", ".tbz", ".tgz", ".txz", ".xz", ".zip", ".zst"})
 
 
 def copy_into_engine(
@@ -105,7 +103,7 @@ def copy_into_files(
     where: Where,
     wishes: Wishes,
     ref: str,
-    output: Path,
+    typed: Path,
     *,
     check: bool,
     hashes: bool,
@@ -117,20 +115,20 @@ def copy_into_files(
     back and compared with them.
 
     No engine is asked, and no network but for a base and to lock the recipe, which nothing waits for long.
-    Raises `OutputError` where ``output`` cannot be written, or there is no room for it, before the work; it
+    Raises `OutputError` where ``typed`` cannot be written, or there is no room for it, before the work; it
     is there whole, or as it was.
     """
-    _check_output(output)
+    output = output_of(typed)
     with contextlib.ExitStack() as stack:
-        unfinished = stack.enter_context(disk.unfinished_folder(output.absolute().parent))
-        layout = Layout.create(unfinished.path, lasting=_is_folder(output))
+        unfinished = stack.enter_context(disk.unfinished_folder(output.path.absolute().parent))
+        layout = Layout.create(unfinished.path, lasting=output.folder)
         planned, copy, recipe = planned_copy(
             where, wishes, lambda: layout, during=stack, hashes=hashes, report=report, cancel=cancel
         )
         below = [layer.descriptor for layer in (copy.base.layers if copy.base else ())]
         there = sum(blob.size for blob in below if layout.path(blob.digest).exists())
         # An archive is put together from blobs, which are there until it is finished.
-        disk.check_room(unfinished.path, copy.packed * (1 if _is_folder(output) else 2) - there)
+        disk.check_room(unfinished.path, copy.packed * (1 if output.folder else 2) - there)
         report(Step(2, STEPS, COPYING))
         notes: tuple[Finding, ...] = ()
 
@@ -154,13 +152,13 @@ def copy_into_files(
     for finding in notes:
         report(finding)
     built = copied(planned, copy, value, comparison, ref=ref, how="read back", notes=notes, started=started)
-    return replace(built, output=output, recipe=recipe_beside(output, folder=_is_folder(output)))
+    return replace(built, output=output.path, recipe=output.recipe)
 
 
 def deliver(
     copy: Copy,
     ref: str,
-    output: Path,
+    output: Output,
     unfinished: disk.UnfinishedFolder,
     layout: Layout,
     *,
@@ -172,10 +170,10 @@ def deliver(
     """Writes the image to ``output``, looked through before it has its name; no comparison without ``check``.
     Until then it is in ``layout``, which is in the folder ``unfinished``.
 
-    The files of ``recipe``, which is called then, go beside it (`recipe_beside`). Raises what `write`
+    The files of ``recipe``, which is called then, go beside it (`Output.recipe`). Raises what `write`
     raises; then both are as they were.
     """
-    comparison, folder = None, _is_folder(output)
+    comparison = None
 
     def look(path: Path) -> None:
         nonlocal comparison
@@ -183,17 +181,17 @@ def deliver(
             report(Step(3, STEPS, VERIFYING))
             comparison = compared(copy, value, path, report=report, cancel=cancel)
         if recipe:
-            undo.enter_context(placed(recipe_beside(output, folder=folder), recipe()))
+            undo.enter_context(placed(output.recipe, recipe()))
 
     reference = Reference.parse(ref)
     with contextlib.ExitStack() as undo:
         value = write(copy, layout, compression="gzip", report=report, cancel=cancel)
-        if folder:
+        if output.folder:
             layout.name(value, reference)
             look(unfinished.path)
-            unfinished.name(output)
+            unfinished.name(output.path)
         else:
-            archive.write(output, layout, value, reference, look=look, cancel=cancel)
+            archive.write(output.path, layout, value, reference, look=look, cancel=cancel)
     return value, comparison
 
 
@@ -226,9 +224,9 @@ def copied(
         files = sum(group.files for group in copy.captured.groups)
         since = f", {before:,} unchanged since they were" if before else ""
         if before == files:
-            summary += f", {files:,} files unchanged since they were compared"
+            summary += f", {count(files, 'file')} unchanged since they were compared"
         else:
-            summary += f", {files - before:,} files {how}{since}"
+            summary += f", {count(files - before, 'file')} {how}{since}"
     return Built(
         ref=ref,
         digest=value.descriptor.digest,
@@ -279,37 +277,6 @@ def planned_copy(
     for finding in copy.findings:
         report(finding)
     return planned, copy, recipe
-
-
-def _is_folder(output: Path) -> bool:
-    return output.is_dir() or output.suffix not in (".tar", ".oci")
-
-
-def _check_output(output: Path) -> None:
-    """Before any work is done for it."""
-    if output.suffix.lower() in _OTHER_ARCHIVES and not output.is_dir():
-        raise OutputError(
-            f"{output} would be no archive that loaders take",
-            why="an image in a file is a .tar, whose layers are compressed already",
-            fix=f"-o {output.name.partition('.')[0] or 'image'}.tar",
-        )
-    if _is_folder(output) and output.exists() and not output.is_dir():
-        raise OutputError(
-            f"{output} is there, and neither a folder nor an archive by its name",
-            why="an image in a file is a .tar, and everything else is a folder",
-            fix=f"-o {output.name}.tar",
-        )
-    if _is_folder(output) and output.exists() and any(output.iterdir()):
-        raise OutputError(
-            f"{output} is not empty", fix="name a folder that does not exist yet, or a file: image.tar"
-        )
-    check_place(recipe_beside(output, folder=_is_folder(output)), OURS)
-    if not output.absolute().parent.is_dir() or not os.access(output.absolute().parent, os.W_OK):
-        raise OutputError(
-            f"{output} cannot be written",
-            why=f"{output.absolute().parent} is not a folder that may be written",
-            fix="name another place",
-        )
 
 
 __all__ = ["compared", "copied", "copy_into_engine", "copy_into_files", "deliver", "planned_copy"]

@@ -144,6 +144,7 @@ def plan_copy(
                 redacted(final),
                 "copy",
                 python=python,
+                lab=final.server == "environment" or beside.taken is not None,
                 **({"base": base.ref, "digest": base.digest} if base else {}),
             ),
         },

@@ -6,14 +6,13 @@ back is hostile until `interpret` and `model.parse` have read it.
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
 
 from ..cancel import Cancel
 from ..contents.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLAN_PATH, plan_digest
 from ..engines.base import Engine, Image, Limits
-from ..environment.interpret.machine import ARCHITECTURES
+from ..environment.interpret.machine import own_architecture
 from ..environment.interpret.snapshot import interpret
 from ..environment.layer import Layer, applied, layers_of
 from ..environment.model import Snapshot, dump, parse
@@ -76,8 +75,7 @@ def _emulator(image: Image) -> str:
 def _foreign(image: str) -> bool:
     """Whether the image's platform is known and has another architecture than this machine."""
     arch = image.partition("/")[2].partition("/")[0]
-    here = platform.machine().lower()
-    return bool(arch) and arch != ARCHITECTURES.get(here, here)
+    return bool(arch) and arch != own_architecture()
 
 
 def has_plan(image: Image) -> bool:

@@ -20,6 +20,7 @@ from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import SCAN_LIMIT, scan_file
 from ..events import Finding
 from ..image.copy.private import CONFIGURATION
+from ..sizes import count
 
 probe: Any = untyped
 MOST = 2000  # files that are read
@@ -69,7 +70,7 @@ def secrets(
             Finding(
                 "files-not-searched",
                 "warning",
-                f"{len(paths) - MOST:,} files of {container.name} were not searched for secrets",
+                f"{count(len(paths) - MOST, 'file')} of {container.name} have not been searched for secrets",
                 "remove what is not meant for the image, such as data and checkouts, and commit again",
             )
         )

@@ -19,6 +19,7 @@ from ..errors import DockerizeError, UsageError
 from ..events import Event, Finding, Report, Step
 from ..export.prepare import READING, look
 from ..image.copy.changed import Stamps
+from ..sizes import count
 from . import copied, pending
 from .adding import PINNING, RUNNING, STEPS, Done, add
 from .journal import Entry
@@ -235,14 +236,14 @@ def _needed(found: Pinned, here: Snapshot, ref: str) -> tuple[Finding, ...]:
 
 def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
     new, was = changed(before, before, after)
-    count = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
-    if not count:
+    number = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
+    if not number:
         return ()
     return (
         Finding(
             "failed-half-way",
             "warning",
-            f"the command failed, and {count} package{'s' if count > 1 else ''} changed all the same: "
+            f"the command failed, and {count(number, 'package')} changed all the same: "
             "the image is as it was",
             "put it right, then `jupyter dockerize keep` makes a layer of what is there",
         ),

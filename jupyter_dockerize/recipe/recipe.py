@@ -17,6 +17,7 @@ from ..contents import identity, jupyter, layout, standin
 from ..environment.model import dump
 from ..environment.plan.planning import Plan, redacted
 from ..errors import NoEngineError
+from ..sizes import count
 from . import apt, conda, dockerfile, pip, project, readme, uv
 from .base import python_version
 from .bundle import DOCKERFILE, Bundle
@@ -110,7 +111,7 @@ def _base(plan: Plan, resolution: Resolution) -> list[Step]:
 
 def _title(plan: Plan, resolution: Resolution) -> str:
     counts = [(len(plan.packages.conda), "conda"), (len(resolution.pip) + len(resolution.wheels), "pip")]
-    packages = " and ".join(f"{count} {what} packages" for count, what in counts if count)
+    packages = " and ".join(count(number, f"{what} package") for number, what in counts if number)
     version = python_version(plan.python.version)
     return (
         f"Made by jupyter-dockerize {__version__}: Python {version}"

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from ..cancel import Cancel
 from ..errors import RegistryError
 from ..recipe.resolution import LockedPip
+from ..sizes import count
 from .credentials import Access
 from .indexes import Indexes, label_index
 from .uv import Served, Target, Unsolved, compile_pins
@@ -126,7 +127,7 @@ class _Patience:
     def __call__(self, pins: Sequence[Pin]) -> list[Served]:
         if self._fruitless > FRUITLESS_RUNS and not self._served:
             raise RegistryError(
-                f"the package index serves none of {self._total} packages",
+                f"the package index serves none of {count(self._total, 'package')}",
                 why="it answers, but not as a package index would",
                 fix="check the address of the index in pip's configuration",
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent import futures
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -22,6 +23,7 @@ from ..image.reference import Reference
 from ..recipe.pip import checked
 from ..recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from ..recipe.steps import SecretId
+from ..sizes import count
 from . import additions, debian, uv
 from .credentials import NONE, Access, Login, access_of
 from .indexes import Indexes, finding_of, indexes_of, not_own, troubles
@@ -53,15 +55,11 @@ def resolve(
     `EngineError` where uv does not work, and `CancelledError`.
     """
     work = _Work(plan, snapshot, access_of(plan, snapshot, logins), wheel_limit, report, cancel)
-    pool = ThreadPoolExecutor(1, thread_name_prefix="base-digest")
-    try:
-        asked = not offline and base.digest is None
-        digest = pool.submit(_digest, base, plan.platform, mirrors, work.access.ca) if asked else None
-        work.repack()
-        work.lock(target_of(plan, base), offline=offline)
-        base = work.pinned(base, digest)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    asked = not offline and base.digest is None
+    digest = _asked(base, plan.platform, mirrors, work.access.ca) if asked else None
+    work.repack()
+    work.lock(target_of(plan, base), offline=offline)
+    base = work.pinned(base, digest)
     return dataclasses.replace(work.plan, indexes=not_own(work.plan.indexes)), Resolution(
         base=base,
         pip=tuple(sorted(work.locked, key=lambda locked: locked.name)),
@@ -131,9 +129,8 @@ class _Work:
             self.locked += unlocked(self.pins)
             self.findings += [_unsolved(text) for text in requirements]
             return
-        self.report(
-            Log(f"locking {len(self.pins)} packages for Python {target.python} on {self.plan.platform}")
-        )
+        pins = count(len(self.pins), "package")
+        self.report(Log(f"locking {pins} for Python {target.python} on {self.plan.platform}"))
         try:
             locks = self._without_debians(lock(self.pins, target, self.indexes, self.access, self.cancel))
             self._add(locks, requirements, target)
@@ -248,6 +245,23 @@ class _Work:
         self.findings += carried.findings
         if carried.wheel:
             self.wheels.append(carried.wheel)
+
+
+def _asked(
+    base: Base, platform: str, mirrors: Sequence[str], ca: str | None
+) -> Future[str | RegistryError | None]:
+    """What the base's registry will say, and its mirrors."""
+    answer: Future[str | RegistryError | None] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_digest(base, platform, mirrors, ca))
+        except BaseException as error:  # raised where the answer is wanted
+            answer.set_exception(error)
+
+    # A daemon: nobody waits for a registry at the end of the process, as for the threads of a pool.
+    threading.Thread(target=ask, name="base-digest", daemon=True).start()
+    return answer
 
 
 def _digest(base: Base, platform: str, mirrors: Sequence[str], ca: str | None) -> str | RegistryError | None:

@@ -6,17 +6,18 @@ was edited after the install, and the bytes are the same each time.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..cancel import Cancel
+from ..environment.interpret.machine import own_machine
 from ..environment.model import PipPackage
 from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import scan_file
 from ..events import Finding
 from ..recipe.resolution import CarriedWheel
+from ..sizes import count
 from .editable import exposed, is_extension
 from .installed import (
     Layout,
@@ -141,7 +142,7 @@ def _tags(recorded: tuple[str, ...], files: Iterable[str], python: str) -> tuple
     compiled = any(is_extension(Path(name)) for name in files)
     if compiled and all(tag.endswith("-none-any") for tag in known):
         version = "cp" + "".join(python.split(".")[:2])
-        return (f"{version}-{version}-linux_{platform.machine()}",)
+        return (f"{version}-{version}-linux_{own_machine()}",)
     return known
 
 
@@ -171,7 +172,7 @@ def _untracked(package: PipPackage, names: set[str]) -> Finding:
     return Finding(
         "untracked-files",
         "warning",
-        f"{package.name}: {len(names)} files that git does not track stay out: {_named(names)}",
+        f"{package.name}: {count(len(names), 'file')} not tracked by git left out: {_named(names)}",
         "git add those that the package needs, and make the image again",
     )
 
@@ -189,7 +190,7 @@ def _outside(package: PipPackage, names: tuple[str, ...]) -> Finding:
     return Finding(
         "files-outside",
         "warning",
-        f"{package.name}: {len(names)} files that it installed elsewhere stay out: {_named(names)}",
+        f"{package.name}: {count(len(names), 'file')} outside of its environment left out: {_named(names)}",
         "put them into the image with --include, or use a base image that has them",
     )
 

@@ -18,6 +18,7 @@ from jupyter_dockerize.engines.registry.login import LoggedIn
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
+from jupyter_dockerize.export.server import NoServer
 from jupyter_dockerize.image.store import Pruned
 
 from .samples import (
@@ -164,6 +165,19 @@ def test_what_is_nowhere_but_in_its_registry_is_opened_from_there() -> None:
     assert "open it" not in text.build(built)  # there is none
     for pushed in (PUSHED, None):
         assert ("docker run" in card.of(replace(built, pushed=pushed))) == bool(pushed)
+
+
+def test_an_image_without_jupyterlab_is_opened_as_what_it_starts(tmp_path: Path) -> None:
+    bare = replace(BUILT, method="copy", findings=(NoServer("none is here").finding,))
+    file = tmp_path / "image.tar"
+    for made in (
+        bare,
+        replace(bare, engine="builtin", output=file),
+        replace(bare, engine="builtin", kept=False, pushed=PUSHED),
+    ):
+        for said in (text.build(made), card.of(made)):
+            assert "docker run --rm -it penguins" in said
+            assert "-p 8888" not in said and "dockerize run" not in said
 
 
 def test_a_login_says_who_keeps_it() -> None:

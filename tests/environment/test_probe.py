@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -211,6 +212,16 @@ def test_a_mac_is_named_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
     assert probe.system_facts({})["os_release"] == {"ID": "macos", "VERSION_ID": "14.5"}
+
+
+@pytest.mark.skipif(shutil.which("setarch") is None, reason="setarch(8) is Linux's")
+def test_a_machine_that_plays_an_older_one_is_what_its_programs_are_for() -> None:
+    """`setarch` changes what uname says, and not what this interpreter is compiled for."""
+    narrow = {"x86_64": "i686", "aarch64": "armv8l"}[os.uname().machine]
+    played = ["setarch", {"i686": "i686", "armv8l": "linux32"}[narrow]]
+    said = subprocess.run([*played, "uname", "-m"], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == narrow
+    assert run(before=played)["system"]["machine"] == os.uname().machine
 
 
 def test_a_machine_is_described_from_its_own_files(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jupyter_dockerize.environment.plan.planning import Plan
 from jupyter_dockerize.events import Report
 from jupyter_dockerize.export import copy as export
 from jupyter_dockerize.export.copying import Copy
+from jupyter_dockerize.export.output import output_of
 from jupyter_dockerize.image import disk
 from jupyter_dockerize.image.copy.capture import Captured
 from jupyter_dockerize.image.copy.grouping import Group
@@ -59,9 +60,10 @@ def deliver(
     copy: Copy, ref: str, output: Path, *, check: bool, report: Report, cancel: Cancel
 ) -> Verdict | None:
     """Writes the image to ``output`` as a build does that is given a file or a folder; the verdict."""
-    with disk.unfinished_folder(output.absolute().parent) as unfinished:
-        layout = Layout.create(unfinished.path, lasting=not output.suffix)
+    place = output_of(output)
+    with disk.unfinished_folder(place.path.absolute().parent) as unfinished:
+        layout = Layout.create(unfinished.path, lasting=place.folder)
         _, comparison = export.deliver(
-            copy, ref, output, unfinished, layout, check=check, report=report, cancel=cancel
+            copy, ref, place, unfinished, layout, check=check, report=report, cancel=cancel
         )
     return comparison.verdict if comparison else None

@@ -134,6 +134,15 @@ def test_nothing_is_read_back_where_nobody_wants_it(where: Where, tmp_path: Path
     assert (built.verdict, built.summary) == ("skipped", "not verified")
 
 
+def test_an_engine_that_was_asked_for_and_takes_no_part_in_a_file_is_named(
+    where: Where, tmp_path: Path
+) -> None:
+    built = api.build(where, Wishes(), engine="docker", output=tmp_path / "IMAGE.TAR", verify=False)
+    assert built.engine == "builtin"
+    assert "engine-not-used" in [finding.code for finding in built.findings]
+    assert (tmp_path / "IMAGE.TAR").is_file()
+
+
 def test_a_cancelled_copy_leaves_nothing(where: Where, tmp_path: Path) -> None:
     cancel, target = Cancel(), tmp_path / "out"
     before = {path.name for path in tmp_path.iterdir()}

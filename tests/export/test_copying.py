@@ -18,6 +18,7 @@ import pytest
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.contents import times
+from jupyter_dockerize.contents.identity import LABEL_RUN
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.errors import CancelledError, FindingsError
@@ -249,6 +250,12 @@ def test_it_is_of_the_time_of_its_newest_file_or_of_what_the_user_says(
     assert plan_copy(plan, snapshot, ("no-server",)).config.created == times.rfc3339(at)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert plan_copy(plan, snapshot, ("no-server",)).config.created == "2023-11-14T22:13:20Z"
+
+
+def test_a_copy_without_jupyterlab_says_how_python_is_started(python: Path) -> None:
+    config = plan_copy(*planned(python), ("no-server",)).config
+    assert config.cmd == (str(python),)
+    assert config.labels[LABEL_RUN] == "docker run --rm -it IMAGE"
 
 
 def test_a_copy_that_is_cancelled_leaves_no_blob(python: Path, tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import subprocess
+import sys
+import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -12,7 +15,16 @@ import pytest
 
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.environment.choices import Wishes
-from jupyter_dockerize.environment.model import Index, Packages, PipPackage, Python, Snapshot, Source, System
+from jupyter_dockerize.environment.model import (
+    Index,
+    Packages,
+    PipPackage,
+    Python,
+    Snapshot,
+    Source,
+    System,
+    dump,
+)
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.errors import ReferenceError, UsageError  # noqa: A004
 from jupyter_dockerize.events import Event, Progress, ignore
@@ -86,6 +98,46 @@ def test_a_private_base_is_pinned_with_the_login_that_is_kept_here(
         base = dataclasses.replace(BASE, ref=f"{fake.host}/team/python:3.12")
         _, resolution = resolved(environment.snapshot(), base=base)
     assert resolution.base.digest == digest(body)
+
+
+def test_a_process_that_has_its_answer_does_not_wait_for_a_registry(tmp_path: Path) -> None:
+    system = System(os="debian", version="12", codename="bookworm")
+    python = Python(implementation="cpython", version="3.11.7")
+    snapshot = Snapshot(system=system, python=python, packages=Packages())
+    plan = plan_of(snapshot, requirements=("==",))
+    for name, value in {"snapshot": snapshot, "plan": plan}.items():
+        (tmp_path / name).write_bytes(dump(value))
+    with closing(Fake()) as fake:
+        ended = threading.Event()  # and not before: the thread itself would give up after 60 s
+        fake.routes["/v2/team/python/manifests/3.12"] = lambda request: ended.wait(300) and None
+        ref = f"{fake.host}/team/python:3.12"
+        done = subprocess.run(
+            [sys.executable, "-c", REFUSED, ref], cwd=tmp_path, capture_output=True, text=True, timeout=45
+        )
+        ended.set()
+    assert done.stdout == "refused\n", done.stderr
+
+
+# The answer is an error here, and the registry is asked for its digest meanwhile.
+REFUSED = """
+import sys
+from pathlib import Path
+from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.environment.model import Snapshot, parse
+from jupyter_dockerize.environment.plan.planning import Plan
+from jupyter_dockerize.errors import UsageError
+from jupyter_dockerize.events import ignore
+from jupyter_dockerize.recipe.resolution import Base
+from jupyter_dockerize.resolve import resolving
+
+resolving.BASE_SECONDS = 600
+plan, snapshot = (parse(Path(n).read_bytes(), t) for n, t in (("plan", Plan), ("snapshot", Snapshot)))
+base = Base(ref=sys.argv[1], kind="own", reason="")
+try:
+    resolving.resolve(plan, snapshot, base, report=ignore, cancel=Cancel())
+except UsageError:
+    print("refused")
+"""
 
 
 def test_behind_a_proxy_that_does_not_answer_the_same_happens(

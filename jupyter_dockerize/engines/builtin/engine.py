@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from ... import __version__
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
+from ...environment.interpret.machine import system_name
 from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Counter, Report, ignore
 from ...image.continued import of_stored
@@ -65,8 +65,9 @@ class BuiltinEngine:
             return Status(
                 name=self.name,
                 available=False,
-                reason=f"files of {platform.system()} do not run in an image, which is Linux",
-                fix="start Docker Desktop, or write the recipe: jupyter dockerize recipe NB -o DIR",
+                reason=f"files of {system_name()} do not run in an image, which is Linux",
+                fix="start Docker Desktop; or write the recipe by `jupyter dockerize recipe NB -o DIR`, and "
+                "build it where Docker is",
             )
         reason = f"writes images into {self.store.folder}"
         try:

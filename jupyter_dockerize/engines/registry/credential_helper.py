@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import IO
 
 from ...cancel import Cancel
+from ...environment.names import one_line
 from ...errors import UsageError
 
 PREFIX = "docker-credential-"
@@ -152,7 +153,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _failed(name: str, verb: str, said: bytes) -> CredentialsError:
     return CredentialsError(
         f"the credential helper {PREFIX}{name} failed to {verb}",
-        why=said[: 4 * SAID].decode(errors="replace").strip()[:SAID] or "it did not say why",
+        why=one_line(said[: 4 * SAID].decode(errors="replace"), SAID) or "it did not say why",
         fix=f"try it by hand: `echo SERVER | {PREFIX}{name} get`",
     )
 

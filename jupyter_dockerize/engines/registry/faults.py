@@ -1,15 +1,22 @@
-"""What registries do instead of what they should, as errors: silent, busy, refusing, or lying."""
+"""What registries do instead of what they should, as errors: silent, busy, refusing, or lying.
+
+So do the servers that they send us to, for tokens or for blobs: an error names the one that it was.
+"""
 
 from __future__ import annotations
 
 import email.utils
 import json
+import re
+import ssl
 import time
 from collections.abc import Mapping
 
 import requests
 
+from ...environment.names import one_line
 from ...errors import RegistryError
+from ..faults import root
 
 SAID = 300  # characters of a registry's own words that are passed on
 
@@ -21,35 +28,40 @@ class SilentError(RegistryError):
 
 
 class RefusedError(RegistryError):
-    """It answered, and does not want to."""
+    """It answered, and does not want to. ``who`` it was, in words."""
 
     status = 0
+    who = ""
 
 
 class Faults:
-    """The errors of one registry. ``note`` is what we did not do for it, which may be the cause."""
+    """The errors of one registry; ``who`` is another server which it sends us to.
 
-    def __init__(self, host: str) -> None:
-        self.host, self.note = host, ""
+    ``note`` is what we did not do for it, which may be the cause.
+    """
+
+    def __init__(self, host: str, who: str = "", note: str = "") -> None:
+        self.host, self.who, self.note = host, who or f"the registry {host}", note
 
     def silent(self, why: str) -> SilentError:
         return SilentError(
-            f"the registry {self.host} does not answer",
+            f"{self.who} does not answer",
             why=why,
             fix="check the network, the proxy and the CA bundle (REQUESTS_CA_BUNDLE)",
         )
 
     def busy(self, status: int, headers: Mapping[str, str], body: bytes) -> SilentError:
-        error = SilentError(
-            f"the registry {self.host} is busy or out of order", why=_why(status, body), fix="try later"
-        )
+        error = SilentError(f"{self.who} is busy or out of order", why=_why(status, body), fix="try later")
         error.wait = _seconds(headers.get("Retry-After", ""))
         return error
 
     def refused(self, status: int, body: bytes = b"", *, pushing: str = "") -> RefusedError:
         """``pushing`` is the repository, where something was to be written into it."""
         login = f"`jupyter dockerize login {self.host}`"
-        if status == 401:
+        if self.note and status in (401, 403):
+            verb = "push" if pushing else "pull"
+            fix = f"`docker login {self.host}` shows it to that host: have Docker {verb} the image"
+        elif status == 401:
             fix = f"log in with {login}, as a user who may {'push there' if pushing else 'see it'}"
         elif pushing and status == 404:
             fix = "make the repository, or the project that it belongs to, at the registry first"
@@ -63,12 +75,12 @@ class Faults:
             fix = "try later"
         what = f"does not take {pushing}" if pushing else "refuses"
         why = _why(status, body) + (f"; {self.note}" if self.note else "")
-        error = RefusedError(f"the registry {self.host} {what}", why=why, fix=fix)
-        error.status = status
+        error = RefusedError(f"{self.who} {what}", why=why, fix=fix)
+        error.status, error.who = status, self.who
         return error
 
     def broken(self, why: str) -> RegistryError:
-        return RegistryError(f"the registry {self.host} does not keep to the specification", why=why)
+        return RegistryError(f"{self.who} does not keep to the specification", why=why)
 
 
 def why_silent(error: Exception) -> str:
@@ -82,7 +94,18 @@ def why_silent(error: Exception) -> str:
         return "it did not answer in time"
     if "Name or service not known" in text or "Temporary failure in name resolution" in text:
         return "its name is not known here"
-    return type(error).__name__
+    if missing := re.search(r"CA certificate bundle, invalid path: (.+)", text):
+        return f"the CA bundle {one_line(missing[1])} is not there"
+    cause = root(error)
+    if isinstance(cause, ssl.SSLError):
+        return (
+            f"it does not speak TLS as it should: {(cause.reason or 'broken off').lower().replace('_', ' ')}"
+        )
+    if isinstance(cause, OSError) and cause.strerror:
+        return one_line(cause.strerror).lower()
+    if isinstance(error, ValueError):
+        return "its address cannot be used"
+    return "the connection broke off"
 
 
 def _why(status: int, body: bytes) -> str:
@@ -92,7 +115,7 @@ def _why(status: int, body: bytes) -> str:
         said = ", ".join(str(first[key]) for key in ("code", "message") if first.get(key))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         said = ""
-    return f"HTTP status {status}{f': {said[:SAID]}' if said else ''}"
+    return f"HTTP status {status}{f': {one_line(said, SAID)}' if said else ''}"
 
 
 def _seconds(text: str) -> float:

@@ -53,7 +53,8 @@ class LoggedIn:
                 Finding(
                     "login-not-checked",
                     "info",
-                    f"{self.registry} lets everybody in: nobody knows whether the login is right",
+                    f"{self.registry} did not ask who you are, so nobody knows whether the login is right",
+                    "a push will tell; where a registry asks nobody, no login is needed",
                 )
             )
         return tuple(found)
@@ -99,7 +100,7 @@ def _ask(domain: str, login: Login, ca: str | None, cancel: Cancel | None) -> bo
             if answer.status in (401, 403):
                 raise session.faults.refused(answer.status, answer.body)
         except RefusedError as error:
-            error.what = f"the registry {session.host} does not take this login"
+            error.what = f"{error.who} does not take this login"
             error.fix = "check user and password; many registries want a token in place of the password"
             raise
         if answer.status != 200:

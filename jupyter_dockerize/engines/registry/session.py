@@ -19,6 +19,7 @@ import requests
 import urllib3
 
 from ...cancel import Cancel
+from ...environment.names import one_line
 from ...errors import RegistryError
 from ..loopback import is_loopback
 from .connections import CONNECT, IDLE, Breakable, open_session
@@ -153,7 +154,7 @@ class Session:
         with self._exchange(method, url, headers or {}, body, idle) as response:
             answer = Answer(response.status_code, response.headers, self._body(response, limit), response.url)
         if answer.status in AGAIN:
-            raise self.faults.busy(answer.status, answer.headers, answer.body)
+            raise self._faults_at(answer.url).busy(answer.status, answer.headers, answer.body)
         return answer
 
     @contextlib.contextmanager
@@ -161,7 +162,8 @@ class Session:
         """An answer to GET without its body, and the body in pieces. Raises as `ask` does."""
         with self._exchange("GET", url, headers, None, IDLE) as response:
             if response.status_code in AGAIN:
-                raise self.faults.busy(response.status_code, response.headers, b"")
+                faults = self._faults_at(response.url)
+                raise faults.busy(response.status_code, response.headers, b"")
             yield Answer(response.status_code, response.headers, b"", response.url), self._pieces(response)
 
     def owns(self, url: str) -> bool:
@@ -228,9 +230,11 @@ class Session:
         authorization: str | None,
         idle: float = IDLE,
         params: list[tuple[str, str]] | None = None,
+        faults: Faults | None = None,
     ) -> requests.Response:
+        faults = faults or self._faults_at(url)
         self.cancel.check()
-        left = self._left()
+        left = self._left(faults)
         try:
             # ``auth`` is a function that does nothing: otherwise requests would look into ~/.netrc.
             response = self._session.request(
@@ -252,36 +256,44 @@ class Session:
                 verify=self._ca or True,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise self._broke_off(error) from None
+            raise self._broke_off(error, faults) from None
         self.answered = True
         return response
 
-    def _left(self) -> float:
+    def _left(self, faults: Faults) -> float:
         left = float("inf") if self._until is None else self._until - time.monotonic()
         if left <= 0:
-            raise self.faults.silent("it did not answer in time")
+            raise faults.silent("it did not answer in time")
         return left
 
-    def _broke_off(self, error: Exception) -> RegistryError:
+    def _broke_off(self, error: Exception, faults: Faults) -> RegistryError:
         self.cancel.check()  # which breaks connections, too
-        return self.faults.silent(why_silent(error))
+        return faults.silent(why_silent(error))
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+    def _faults_at(self, url: str) -> Faults:
+        """The registry's, or those of whom it sent us to."""
+        if self.owns(url):
+            return self.faults
+        return Faults(self.host, f"{one_line(place_of(url))}, where the registry {self.host} sends us,")
+
+    def _pieces(self, response: requests.Response, faults: Faults | None = None) -> Iterator[bytes]:
         """What is sent, as it comes: a body that drips is not waited for piece by piece."""
+        faults = faults or self._faults_at(response.url)
         try:
             while piece := _piece(response):
                 self.cancel.check()
-                self._left()
+                self._left(faults)
                 yield piece
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._broke_off(error) from None
+            raise self._broke_off(error, faults) from None
 
-    def _body(self, response: requests.Response, limit: int) -> bytes:
+    def _body(self, response: requests.Response, limit: int, faults: Faults | None = None) -> bytes:
         parts, size = [], 0
-        for piece in self._pieces(response):
+        faults = faults or self._faults_at(response.url)
+        for piece in self._pieces(response, faults):
             size += len(piece)
             if size > limit:
-                raise self.faults.broken(f"it sends more than {limit >> 20} MiB")
+                raise faults.broken(f"it sends more than {limit >> 20} MiB")
             parts.append(piece)
         return b"".join(parts)
 
@@ -296,12 +308,14 @@ class Session:
         if not self._may_lead_to(realm):
             raise self.faults.broken("it sends us for a token to a place that is not safe")
         method = "GET" if form is None else "POST"
-        with self._send(method, realm, {}, form, shown, params=question) as response:
-            body = self._body(response, TOKEN_LIMIT)
+        server = f"the token server {one_line(place_of(realm))} of the registry {self.host}"
+        faults = Faults(self.host, "" if self.owns(realm) else server, self.faults.note)
+        with self._send(method, realm, {}, form, shown, params=question, faults=faults) as response:
+            body = self._body(response, TOKEN_LIMIT, faults)
             if response.status_code in AGAIN:
-                raise self.faults.busy(response.status_code, response.headers, body)
+                raise faults.busy(response.status_code, response.headers, body)
             if response.status_code != 200:
-                raise self.faults.refused(response.status_code, body)
+                raise faults.refused(response.status_code, body)
         return self.json(body)
 
     def json(self, body: bytes) -> dict[str, Any]:

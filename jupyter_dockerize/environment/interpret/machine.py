@@ -5,11 +5,18 @@ Formats: os-release(5); architectures as images name them (OCI image specificati
 
 from __future__ import annotations
 
+import platform
+import sys
+from typing import Any
+
 from ...errors import UsageError
 from ...events import Finding
+from .. import probe as untyped
 from ..facts import PythonFacts, SystemFacts
 from ..model import Python, System
 from ..names import clean, printable, project_version, shown, word
+
+probe: Any = untyped  # one file for every Python, without types
 
 ARCHITECTURES = {  # of uname, in the words of images
     "x86_64": "amd64",
@@ -20,6 +27,22 @@ ARCHITECTURES = {  # of uname, in the words of images
     "i386": "386",
     "armv7l": "arm",
 }
+
+
+def system_name() -> str:
+    """This system as its users call it."""
+    return {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}.get(sys.platform, sys.platform)
+
+
+def own_machine() -> str:
+    """This machine as uname calls it, and as this interpreter is compiled for it: "x86_64"."""
+    return str(probe.native(platform.machine()))
+
+
+def own_architecture() -> str:
+    """The same in the images' words: "amd64"."""
+    machine = own_machine().lower()
+    return ARCHITECTURES.get(machine, machine)
 
 
 def python(facts: PythonFacts) -> Python:

@@ -15,6 +15,7 @@ from typing import Any
 from ...cancel import Cancel
 from ...errors import CancelledError, KernelError
 from ..facts import AnyFacts
+from ..names import one_line
 from . import probing
 
 SUBSHELLS = "kernel subshells"  # JEP 91's name among kernel_info's supported_features
@@ -199,9 +200,8 @@ def connected(connection: dict[str, Any], cancel: Cancel) -> Iterator[Channel]:
     except Exception as error:  # traitlets, zmq and jupyter_client each have their own
         with suppress(Exception):
             client.stop_channels()
-        raise KernelError(
-            "the connection file does not describe a kernel", why=f"{type(error).__name__}: {error}"
-        ) from error
+        why = f"it has no {error}" if isinstance(error, KeyError) else one_line(str(error))
+        raise KernelError("the connection file does not describe a kernel", why=why) from error
     try:
         yield Channel(client, cancel)
     finally:

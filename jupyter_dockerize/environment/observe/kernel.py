@@ -17,7 +17,7 @@ from typing import Any
 from ...cancel import Cancel
 from ...errors import KernelError
 from ..model import Kernel
-from ..names import printable
+from ..names import one_line, printable
 from . import child, process
 from .channel import Hello, connected
 from .probing import Observed
@@ -146,7 +146,7 @@ def installed(name: str) -> Kernel:
     except Exception as error:  # a kernel.json that is not JSON, or holds other types
         raise KernelError(
             f"the kernelspec {printable(name, 200)!r} cannot be read",
-            why=f"{type(error).__name__}: {error}",
+            why=one_line(str(error)) or "it is no kernel.json",
             fix=_ANEW,
         ) from error
     if not spec.argv or not all(isinstance(word, str) for word in spec.argv):
@@ -183,7 +183,7 @@ def _started(name: str, cwd: Path | None) -> Iterator[tuple[dict[str, Any], Call
             except Exception as error:  # a provisioner raises what it likes
                 raise KernelError(
                     f"the kernel {name!r} does not start",
-                    why=str(error) or type(error).__name__,
+                    why=one_line(str(error)) or "whoever starts it does not say why",
                     fix="start it in a notebook to see why",
                 ) from error
             group = getattr(manager.provisioner, "pgid", None)

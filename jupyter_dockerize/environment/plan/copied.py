@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from ...errors import UsageError
+from ...sizes import count
 from ..choices import Choice
 from ..model import Packages, Snapshot, ordered
 from .packages import AS_IT_IS, EDITED, as_imported, changed
@@ -28,10 +29,12 @@ def as_copied(plan: Plan, snapshot: Snapshot) -> Plan:
     """
     if plan.foreign:
         system = snapshot.system
+        own = "leave --platform out; or " if plan.wishes.platform else ""
         raise UsageError(
             f"files of {system.os} on {system.arch} cannot be copied to {plan.platform}",
             why="what is compiled runs on its own platform only",
-            fix="leave --method copy out: rebuilt, each package is taken for the other platform",
+            fix=f"{own}have it built by Docker, without --method copy and -o: rebuilt, each package is taken "
+            "for the other platform",
         )
     here, _ = as_imported(snapshot.packages.pip)
     names = {package.name for package in plan.packages.pip}
@@ -144,9 +147,9 @@ def settled_onto(plan: Plan, snapshot: Snapshot, base: Mapping[str, str], carrie
             )
     rest = [package for package in snapshot.packages.apt if _plain(package.name) not in planned]
     if rest:
-        count = f"{len(rest)} package{'s' if len(rest) > 1 else ''}"
+        number = count(len(rest), "package")
         choices.append(
-            Choice(kind="left-out", manager="apt", name="*", reason="the base brings its own", source=count)
+            Choice(kind="left-out", manager="apt", name="*", reason="the base brings its own", source=number)
         )
     packages = replace(plan.packages, apt=tuple(apt))
     return replace(plan, packages=packages, choices=sorted_choices(choices))

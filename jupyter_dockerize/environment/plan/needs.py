@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 
 from ...errors import UsageError
 from ...events import Finding
+from ...sizes import count
 from ..choices import Choice, Wishes
 from ..model import AptPackage, PipPackage, Snapshot
 from ..names import debian_name, shown
@@ -244,7 +245,7 @@ def _left_out(installed: Iterable[AptPackage], kept: set[str]) -> Iterable[Choic
             manager="apt",
             name="*",
             reason="part of the system, or there because something depends on it: the base brings its own",
-            source=f"{rest} package{'s' if rest > 1 else ''}",
+            source=count(rest, "package"),
         )
 
 

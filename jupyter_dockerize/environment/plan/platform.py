@@ -8,12 +8,14 @@ names that exist on one platform only and that nobody's markers mention stand in
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from ...errors import UsageError
 from ..choices import Choice
+from ..interpret.machine import own_architecture
 from ..model import CondaPackage, PipPackage, Snapshot, System
 from .packages import CARRIED, added, changed, left_out
 from .requires import Need, closure, marker_environment, needs
@@ -94,6 +96,11 @@ def named(wish: str) -> Target:
             instead=(wish, near) if wish else ("", "--platform", near),
         )
     return Target(match[1])
+
+
+def is_another(wish: str | None) -> bool:
+    """Whether the platform asked for is another one than that of this machine's own files."""
+    return wish is not None and (sys.platform != "linux" or named(wish).arch != own_architecture())
 
 
 def is_foreign(system: System, target: Target) -> bool:

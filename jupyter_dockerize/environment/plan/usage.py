@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
 from ...events import Finding
+from ...sizes import count
 from ..choices import Choice
 from ..model import PipPackage, Snapshot
 from . import packages
@@ -47,9 +48,10 @@ def minimal(
     choices += more
     reasons = ["what the notebook uses"]
     if conda:
-        reasons.append(f"all {len(conda)} conda packages, which need each other")
+        reasons.append(count(len(conda), "conda package", "conda packages, which need each other"))
     if lab:
-        reasons.append(f"the environment's JupyterLab ({len(lab)} packages), so that the image opens")
+        own = f"the environment's JupyterLab ({count(len(lab), 'package')})"
+        reasons.append(f"{own}, so that the image opens")
     message = f"--minimal keeps {', '.join(reasons[:-1])}{' and ' if reasons[1:] else ''}{reasons[-1]}"
     if more:
         names = sorted(choice.name for choice in more)

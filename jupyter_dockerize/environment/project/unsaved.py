@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ...events import Finding
+from ...sizes import count
 from .notebook import Notebook
 from .own import types_magics
 
@@ -45,7 +46,7 @@ def unsaved(
     number = since or perhaps
     if not number:
         return None
-    cells_of = "1 cell that you ran" if number == 1 else f"{number} cells that you ran"
+    cells_of = f"{count(number, 'cell')} that you ran"
     told = (
         f"{cells_of} since {'is' if number == 1 else 'are'} not in it"
         if since

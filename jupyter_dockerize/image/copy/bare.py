@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...events import Finding
+from ...sizes import count
 from ..tar import Member
 from .system import Root
 from .trees import ROOT, collect
@@ -50,10 +51,11 @@ def data(root: Root, more: Iterable[str]) -> dict[str, Member]:
 
 def named(files: int) -> Finding:
     """That the image has no packages, though it runs."""
+    one, many = "file of the system comes along as it is", "files of the system come along as they are"
     return Finding(
         "system-without-dpkg",
         "warning",
-        f"there is no dpkg database here: {files} files of the system come along as they are, of no package",
+        f"there is no dpkg database here: {count(files, one, many)}, of no package",
         "--method rebuild, where the image is to have Debian's packages",
     )
 

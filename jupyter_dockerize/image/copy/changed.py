@@ -18,7 +18,7 @@ from . import private as secrets
 from .brought import Brought, Debian
 from .dangling import parents
 from .elsewhere import USER_BASE
-from .owned import unreadable
+from .owned import special, unreadable
 from .python import Taken, vouched
 from .trees import CACHE, Here, members_of, source_of, with_folders
 from .whiteouts import whiteout
@@ -82,7 +82,13 @@ class Above:
 def stamps(taken: Taken, debian: Debian | None = None) -> Stamps:
     """The moment at which ``taken`` was looked at."""
     files = {place: _stamp(here) for place, here in taken.files.items()}
-    left = (taken.environment.unreadable, taken.base.unreadable, taken.keep.private, taken.keep.beside)
+    collected = (taken.environment, taken.base)
+    left = (
+        *(each.unreadable for each in collected),
+        *(each.special for each in collected),
+        taken.keep.private,
+        taken.keep.beside,
+    )
     sparse = tuple(each.strip("/") for each in (*taken.elsewhere.places, USER_BASE))
     return Stamps(files, frozenset().union(*left), debian or Debian(), sparse)
 
@@ -184,11 +190,13 @@ def _companions(place: str) -> tuple[str, ...]:
 
 def _left(taken: Taken, before: Stamps) -> Iterator[Finding]:
     """What stays here by now, and did not before."""
-    new = (
-        {path: why for path, why in collected.unreadable.items() if path not in before.left}
-        for collected in (taken.environment, taken.base)
-    )
-    yield from unreadable(*new)
+    collected = (taken.environment, taken.base)
+
+    def new(every: Mapping[str, str]) -> dict[str, str]:
+        return {path: why for path, why in every.items() if path not in before.left}
+
+    yield from unreadable(*(new(each.unreadable) for each in collected))
+    yield from special(*(new(each.special) for each in collected))
     keep = taken.keep
     yield from replace(
         keep,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from ...events import Finding
+from ...sizes import count
 from ..tar import Member
 from .owned import some
 
@@ -24,12 +25,14 @@ def dangling(members: Mapping[str, Member], links: Iterable[str]) -> list[Findin
     found = []
     if lost:
         shown = some([f"/{path} → {members[path].target}" for path in sorted(lost)])
-        message = f"{len(lost)} links of the environment lead to what stays here: {shown}"
+        links_lead = count(len(lost), "link of the environment leads", "links of the environment lead")
+        message = f"{links_lead} to what stays here: {shown}"
         fix = "put the files themselves in the place of the links, or --method rebuild"
         found.append(Finding("links-lead-nowhere", "warning", message, fix))
     if broken:
         shown = some([f"/{path} → {members[path].target}" for path in sorted(broken)])
-        message = f"{len(broken)} links of the environment lead nowhere, here as in the image: {shown}"
+        links_lead = count(len(broken), "link of the environment leads", "links of the environment lead")
+        message = f"{links_lead} nowhere, here as in the image: {shown}"
         found.append(Finding("links-lead-nowhere", "info", message))
     return found
 

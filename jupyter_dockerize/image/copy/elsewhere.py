@@ -76,6 +76,7 @@ def _move(site: str, keep: Keeper, into: Collected) -> None:
     moved = collect([site], owner=USER, keep=keep, into=Collected({}, {}, into.mounts))
     beside(home, keep, moved)
     into.unreadable.update(moved.unreadable)
+    into.special.update(moved.special)
     files = keep.owned.files
     for here in moved.files.values():
         place = (USER_BASE + "/" + os.path.relpath(here.path, home)).lstrip("/")

@@ -20,6 +20,7 @@ from ...environment.names import printable
 from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
+from ...sizes import count
 from . import private as secrets
 from .trees import CACHE, Here
 
@@ -186,14 +187,25 @@ def unreadable(*reasons: Mapping[str, str]) -> list[Finding]:
     if not every:
         return []
     paths = sorted(every)
+    files = count(len(paths), "file")
     return [
         Finding(
             "unreadable-files",
             "error",
-            f"{len(paths)} files of the environment cannot be copied: {some(paths)} ({every[paths[0]]})",
+            f"{files} of the environment cannot be copied: {some(paths)} ({every[paths[0]]})",
             "make them readable, unmount what is mounted there, or reinstall the package that they are of",
         )
     ]
+
+
+def special(*kinds: Mapping[str, str]) -> list[Finding]:
+    """Of pipes, sockets and devices, by path → what they are: an image has none."""
+    every = {path: kind for each in kinds for path, kind in each.items()}
+    if not every:
+        return []
+    named = count(len(every), "thing that is no file stays", "things that are no files stay")
+    message = f"{named} here: {some([f'{path} ({every[path]})' for path in sorted(every)])}"
+    return [Finding("special-files", "info", message, "nothing: programs make them anew where they run")]
 
 
 def some(paths: list[str]) -> str:
@@ -202,4 +214,4 @@ def some(paths: list[str]) -> str:
     return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
-__all__ = ["Keeper", "Owned", "drop_empty", "owned_files", "some", "unreadable"]
+__all__ = ["Keeper", "Owned", "drop_empty", "owned_files", "some", "special", "unreadable"]

@@ -15,7 +15,7 @@ from ..tar import Member
 from . import private as secrets
 from .elsewhere import Elsewhere, beside, elsewhere, sites
 from .mounts import hidden_by_home
-from .owned import Keeper, drop_empty, owned_files, unreadable
+from .owned import Keeper, drop_empty, owned_files, special, unreadable
 from .trees import DATE, ROOT, USER, Collected, Here, collect
 
 _VOUCHED = frozenset({"index", "conda", "apt"})
@@ -109,6 +109,7 @@ def python_files(
     findings = (
         *found.elsewhere.findings,
         *unreadable(found.environment.unreadable, found.base.unreadable),
+        *special(found.environment.special, found.base.special),
         *hidden_by_home(
             (python.prefix, python.base_prefix, *found.elsewhere.places),
             mounts,

@@ -14,6 +14,7 @@ from pathlib import Path
 from ...environment.model import Snapshot
 from ...environment.plan.planning import Plan
 from ...events import Finding
+from ...sizes import count
 from ..tar import Member
 from . import elf, loadercache
 from .accounts import user
@@ -75,11 +76,12 @@ def capture_since(
     links = [path for path, member in environment.items() if member.kind == "symlink"]
     added = [m for m in (*system.values(), *above.values()) if m.kind == "file"]
     size = sum(member.size for member in added)
+    files = count(len(added), "file")
     said = Finding(
         "on-known-image",
         "info",
-        f"on top of {ref}, which this container runs: {len(added):,} files, {size / 1e6:,.1f} MB were added "
-        "since it started" + (f", {len(away):,} are gone" if away else ""),
+        f"on top of {ref}, which this container runs: {files}, {size / 1e6:,.1f} MB were added "
+        "since it started" + (f", {count(len(away), 'is gone', 'are gone')}" if away else ""),
         "--base scratch copies everything instead",
     )
     return Captured(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...events import Finding
+from ...sizes import count
 from ..tar import Member
 from .dpkg import ALTERNATIVES, DIVERSIONS, INFO, STATUS, Dpkg, Package
 from .trees import DATE, ROOT, Owner, member_of, readable
@@ -216,7 +217,7 @@ def _unreadable(places: list[str]) -> Finding:
     return Finding(
         "system-file-unreadable",
         "info",
-        f"{len(places)} files of Debian packages may be read by root only, and stay here: {shown}",
+        f"only root may read {count(len(places), 'file')} of Debian packages, which stay here: {shown}",
     )
 
 

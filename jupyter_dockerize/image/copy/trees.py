@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -22,6 +22,12 @@ DATE = 315532800  # 1980-01-01T00:00:00Z: the oldest that zip files can say
 CACHE = "__pycache__"
 _NAME = attrgetter("name")
 _MOUNTED = "another file system is mounted there"
+NO_FILES = {
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 _PYC = struct.Struct("<4sIII")  # magic, flags, the source's mtime and size
 
 
@@ -53,12 +59,14 @@ class Collected:
     """What was found, by its place in the image; ``unreadable`` are paths that could not be looked into, with
     why.
 
-    ``mounts`` are absolute paths where something else of this machine is mounted.
+    ``mounts`` are absolute paths where something else of this machine is mounted, ``special`` those of pipes,
+    sockets and devices, with which of these they are.
     """
 
     files: dict[str, Here]
     unreadable: dict[str, str]
     mounts: frozenset[str] = frozenset()
+    special: dict[str, str] = field(default_factory=dict)
 
     @property
     def members(self) -> dict[str, Member]:
@@ -88,7 +96,7 @@ def collect(
 ) -> Collected:
     """Everything below each of ``paths`` (absolute; files and links too), at its own place.
 
-    Links are taken as links, sockets and devices not at all, and no other file system is entered. With
+    Links are taken as links, pipes, sockets and devices not at all, and no other file system is entered. With
     ``follow`` a link among ``paths`` that leads to a folder is taken as that folder, at the link's place.
     ``keep`` is asked for each path; a folder that it refuses is not entered.
     """
@@ -149,7 +157,8 @@ def _add(path: str, status: os.stat_result, owner: Owner, found: Collected) -> N
                 found.unreadable[path] = "it may not be read"
             return
     elif not (stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
-        return  # sockets, pipes, devices
+        found.special[path] = NO_FILES.get(stat.S_IFMT(mode), "of no known kind")
+        return
     found.files[path.lstrip("/")] = Here(path, status, owner)
 
 
@@ -241,6 +250,6 @@ def with_folders(members: Iterable[Member], folder: Callable[[str], Member]) -> 
 
 
 __all__ = [
-    "CACHE", "DATE", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of", "members_of",
-    "readable", "source_of", "with_folders", "with_parents",
+    "CACHE", "DATE", "NO_FILES", "ROOT", "USER", "Collected", "Here", "Owner", "collect", "member_of",
+    "members_of", "readable", "source_of", "with_folders", "with_parents",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.engines import choose
 from jupyter_dockerize.engines.base import Limits
 from jupyter_dockerize.engines.builtin import BuiltinEngine
 from jupyter_dockerize.engines.builtin.settings import Settings, size_of
@@ -207,8 +208,12 @@ def test_elsewhere_than_on_linux_it_says_what_to_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "platform", "darwin")
     status = BuiltinEngine().status()
     assert not status.available
-    assert "Linux" in status.reason
-    assert "Docker Desktop" in status.fix
+    assert status.reason.startswith("files of macOS do not run in an image")
+    assert "Docker Desktop" in status.fix and "`jupyter dockerize recipe NB -o DIR`" in status.fix
+    for options in ({}, {"rebuild": True}):
+        with pytest.raises(NoEngineError) as error:
+            choose("builtin", **options)
+        assert (error.value.why, error.value.fix) == (status.reason, status.fix)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_dockerize.display import text
 from jupyter_dockerize.engines.registry import login as room
 from jupyter_dockerize.engines.registry.credentials import Login, StoredLogins
 from jupyter_dockerize.engines.registry.login import LoggedIn
@@ -129,7 +130,13 @@ def test_a_registry_that_lets_everybody_in_is_told(fake: Fake, environ: dict[str
     fake.give("/v2/", 200, b"{}")
     done = login(fake.host, environ)
     assert not done.checked
-    assert "login-not-checked" in [finding.code for finding in done.findings]
+    [said] = [finding for finding in done.findings if finding.code == "login-not-checked"]
+    assert "did not ask who you are" in said.message
+    told = text.logged_in(done)
+    assert "knows you" not in told
+    assert told.startswith(
+        f"the login of ada for {fake.host} is kept by {config(environ)}, and was not tried"
+    )
     assert fake.authorized() == [None]
 
 

@@ -58,5 +58,5 @@ def test_what_a_package_brought_is_not_taken_for_a_secret(tmp_path: Path) -> Non
 def test_names_of_strangers_are_shown_and_do_not_act() -> None:
     assert some(["/a\nb", "/\udce4", "/c", "/d"]) == "/a\\nb, /\\udce4, /c and 1 more"
     [finding] = unreadable({"/x\x1b[2J": "it may not be read"}, {})
-    assert finding.message == "1 files of the environment cannot be copied: /x\\x1b[2J (it may not be read)"
+    assert finding.message == "1 file of the environment cannot be copied: /x\\x1b[2J (it may not be read)"
     assert unreadable({}, {}) == []

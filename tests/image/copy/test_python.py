@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from jupyter_dockerize.image.copy.python import python_files
 
@@ -45,6 +49,20 @@ def test_private_files_that_no_package_brought_stay_here_and_are_named(python: P
     [finding] = files.findings
     assert finding.code == "private-files-left-out"
     assert ".bash_history" in finding.message
+
+
+def test_pipes_and_sockets_stay_here_and_are_named(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "special-files" not in [finding.code for finding in copied(python).findings]
+    pipe, bound = python.parents[1] / "pipe", site(python) / "socket"
+    os.mkfifo(pipe)
+    monkeypatch.chdir(site(python))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")  # its whole path may be too long for an address
+    files = copied(python)
+    assert not has(files, pipe) and not has(files, bound)
+    [finding] = [finding for finding in files.findings if finding.code == "special-files"]
+    assert finding.severity == "info"
+    assert f"{bound} (socket)" in finding.message and f"{pipe} (pipe)" in finding.message
 
 
 def test_a_record_that_names_files_outside_brings_none_of_them(python: Path, tmp_path: Path) -> None:

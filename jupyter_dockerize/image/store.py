@@ -53,7 +53,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What went: images by their names, or by their id where they had none, and the bytes that it frees.
+    """What went: images by the names that they lost, or by their id where they had none, and the bytes that
+    it frees.
 
     ``recipes`` are the folders of those that were kept by a name, below the store's own of recipes.
     """
@@ -137,41 +138,61 @@ class Store:
         image = self.find(ref)
         if image is None:
             return
-        gone = [name for name in image.refs if _is_name(ref) and _same(name, Reference.parse(ref))]
-        if gone and len(gone) < len(image.refs):
-            self.layout.forget(image.manifest.digest, *gone)
+        lost = _meant(ref, image)
+        if len(lost) < len(image.refs):
+            self.layout.forget(image.manifest.digest, *lost)
             return
         self.layout.forget(image.manifest.digest)
         with self._lock(fcntl.LOCK_EX, wait=False) as alone:
             if alone:
                 self._remove({blob.digest for blob in image.blobs} - self._needed())
 
-    def prune(self, *more: Stored, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
-        """Removes images without a name, these ``more``, blobs that no image needs, and these ``recipes`` of
-        images elsewhere; or only says so."""
+    def prune(self, *refs: str, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
+        """Removes the names ``refs``, images without a name, blobs that no image needs, and these ``recipes``
+        of images elsewhere; or only says so. An id or a digest stands for all names of its image."""
         if not self.folder.is_dir():
             return Pruned(images=(), freed=0)
-        digests = {image.manifest.digest for image in more}
         with self._lock(fcntl.LOCK_EX, wait=False) as alone:
             if not alone:
                 raise UsageError(
                     "an image is being written into the store", fix="wait for it to end, and try again"
                 )
             every = self.images()
-            gone = [image for image in every if not image.refs or image.manifest.digest in digests]
-            kept = [image for image in every if image not in gone]
+            lost = self.lost(refs)
+            left = {i.manifest.digest: set(i.refs) - lost.get(i.manifest.digest, set()) for i in every}
+            kept = [image for image in every if left[image.manifest.digest]]
             unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
             freed = sum(self._size(digest) for digest in unneeded)
             freed += sum(_size_of(self.recipes / each) for each in recipes)
             if not dry_run:
-                for image in gone:
-                    self.layout.forget(image.manifest.digest)
+                for digest, names in left.items():
+                    if not names:
+                        self.layout.forget(digest)
+                    elif digest in lost:
+                        self.layout.forget(digest, *lost[digest])
                 self._remove(unneeded)
                 for each in recipes:
                     shutil.rmtree(self.recipes / each, ignore_errors=True)
                 disk.sweep(self.folder / BLOBS)
-        names = tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone)
-        return Pruned(images=names, recipes=tuple(recipes), freed=freed)
+        gone = (
+            ", ".join(map(str, _given(set(image.refs) & lost.get(image.manifest.digest, set()))))
+            or image.config.digest[:19]
+            for image in every
+            if image.manifest.digest in lost or not image.refs
+        )
+        return Pruned(images=tuple(gone), recipes=tuple(recipes), freed=freed)
+
+    def lost(self, refs: Sequence[str]) -> dict[str, set[Reference]]:
+        """By an image's digest the names that it loses where ``refs`` go: with the last one that people gave
+        it those that its layers have."""
+        lost: dict[str, set[Reference]] = {}
+        for ref in refs:
+            if image := self.find(ref):
+                names = lost.setdefault(image.manifest.digest, set())
+                names.update(_meant(ref, image))
+                if not _given(set(image.refs) - names):
+                    names.update(image.refs)
+        return lost
 
     def used(self) -> int:
         """Bytes of all blobs and recipes."""
@@ -284,6 +305,17 @@ def _same(name: Reference, wanted: Reference) -> bool:
     if wanted.tag is None:
         return name.repository == wanted.repository
     return replace(wanted, digest=None) == name
+
+
+def _meant(ref: str, image: Stored) -> tuple[Reference, ...]:
+    """The names of the image that ``ref`` stands for, by which it was found."""
+    named = tuple(name for name in image.refs if _is_name(ref) and _same(name, Reference.parse(ref)))
+    return named or image.refs
+
+
+def _given(names: set[Reference]) -> list[Reference]:
+    """Those that people gave, sorted; an image of layers has one more, by which only they know it."""
+    return sorted((n for n in names if not n.path.startswith(f"{REPOSITORY}/")), key=str)
 
 
 def _names(manifest: Descriptor) -> tuple[Reference, ...]:

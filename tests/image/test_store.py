@@ -58,7 +58,7 @@ def test_recipes_go_with_their_images_and_count(store: Store) -> None:
     assert not store.recipe(nobody).exists()
     assert store.recipe(image.manifest.digest).exists()
     assert validate(store.folder) == []
-    assert store.prune(image).freed == before + 1000
+    assert store.prune("analysis").freed == before + 1000
     assert [path.name for path in store.recipes.iterdir()] == ["docker"]
 
 
@@ -143,6 +143,45 @@ def test_names_are_added_and_the_last_takes_the_image_along(store: Store) -> Non
     store.forget("analysis:v2")
     assert store.images() == []
     assert store.used() == 0
+
+
+def test_of_an_image_with_two_names_goes_the_one_that_was_asked_for(store: Store) -> None:
+    identity = put(store, ONE, b"a")
+    image = store.find(identity)
+    assert image is not None
+    store.tag(image, TWO)
+    assert store.prune("analysis", dry_run=True) == (gone := store.prune("analysis"))
+    assert (gone.images, gone.freed) == (("analysis:latest",), 0)
+    assert [each.refs for each in store.images()] == [(TWO,)]
+    assert validate(store.folder) == []
+    used = store.used()
+    assert store.prune("analysis:v2").freed == used
+    assert store.images() == []
+
+
+def test_names_that_are_asked_for_together_go_together_and_an_id_takes_them_all(store: Store) -> None:
+    for wanted in (("analysis", "analysis:v2"), ("",)):
+        identity = put(store, ONE, b"a")
+        image = store.find(identity)
+        assert image is not None
+        store.tag(image, TWO)
+        used = store.used()
+        gone = store.prune(*(ref or identity for ref in wanted))
+        assert (gone.images, gone.freed) == (("analysis:latest, analysis:v2",), used)
+        assert store.images() == []
+
+
+def test_the_name_that_its_layers_have_for_it_holds_no_image_whose_last_name_goes(store: Store) -> None:
+    image = store.find(put(store, ONE, b"a"))
+    assert image is not None
+    store.tag(image, Reference.parse("jupyter-dockerize-layers/analysis:0123456789ab"))
+    store.forget("analysis")  # undone: it comes back with redo
+    assert len(store.images()) == 1
+    store.tag(image, ONE)
+    used = store.used()
+    gone = store.prune("analysis")
+    assert (gone.images, gone.freed) == (("analysis:latest",), used)
+    assert store.images() == []
 
 
 def test_what_fails_leaves_nothing(store: Store) -> None:

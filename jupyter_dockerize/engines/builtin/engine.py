@@ -226,16 +226,18 @@ class BuiltinEngine:
         return [image for image in found if LABEL_SCHEMA in image.labels]
 
     def prune(self, refs: Sequence[str], *, recipes: Sequence[str] = (), dry_run: bool) -> Pruned:
-        """Removes these images, those without a name, and ``recipes`` (`Store.prune`); or says what would go.
+        """Removes these names, images without one, and ``recipes`` (`Store.prune`); or says what would go.
 
-        Raises `UsageError` where there is no such image, or it is open.
+        Raises `UsageError` where there is no such image, or it is open and would lose its last name.
         """
-        more = [self._stored(ref) for ref in refs]
+        asked = [self._stored(ref) for ref in refs]
+        lost = self.store.lost(refs)
+        last = {image.config.digest for image in asked if lost[image.manifest.digest].issuperset(image.refs)}
         self._runs.sweep()
         for run in self._runs.all():
-            if run.alive and run.image in {image.config.digest for image in more}:
+            if run.alive and run.image in last:
                 raise UsageError(f"{run.ref} is open", fix=_stop(run))
-        return self.store.prune(*more, recipes=recipes, dry_run=dry_run)
+        return self.store.prune(*refs, recipes=recipes, dry_run=dry_run)
 
     # What runs
 

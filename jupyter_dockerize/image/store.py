@@ -32,7 +32,7 @@ LAYERS = "layers"  # what is known here of layered images
 REPOSITORY = "jupyter-dockerize-layers"  # of the names that the images of layers keep, in every engine
 _OWN = {LAYERS, LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
-KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
+KEEP_FREE = 256_000_000  # bytes: a home that is full to the last one locks its user out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,18 +203,21 @@ class Store:
 
     def check_room(self, needed: int, what: str = "the image") -> None:
         """Raises `OutputError` where the ``needed`` bytes of ``what`` are too many for disk or quota."""
-        free = disk.free(self.folder) - KEEP_FREE
-        left = min(free, self.quota - self.used()) if self.quota else free
-        if needed <= left:
+        free = disk.free(self.folder)
+        left = self.quota - self.used() if self.quota else free
+        if needed <= min(left, free - KEEP_FREE):
             return
         prunable = 0
         with contextlib.suppress(UsageError):  # while another build writes, nothing can be
             prunable = self.prune(dry_run=True).freed
         prune = f"`jupyter dockerize prune` frees {size(prunable)}; " if prunable else ""
-        limit = "of its quota " if self.quota and left < free else ""
+        if left < free - KEEP_FREE:
+            said = f"{size(max(0, left))} of its quota are left"
+        else:
+            said = f"{size(free)} of the disk are free, and {size(KEEP_FREE)} stay free for everything else"
         raise OutputError(
             f"the store {self.folder} has no room for {what}",
-            why=f"about {size(needed)} are needed, {size(max(0, left))} {limit}are left",
+            why=f"about {size(needed)} are needed, {said}",
             fix=f"{prune}`prune REF` removes an image; "
             "c.Dockerize.store names another folder, c.Dockerize.quota another size",
         )
@@ -281,7 +284,7 @@ class Store:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise OutputError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+            raise disk.refused(self.folder, error) from error
         try:
             held = True
             try:

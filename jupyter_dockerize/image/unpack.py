@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..cancel import Cancel
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
+from . import disk
 from .layout import Layout
 from .manifest import Descriptor
 from .validate.entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, entries
@@ -38,11 +39,13 @@ def unpack(
     layout: Layout,
     folder: Path,
     *,
+    place: Path | None = None,
     limits: Limits | None = None,
     progress: Callable[[int], None] = lambda size: None,
     cancel: Cancel | None = None,
 ) -> None:
-    """Unpacks the layers, the lowest first, into ``folder``, which is there and empty.
+    """Unpacks the layers, the lowest first, into ``folder``, which is there and empty. Errors name ``place``,
+    the folder above it that lasts.
 
     ``progress`` hears how many bytes of blobs were read. Raises `UsageError` for a layer that is broken or
     has other bytes than its digest says, `OutputError`, and `CancelledError`; ``folder`` is then half full.
@@ -57,7 +60,7 @@ def unpack(
                 f"the layer {layer.digest[:19]}… cannot be unpacked", why=error.message
             ) from error
         except OSError as error:
-            raise OutputError(f"{folder} cannot be written", why=error.strerror or str(error)) from error
+            raise disk.refused(place or folder, error) from error
 
 
 def _apply(

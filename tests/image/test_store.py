@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.errors import OutputError, UsageError
+from jupyter_dockerize.image import disk
 from jupyter_dockerize.image.manifest import Config, ImageValue
 from jupyter_dockerize.image.reference import Reference
 from jupyter_dockerize.image.store import Store
@@ -206,9 +207,14 @@ def test_a_quota_is_looked_at_before_the_work(tmp_path: Path) -> None:
     assert "of its quota" in caught.value.why
 
 
-def test_a_full_disk_is_seen_before_the_work(store: Store) -> None:
-    with pytest.raises(OutputError, match="no room"), store.writing(1 << 60):
+def test_a_full_disk_is_seen_before_the_work(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said what is free, and how much of it stays free."""
+    monkeypatch.setattr(disk, "free", lambda folder: 120_000_000)
+    with pytest.raises(OutputError, match="no room") as caught, store.writing(10_000_000):
         pytest.fail("there is no room")
+    assert caught.value.why == (
+        "about 10.0 MB are needed, 120 MB of the disk are free, and 256 MB stay free for everything else"
+    )
 
 
 def test_nothing_is_pruned_while_another_process_writes(store: Store) -> None:

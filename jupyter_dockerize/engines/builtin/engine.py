@@ -296,7 +296,7 @@ class BuiltinEngine:
             return there
         with runs.room(ref) as folder:
             (folder / running.ROOT).mkdir()
-            self._unpack(image, folder / running.ROOT, report, cancel)
+            self._unpack(image, folder / running.ROOT, self.store.folder, report, cancel)
             return running.begin(
                 program, folder, image, ref, port=port, mount=mount, wait=wait, report=report, cancel=cancel
             )
@@ -326,7 +326,7 @@ class BuiltinEngine:
                 self._scratch = stranger.room(user)
             folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
             try:
-                self._unpack(image, folder, report, cancel)
+                self._unpack(image, folder, Path(self._scratch.name).parent, report, cancel)
                 stranger.hand_over(folder, user)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -334,9 +334,9 @@ class BuiltinEngine:
             self._unpacked[image.manifest.digest] = folder
             return folder
 
-    def _unpack(self, image: Stored, folder: Path, report: Report, cancel: Cancel) -> None:
+    def _unpack(self, image: Stored, folder: Path, place: Path, report: Report, cancel: Cancel) -> None:
         read = Counter("unpacked", sum(layer.size for layer in image.layers), report)
-        unpack(image.layers, self.store.layout, folder, progress=read.add, cancel=cancel)
+        unpack(image.layers, self.store.layout, folder, place=place, progress=read.add, cancel=cancel)
 
 
 def _stop(run: Run) -> str:

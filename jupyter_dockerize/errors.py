@@ -13,6 +13,7 @@
     ├── CommandError                  its own   the command that was to become a layer failed
     ├── EngineError                   4    the engine failed
     │   ├── BuildError                     a step of the build failed
+    │   ├── DamagedError                   an image of our store is not whole
     │   └── RegistryError                  a registry or index refused or did not answer
     └── CancelledError                130  the user changed their mind
         └── NamingCancelledError           … while a registry was told a name
@@ -147,6 +148,10 @@ class BuildError(EngineError):
     def __init__(self, what: str, *, why: str = "", fix: str = "", log: Sequence[str] = ()) -> None:
         super().__init__(what, why=why, fix=fix)
         self.log = tuple(log)
+
+
+class DamagedError(EngineError):
+    """An image of our own store is not whole, or no image: the disk lost some of it, or others wrote it."""
 
 
 class RegistryError(EngineError):

@@ -47,6 +47,7 @@ class Image:
     platform: str = ""  # linux/amd64
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()  # paths that it declares as volumes
+    damaged: str = ""  # why it cannot be used, which only `Engine.images` gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from ..sizes import size
 from . import disk
 from .cache import FILE as RECORDS
-from .layout import BLOBS, MARK, NAME, Layout
-from .manifest import Descriptor, ImageValue
+from .layout import BLOBS, MARK, Layout
+from .listed import Damaged, Stored, read
+from .manifest import ImageValue
 from .reference import Reference
 
 LOCK = "lock"
@@ -32,23 +31,8 @@ LAYERS = "layers"  # what is known here of layered images
 REPOSITORY = "jupyter-dockerize-layers"  # of the names that the images of layers keep, in every engine
 _OWN = {LAYERS, LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
+SHORTEST = len("sha256:") + 12  # of an id
 KEEP_FREE = 256_000_000  # bytes: a home that is full to the last one locks its user out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """An image of the store, with all its names; ``config`` is the configuration blob as it stands."""
-
-    manifest: Descriptor
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
-    plain: Mapping[str, Any]
-    refs: tuple[Reference, ...] = ()
-
-    @property
-    def blobs(self) -> tuple[Descriptor, ...]:
-        """All that it needs, the manifest included."""
-        return (self.manifest, self.config, *self.layers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +81,25 @@ class Store:
             raise
 
     def images(self) -> list[Stored]:
-        """All images, those without a name too, in the index's order; what cannot be read is not listed."""
+        """All images that are whole, those without a name too, in the index's order."""
+        return self._listed()[0]
+
+    def damaged(self) -> list[Damaged]:
+        """What the index lists and nobody can use."""
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[list[Stored], list[Damaged]]:
         found: dict[str, Stored] = {}
-        for manifest in self._manifests():
-            known = found.get(manifest.digest) or self._read(manifest)
-            if known is not None:
-                refs = (*known.refs, *_names(manifest))
-                found[manifest.digest] = replace(known, refs=tuple(dict.fromkeys(refs)))
-        return list(found.values())
+        damaged = []
+        for entry in [] if self._unused() else self.layout.entries():
+            image = read(self.layout, entry)
+            if isinstance(image, Damaged):
+                damaged.append(image)
+                continue
+            digest = image.manifest.digest
+            refs = (*(found[digest].refs if digest in found else ()), *image.refs)
+            found[digest] = replace(image, refs=tuple(dict.fromkeys(refs)))
+        return list(found.values()), damaged
 
     def find(self, ref: str) -> Stored | None:
         """The image of that name, digest, or id (its configuration's digest, or 12 digits of it and more)."""
@@ -117,7 +112,7 @@ class Store:
                 ):
                     return image
         start = ref if ref.startswith("sha256:") else f"sha256:{ref}"
-        if len(start) < len("sha256:") + 12:
+        if len(start) < SHORTEST:
             return None
         ids = [i for i in self.images() if any(d.digest.startswith(start) for d in (i.config, i.manifest))]
         return ids[0] if len(ids) == 1 else None
@@ -157,11 +152,14 @@ class Store:
                 raise UsageError(
                     "an image is being written into the store", fix="wait for it to end, and try again"
                 )
-            every = self.images()
+            every, damaged = self._listed()
             lost = self.lost(refs)
             left = {i.manifest.digest: set(i.refs) - lost.get(i.manifest.digest, set()) for i in every}
-            kept = [image for image in every if left[image.manifest.digest]]
-            unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
+            broken = [each for each in damaged if not each.ref or any(is_called(each, ref) for ref in refs)]
+            unneeded = (self._blobs() | self._recipes()) - self._needed_by(
+                [image for image in every if left[image.manifest.digest]],
+                [each for each in damaged if each not in broken],
+            )
             freed = sum(self._size(digest) for digest in unneeded)
             freed += sum(_size_of(self.recipes / each) for each in recipes)
             if not dry_run:
@@ -170,6 +168,7 @@ class Store:
                         self.layout.forget(digest)
                     elif digest in lost:
                         self.layout.forget(digest, *lost[digest])
+                self.layout.drop([each.entry for each in broken])
                 self._remove(unneeded)
                 for each in recipes:
                     shutil.rmtree(self.recipes / each, ignore_errors=True)
@@ -180,7 +179,8 @@ class Store:
             for image in every
             if image.manifest.digest in lost or not image.refs
         )
-        return Pruned(images=tuple(gone), recipes=tuple(recipes), freed=freed)
+        removed = (*gone, *(each.name for each in broken))
+        return Pruned(images=removed, recipes=tuple(recipes), freed=freed)
 
     def lost(self, refs: Sequence[str]) -> dict[str, set[Reference]]:
         """By an image's digest the names that it loses where ``refs`` go: with the last one that people gave
@@ -222,22 +222,6 @@ class Store:
             "c.Dockerize.store names another folder, c.Dockerize.quota another size",
         )
 
-    def _read(self, manifest: Descriptor) -> Stored | None:
-        try:
-            plain = json.loads(self.layout.read(manifest.digest))
-            config, layers = _blob(plain["config"]), tuple(map(_blob, plain["layers"]))
-            configuration = json.loads(self.layout.read(config.digest))
-            if not isinstance(configuration, dict):
-                return None
-        except (ValueError, KeyError, TypeError, RecursionError, UsageError):
-            return None
-        return Stored(
-            manifest=replace(manifest, annotations={}), config=config, layers=layers, plain=configuration
-        )
-
-    def _manifests(self) -> list[Descriptor]:
-        return [] if self._unused() else self.layout.manifests()
-
     def _unused(self) -> bool:
         """Whether no image came into it yet: it may be empty, cut off before its index was written, or hold
         what is remembered of layers, bases and images elsewhere."""
@@ -249,18 +233,21 @@ class Store:
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS
         names = [path.name for path in blobs.iterdir()] if blobs.is_dir() else []
-        return {f"sha256:{name}" for name in names if not name.startswith(disk.TEMPORARY)}
+        return {f"sha256:{name}" for name in names if _DIGITS.fullmatch(name)}
 
     def _recipes(self) -> set[str]:
         names = [path.name for path in self.recipes.iterdir()] if self.recipes.is_dir() else []
         return {f"sha256:{name}" for name in names if _DIGITS.fullmatch(name)}
 
-    def _needed(self, images: Sequence[Stored] | None = None) -> set[str]:
-        """By ``images``, or all. Where the index names what cannot be read, nobody knows: then everything."""
-        every = self.images()
-        if len(every) < len({manifest.digest for manifest in self._manifests()}):
-            return self._blobs()
-        return {blob.digest for image in (every if images is None else images) for blob in image.blobs}
+    def _needed(self) -> set[str]:
+        return self._needed_by(*self._listed())
+
+    def _needed_by(self, images: Sequence[Stored], damaged: Sequence[Damaged]) -> set[str]:
+        """Where a damaged image does not say it nobody knows: then it is everything."""
+        needed = {blob.digest for image in images for blob in image.blobs}
+        for each in damaged:
+            needed |= self._blobs() if each.blobs is None else each.blobs
+        return needed
 
     def _remove(self, digests: set[str]) -> None:
         for digest in digests:
@@ -321,13 +308,6 @@ def _given(names: set[Reference]) -> list[Reference]:
     return sorted((n for n in names if not n.path.startswith(f"{REPOSITORY}/")), key=str)
 
 
-def _names(manifest: Descriptor) -> tuple[Reference, ...]:
-    try:
-        return (Reference.parse(manifest.annotations[NAME]),)
-    except (KeyError, ReferenceError):
-        return ()
-
-
 def _is_name(ref: str) -> bool:
     try:
         Reference.parse(ref)
@@ -336,10 +316,12 @@ def _is_name(ref: str) -> bool:
     return True
 
 
-def _blob(plain: Mapping[str, Any]) -> Descriptor:
-    return Descriptor(
-        media_type=str(plain["mediaType"]), digest=str(plain["digest"]), size=int(plain["size"])
-    )
+def is_called(image: Damaged, ref: str) -> bool:
+    """Whether ``ref`` is its name, or its manifest's digest or the beginning of that."""
+    if image.ref and _is_name(ref) and _same(image.ref, Reference.parse(ref)):
+        return True
+    start = ref if ref.startswith("sha256:") else f"sha256:{ref}"
+    return len(start) >= SHORTEST and image.digest.startswith(start)
 
 
-__all__ = ["Pruned", "Store", "Stored"]
+__all__ = ["Pruned", "Store", "is_called"]

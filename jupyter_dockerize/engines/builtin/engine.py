@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING
 from ... import __version__
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
-from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
+from ...errors import DamagedError, DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Counter, Report, ignore
 from ...image.continued import of_stored
 from ...image.layer import Compression
 from ...image.layout import Layout
+from ...image.listed import Stored
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
 from ...image.reference import DIGEST, Reference
-from ...image.store import Pruned, Store, Stored
+from ...image.store import Pruned, Store, is_called
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
@@ -151,6 +152,9 @@ class BuiltinEngine:
         found = store.find(ref)
         if found is not None:
             return found
+        for image in store.damaged():
+            if is_called(image, ref):
+                raise _damaged(image.name, image.why)
         if not DIGEST.fullmatch(ref):
             Reference.parse(ref)
         names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
@@ -177,9 +181,10 @@ class BuiltinEngine:
         logins = StoredLogins(self._environ, cancel=cancel)
         layout, manifest = self.store.layout, stored.manifest
         elsewhere = self._in_its_registry(stored, name, logins, cancel)
-        return push_image(
-            layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
-        )
+        with _naming(stored):
+            return push_image(
+                layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
+            )
 
     def _in_its_registry(
         self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
@@ -223,14 +228,19 @@ class BuiltinEngine:
         """See `Engine.images`."""
         store = self.store
         found = [_image(store, image) for image in reversed(store.images())]
-        return [image for image in found if LABEL_SCHEMA in image.labels]
+        broken = [
+            Image(id=each.digest, refs=(str(each.ref),) if each.ref else (), damaged=each.why)
+            for each in store.damaged()
+        ]
+        return [image for image in found if LABEL_SCHEMA in image.labels] + broken
 
     def prune(self, refs: Sequence[str], *, recipes: Sequence[str] = (), dry_run: bool) -> Pruned:
         """Removes these names, images without one, and ``recipes`` (`Store.prune`); or says what would go.
 
         Raises `UsageError` where there is no such image, or it is open and would lose its last name.
         """
-        asked = [self._stored(ref) for ref in refs]
+        damaged = self.store.damaged()
+        asked = [self._stored(r) for r in refs if not any(is_called(each, r) for each in damaged)]
         lost = self.store.lost(refs)
         last = {image.config.digest for image in asked if lost[image.manifest.digest].issuperset(image.refs)}
         self._runs.sweep()
@@ -336,7 +346,27 @@ class BuiltinEngine:
 
     def _unpack(self, image: Stored, folder: Path, place: Path, report: Report, cancel: Cancel) -> None:
         read = Counter("unpacked", sum(layer.size for layer in image.layers), report)
-        unpack(image.layers, self.store.layout, folder, place=place, progress=read.add, cancel=cancel)
+        layout = self.store.layout
+        with _naming(image):
+            unpack(image.layers, layout, folder, place=place, progress=read.add, cancel=cancel)
+
+
+@contextlib.contextmanager
+def _naming(image: Stored) -> Iterator[None]:
+    """Says which image it is that a damaged blob belongs to."""
+    try:
+        yield
+    except DamagedError as error:
+        name = str(image.refs[0]) if image.refs else image.config.digest[:19]
+        raise _damaged(name, f"{error.what}: {error.why}") from error
+
+
+def _damaged(name: str, why: str) -> DamagedError:
+    return DamagedError(
+        f"the image {name} is damaged",
+        why=why,
+        fix=f"build it again; or `jupyter dockerize prune {name}` removes it",
+    )
 
 
 def _stop(run: Run) -> str:
@@ -357,7 +387,7 @@ def _image(store: Store, stored: Stored) -> Image:
         size=sum(_unpacked_size(store, layer) for layer in stored.layers),
         created=_written(store, stored),
         platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
-        labels=dict(inner.get("Labels") or {}),
+        labels={name: str(value) for name, value in (inner.get("Labels") or {}).items()},
         volumes=tuple(inner.get("Volumes") or ()),
     )
 
@@ -378,9 +408,7 @@ def _unpacked_size(store: Store, layer: Descriptor) -> int:
     with contextlib.suppress(OSError), store.layout.path(layer.digest).open("rb") as file:
         file.seek(-GZIP_ENDS, os.SEEK_END)
         size = int.from_bytes(file.read(GZIP_ENDS), "little")
-        while size < layer.size:
-            size += 1 << 32
-        return size
+        return size + max(0, -((size - layer.size) >> 32)) * (1 << 32)
     return layer.size
 
 

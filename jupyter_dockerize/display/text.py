@@ -279,14 +279,14 @@ def engines(value: Survey) -> str:
     """Each engine with its diagnosis."""
     lines = []
     for status in value.engines:
-        mark = "✓" if status.available else "✗"
+        mark = "✗" if not status.available else "!" if status.fix else "✓"
         about = ", ".join(part for part in (status.flavour, status.version, status.builder) if part)
         lines.append(f"{mark} {plain(status.name)}: {plain(about if status.available else status.reason)}")
         if status.available and status.name == "builtin":
             lines.append(f"    {plain(status.reason)}")
         elif status.endpoint:
             lines.append(f"    at {plain(status.endpoint)}")
-        if not status.available and status.fix:
+        if status.fix:
             lines.append(f"    → {plain(status.fix)}")
     lines.append(f"chosen: {value.chosen or 'none'}")
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,6 +201,16 @@ class Store:
             _size_of(folder) for folder in (self.recipes.iterdir() if self.recipes.is_dir() else ())
         )
         return recipes + sum(self._blob_size(digest) for digest in self._blobs())
+
+    def check_writable(self) -> None:
+        """Raises `OutputError` where no image can be written; nothing is made for it."""
+        blobs = self.folder / BLOBS
+        try:
+            there = next(each for each in (blobs, *blobs.parents) if each.exists())
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise disk.refused(self.folder, error) from error
 
     def check_room(self, needed: int, what: str = "the image") -> None:
         """Raises `OutputError` where the ``needed`` bytes of ``what`` are too many for disk or quota."""

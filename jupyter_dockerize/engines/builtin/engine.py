@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ... import __version__
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
 from ...errors import DamagedError, DockerizeError, EngineError, NoEngineError, UsageError
@@ -33,7 +30,7 @@ from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
 from ..base import Container, Image, Limits, Pushed, Status
-from . import bwrap, running, sandbox, stranger
+from . import bwrap, diagnosis, running, sandbox, stranger
 from .running import Run, Runs
 from .settings import Settings
 
@@ -48,7 +45,7 @@ GZIP_ENDS = 4  # RFC 1952, 2.3.1: ISIZE, the unpacked size modulo 2^32, little e
 class BuiltinEngine:
     """The engine of this machine and user; its store is where ``settings`` say."""
 
-    name = "builtin"
+    name = diagnosis.NAME
 
     def __init__(self, *, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
         self.instead: Status | None = None
@@ -62,27 +59,7 @@ class BuiltinEngine:
 
     def status(self) -> Status:
         """See `Engine.status`."""
-        if sys.platform != "linux":
-            return Status(
-                name=self.name,
-                available=False,
-                reason=f"files of {platform.system()} do not run in an image, which is Linux",
-                fix="start Docker Desktop, or write the recipe: jupyter dockerize recipe NB -o DIR",
-            )
-        reason = f"writes images into {self.store.folder}"
-        try:
-            bwrap.program(self._environ)
-        except NoEngineError as error:
-            reason += f"; cannot open them: {error.why}"
-        return Status(
-            name=self.name,
-            available=True,
-            version=__version__,
-            reason=reason,
-            endpoint=str(self.store.folder),
-            flavour="builtin",
-            builder="copy",
-        )
+        return diagnosis.status(lambda: self.store, self._environ)
 
     def features(self) -> frozenset[Feature]:
         """None: it follows no recipe."""

@@ -221,11 +221,10 @@ def _made(
     cancel: Cancel,
 ) -> Built:
     """The image ``target``; ``overwrite`` lets it take the name of another notebook's."""
+    from .environment.interpret.machine import system_name
     from .export.build import build as build_image
     from .export.prepare import prepare
     from .export.recipes import Later
-
-    from .environment.interpret.machine import system_name
 
     if push:
         from .export.pushing import check_push
@@ -751,14 +750,17 @@ def _in_container(container: str, name: str) -> str:
 
 
 def images(*, engine: str = "auto") -> list[Image]:
-    """The images that this product made, newest first. Those that only layers stand on are not among them."""
+    """The images that this product made, newest first, and those of our own store that are damaged. Those
+    that only layers stand on are not among them."""
     from .engines import available
     from .image.store import REPOSITORY
 
     found = []
     for image in (image for one in available(engine) for image in one.images()):
         refs = tuple(ref for ref in image.refs if not ref.startswith(f"{REPOSITORY}/"))
-        if refs or not image.refs:
+        if image.damaged:
+            found.append(image)
+        elif refs or not image.refs:
             found.append(replace(image, refs=refs))
     return found
 

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _main(words)
     except DockerizeError as error:
         status = _failed(error, words)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, Terminated), terminable():
             settle()
         return status
     except (KeyboardInterrupt, Terminated):

@@ -13,6 +13,7 @@
     ├── CommandError                  its own   the command that was to become a layer failed
     ├── EngineError                   4    the engine failed
     │   ├── BuildError                     a step of the build failed
+    │   ├── DamagedError                   an image of our store is not whole
     │   └── RegistryError                  a registry or index refused or did not answer
     └── CancelledError                130  the user changed their mind
         └── NamingCancelledError           … while a registry was told a name
@@ -152,6 +153,10 @@ class BuildError(EngineError):
         super().__init__(what, why=why, fix=fix)
         self.log = tuple(log)
         self.status = status
+
+
+class DamagedError(EngineError):
+    """An image of our own store is not whole, or no image: the disk lost some of it, or others wrote it."""
 
 
 class RegistryError(EngineError):

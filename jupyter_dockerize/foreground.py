@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ class Task(Generic[T]):
 
 
 def wait_for(work: Callable[[Cancel], T], *, token: Cancel | None = None) -> T:
-    """What ``work`` returns. An interrupt (SIGINT, in the main thread SIGTERM too) cancels it.
+    """What ``work`` returns. An interrupt (SIGINT, in the main thread SIGTERM and SIGHUP too) cancels it.
 
     Raises what the work raises; `CancelledError` after an interrupt, when the work has cleaned up, at the
     latest `PATIENCE` seconds later. Work that was finished before the interrupt reached it counts as done.
@@ -122,12 +123,13 @@ def settle() -> None:
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived."""
+    """SIGTERM arrived, or SIGHUP: the terminal is gone."""
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """In the main thread SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt."""
+    """In the main thread SIGTERM and SIGHUP raise `Terminated`, as Ctrl-C raises KeyboardInterrupt; but what
+    is passed over stays so (``nohup``)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -135,12 +137,17 @@ def terminable() -> Iterator[None]:
     def terminate(signum: int, frame: object) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    numbers = (signal.SIGTERM, signal.SIGHUP) if sys.platform != "win32" else (signal.SIGTERM,)
+    before = {each: signal.getsignal(each) for each in numbers}
+    for each in numbers:
+        if before[each] is not signal.SIG_IGN:
+            signal.signal(each, terminate)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGTERM) is terminate:
-            signal.signal(signal.SIGTERM, before)
+        for each in numbers:
+            if signal.getsignal(each) is terminate:
+                signal.signal(each, before[each])
 
 
 def too_late() -> None:
@@ -149,5 +156,6 @@ def too_late() -> None:
     Python gives an interrupt back to the system while it ends, and a finished build would then look killed.
     """
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        hangs = () if sys.platform == "win32" else (signal.SIGHUP,)
+        for number in (signal.SIGINT, signal.SIGTERM, *hangs):
             signal.signal(number, signal.SIG_IGN)

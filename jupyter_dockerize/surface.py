@@ -183,8 +183,8 @@ def engines(value: Survey) -> Json:
 
 
 def images(values: Sequence[Image]) -> Json:
-    """``{images: [{refs, id, size, created, platform, labels}]}``"""
-    keys = ("refs", "id", "digest", "size", "created", "platform", "labels")
+    """``{images: [{refs, id, size, created, platform, labels, damaged}]}``; the last says why."""
+    keys = ("refs", "id", "digest", "size", "created", "platform", "labels", "damaged")
     plain = [{key: getattr(i, key) for key in keys} | {"refs": list(i.refs)} for i in values]
     return {"schema": SCHEMA, "images": plain}
 

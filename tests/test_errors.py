@@ -16,6 +16,7 @@ STATUS = {
     errors.NoEngineError: 3,
     errors.EngineError: 4,
     errors.BuildError: 4,
+    errors.DamagedError: 4,
     errors.RegistryError: 4,
 }
 

@@ -29,7 +29,7 @@ def test_it_raises_what_the_work_raises() -> None:
         wait_for(work)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_lets_the_work_clean_up_first(number: int) -> None:
     cleaned: list[bool] = []
 
@@ -117,6 +117,16 @@ def test_sigterm_means_what_it_meant_before() -> None:
     before = signal.getsignal(signal.SIGTERM)
     wait_for(lambda cancel: None)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_nohup_has_set_stays_set() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        interrupt_soon(signal.SIGHUP)
+        assert wait_for(lambda cancel: time.sleep(1) or 42) == 42
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_it_works_in_another_thread_too() -> None:

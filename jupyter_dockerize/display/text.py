@@ -293,14 +293,14 @@ def engines(value: Survey) -> str:
     """Each engine with its diagnosis."""
     lines = []
     for status in value.engines:
-        mark = "✓" if status.available else "✗"
+        mark = "✗" if not status.available else "!" if status.fix else "✓"
         about = ", ".join(part for part in (status.flavour, status.version, status.builder) if part)
         lines.append(f"{mark} {plain(status.name)}: {plain(about if status.available else status.reason)}")
         if status.available and status.name == "builtin":
             lines.append(f"    {plain(status.reason)}")
         elif status.endpoint:
             lines.append(f"    at {plain(status.endpoint)}")
-        if not status.available and status.fix:
+        if status.fix:
             lines.append(f"    → {plain(status.fix)}")
     lines.append(f"chosen: {value.chosen or 'none'}")
     return "\n".join(lines)
@@ -312,16 +312,21 @@ def images(values: Sequence[Image]) -> str:
         return "no images yet: `jupyter dockerize build NOTEBOOK` makes one"
     rows = [
         (
-            ", ".join(i.refs) or REPLACED,
+            ", ".join(i.refs) or (i.id[:19] if i.damaged else "") or REPLACED,
             i.labels.get(LABEL_NOTEBOOK) or "–",
-            size(i.size),
+            "damaged" if i.damaged else size(i.size),
             i.platform,
             i.created[:16],
         )
         for i in values
     ]
     said = table(rows, head=("image", "notebook", "size", "platform", "created"))
-    if all(i.refs for i in values):
+    for image in (i for i in values if i.damaged):
+        name = plain(", ".join(image.refs) or image.id[:19])
+        said += f"\n\n{SIGNS['error']} {name or REPLACED} is damaged: {plain(image.damaged)}"
+        removes = f"`jupyter dockerize prune{f' {name}' if name and image.refs else ''}` removes it"
+        said += f"\n    → {'build it again; or ' if image.refs else ''}{removes}"
+    if all(i.refs for i in values if not i.damaged):
         return said
     gone = f"{REPLACED}: a newer build took its name; `docker image prune` removes these"
     return f"{said}\n\n{gone}, `jupyter dockerize prune` those of the builtin engine"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # written on Linux and macOS only, and this is for Windows, t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Whether an engine can be used now; ``reason`` is the diagnosis, ``fix`` what to do about it."""
+    """Whether an engine can be used now; ``reason`` is the diagnosis, ``fix`` what to do about it, also where
+    it can do only some of its work."""
 
     name: str  # docker, builtin
     available: bool
@@ -47,6 +48,7 @@ class Image:
     platform: str = ""  # linux/amd64
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()  # paths that it declares as volumes
+    damaged: str = ""  # why it cannot be used, which only `Engine.images` gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

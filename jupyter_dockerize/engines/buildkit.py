@@ -142,7 +142,8 @@ def _secret_files(secrets: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
                 files[name] = Path(f"/proc/{os.getpid()}/fd/{descriptor}")
             else:
                 if folder is None:
-                    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jdz-")))  # mode 700
+                    made = tempfile.TemporaryDirectory(prefix="jupyter-dockerize-")  # mode 700
+                    folder = Path(stack.enter_context(made))
                 path = folder / name
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(data)

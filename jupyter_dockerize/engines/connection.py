@@ -84,6 +84,8 @@ class Connection:
         )
         # REQUESTS_CA_BUNDLE would otherwise replace the endpoint's own CA (a known trait of requests).
         client.trust_env = False
+        # The bridge stays as long as somebody may connect through it.
+        client.bridge = self._bridge  # type: ignore[attr-defined]
         if host.startswith("tcp://") and self.endpoint.machine:
             client.proxies.update(get_environ_proxies(client.base_url))
         return client

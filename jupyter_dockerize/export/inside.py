@@ -18,7 +18,7 @@ from ..environment.layer import Layer, applied, layers_of
 from ..environment.model import Snapshot, dump, parse
 from ..environment.observe.ways import through
 from ..environment.plan.planning import Plan
-from ..errors import EngineError, UsageError, VerificationError
+from ..errors import DamagedError, EngineError, UsageError, VerificationError
 from ..events import Report, ignore
 from ..image.manifest import digest_of
 from ..recipe.layer import KEPT, LAYER
@@ -39,7 +39,7 @@ def probe_image(
 ) -> Snapshot:
     """The snapshot of what is inside the image; ``hashes`` compares each file's digest, not its size.
 
-    Raises `VerificationError` where no interpreter in it answers.
+    Raises `VerificationError` where no interpreter in it answers, and `DamagedError`.
     """
     named = image.labels.get(LABEL_PYTHON)
     candidates = (named,) if named and named.startswith("/") else INTERPRETERS
@@ -56,6 +56,8 @@ def probe_image(
             )
             return interpret(facts)
         except (EngineError, UsageError, VerificationError) as error:  # noqa: PERF203 - at most twice
+            if isinstance(error, DamagedError):
+                raise
             reasons.append(f"{python}: {error.why or error.what}")
             absent = absent and _NO_PROGRAM.search(error.why) is not None
     raise VerificationError(
@@ -86,7 +88,8 @@ def has_plan(image: Image) -> bool:
 def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel: Cancel) -> Plan:
     """The plan that the image carries, with all layers that its labels name, held against its label.
 
-    Raises `VerificationError` where there is none, or where it is not what the label says.
+    Raises `VerificationError` where there is none, or where it is not what the label says, and
+    `DamagedError`.
     """
     if not has_plan(image):
         raise VerificationError(
@@ -98,6 +101,8 @@ def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel
     try:
         data = engine.read(image.id, PLAN_PATH, report=report, cancel=cancel)
         plan, layers = parse(data, Plan), layers_in(engine, image, report=report, cancel=cancel)
+    except DamagedError:
+        raise
     except (EngineError, UsageError) as error:
         raise VerificationError(
             "the image's plan, which its labels name, cannot be read",

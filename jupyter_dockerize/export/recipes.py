@@ -33,6 +33,7 @@ OURS = frozenset({
     DOCKERFILE, readme.README, identity.PLAN, SNAPSHOT, SYSTEM, project.ARCHIVE, pip.FOLDER, pip.WHEELS,
 })  # fmt: skip
 PATIENCE = 4.0  # seconds that an image which is finished waits for its locks
+ENDING = 2.0  # seconds that it may take to put its things away
 _HERE = "in the builtin engine's store here: push it to a registry before this is built elsewhere"
 LARGEST = 32 << 20  # bytes: it is held in memory, and homes are small
 _UNLOCKED = frozenset({"not-locked", "not-solved", "index-unreachable", "index-refused"})
@@ -101,14 +102,17 @@ class Locking:
         self._cancel, self._stop = cancel, Cancel()
         self._done = threading.Event()
         self._kept: Kept | None = None
+        # A daemon: who asks an index that does not answer holds nobody up.
+        self._thread = threading.Thread(target=self._work, name="recipe", daemon=True)
 
     def __enter__(self) -> Locking:
-        # A daemon: who asks an index that does not answer holds nobody up.
-        threading.Thread(target=self._work, name="recipe", daemon=True).start()
+        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stop.cancel()
+        # A process that ends cuts its threads off, and what they would have removed stays.
+        self._thread.join(ENDING)
 
     def kept(self, patience: float = PATIENCE) -> Kept:
         """What there is, after ``patience`` seconds at most. Raises `CancelledError`."""

@@ -10,9 +10,9 @@ from typing import Any
 from ..contents.identity import LABEL_LAYERS
 from ..contents.times import rfc3339
 from ..errors import UsageError
+from .listed import Stored
 from .manifest import LAYER, LAYER_GZIP, Config, Descriptor, ImageValue, Layer
 from .reference import DIGEST
-from .store import Stored
 
 
 def of_stored(stored: Stored) -> ImageValue:

@@ -7,6 +7,7 @@ write, sync and rename of images goes through the first four functions here, so 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -72,15 +73,40 @@ def check_room(folder: Path, needed: int, what: str = "the image") -> None:
     """Raises `OutputError` where ``folder`` has no room for the ``needed`` bytes of ``what``."""
     left = free(folder)
     if left < needed:
-        hidden = [each for each in (folder, *folder.parents) if each.name.startswith(TEMPORARY)]
-        shown = hidden[-1].parent if hidden else folder
-        temporary = shown.is_relative_to(tempfile.gettempdir())
+        place = _lasting(folder)
         raise OutputError(
-            f"{shown} has no room for {what}",
+            f"{place} has no room for {what}",
             why=f"about {size(needed)} are needed, and {size(left)} are free",
-            fix="make room, or name another place"
-            + ("; TMPDIR says where temporary files go" if temporary else ""),
+            fix=_make_room(place),
         )
+
+
+def refused(folder: Path, error: OSError) -> OutputError:
+    """What is raised where the disk did not take something in ``folder``, with what to do about it.
+
+    Named is the place that is there still when it is read: what was being written there is gone by then.
+    """
+    place = _lasting(folder)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fix = _make_room(place)
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        fix = "name a place that you may write to"
+    elif error.errno == errno.EIO:
+        fix = "name another place; the system's log says what is wrong with this one"
+    else:
+        fix = "name another place"
+    return OutputError(f"{place} cannot be written", why=error.strerror or str(error), fix=fix)
+
+
+def _lasting(folder: Path) -> Path:
+    hidden = [each for each in (folder, *folder.parents) if each.name.startswith(TEMPORARY)]
+    return hidden[-1].parent if hidden else folder
+
+
+def _make_room(place: Path) -> str:
+    temporary = place.is_relative_to(tempfile.gettempdir())
+    more = "; TMPDIR says where temporary files go" if temporary else ""
+    return f"make room, or name another place{more}"
 
 
 class Unfinished:
@@ -251,11 +277,7 @@ def _failing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written",
-            why=error.strerror or str(error),
-            fix="make room, or name another place",
-        ) from error
+        raise refused(folder, error) from error
 
 
 def fill(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -287,6 +309,5 @@ def put(target: Path, data: bytes, *, lasting: bool = True) -> None:
 
 __all__ = [
     "TEMPORARY", "Unfinished", "UnfinishedFolder", "check_room", "fill", "free", "locked", "make_folder",
-    "put",
-    "rename", "sweep", "sync", "sync_folder", "unfinished", "unfinished_folder", "write",
+    "put", "refused", "rename", "sweep", "sync", "sync_folder", "unfinished", "unfinished_folder", "write",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ INDEX_FILE = "index.json"
 BLOBS = "blobs/sha256"
 NAME = "io.containerd.image.name"  # the whole reference, where containerd and Docker look for it
 CHUNK = 1 << 20
+LONGEST_NUMBER = 19  # digits of 2^63, which no size reaches
 LARGEST_DOCUMENT = 16 << 20  # bytes of a manifest, a configuration or an index that is read at once
 
 
@@ -122,8 +123,11 @@ class Layout:
         path = self.path(digest)
         try:
             data = _document(path)
+        except FileNotFoundError as error:
+            what = f"the layout {self.folder} lacks {digest[:19]}…"
+            raise UsageError(what, why="it is not there") from error
         except OSError as error:
-            raise UsageError(f"the layout {self.folder} lacks {digest[:19]}…") from error
+            raise UsageError(f"{path} cannot be read", why=error.strerror or str(error)) from error
         if digest_of(data) != digest:
             raise UsageError(f"the blob {digest[:19]}… of {self.folder} is broken", why="it has other bytes")
         return data
@@ -160,7 +164,8 @@ class Layout:
             if new:
                 kept = [e for e in kept if _name(e) is not None or _digest_of(e) != manifest.digest]
             named_still = {_digest_of(each) for each in (*kept, *new)}
-            lost = {_digest_of(e): _nameless(e) for e in index["manifests"] if keep and _name(e) in taken}
+            gone = [each for each in index["manifests"] if keep and _name(each) in taken]
+            lost = {digest: _nameless(each) for each in gone if (digest := _digest_of(each))}
             nameless = [each for digest, each in lost.items() if digest not in named_still]
             self._write_index({**index, "manifests": [*kept, *nameless, *new]})
 
@@ -176,19 +181,38 @@ class Layout:
             ]
             self._write_index({**index, "manifests": kept})
 
+    def drop(self, entries: Sequence[Any]) -> None:
+        """What `entries` gave is gone from the index."""
+        if entries:
+            with disk.locked(self.folder):
+                index = self._index()
+                kept = [each for each in index["manifests"] if each not in entries]
+                self._write_index({**index, "manifests": kept})
+
+    def entries(self) -> list[Any]:
+        """What the index names, in its order and as it stands: others may have written it. Raises
+        `UsageError` where it is no index."""
+        return list(self._index()["manifests"])
+
     def manifests(self) -> list[Descriptor]:
-        """What the index names, in its order. Raises `UsageError` where it is no index."""
+        """What the index names, in its order. Raises `UsageError` where it is no index, or one of them no
+        descriptor."""
         try:
             return [_descriptor(each) for each in self._index()["manifests"]]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise self._none(error) from error
 
     def _write_index(self, index: Mapping[str, Any]) -> None:
-        disk.put(self.folder / INDEX_FILE, canonical(index), lasting=self.lasting)
+        # In ASCII: what others wrote may be no text of UTF-8, and stays as it is.
+        data = json.dumps(index, sort_keys=True, separators=(",", ":")).encode()
+        disk.put(self.folder / INDEX_FILE, data, lasting=self.lasting)
 
     def _index(self) -> dict[str, Any]:
         try:
-            plain = json.loads(_document(self.folder / INDEX_FILE))
+            # No number of an index is longer, or none: such a one makes its entry unfit, and no other.
+            plain = json.loads(
+                _document(self.folder / INDEX_FILE), parse_int=_number, parse_float=str, parse_constant=str
+            )
             if not isinstance(plain["manifests"], list):
                 raise TypeError("manifests is no list")
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -211,11 +235,17 @@ def named(manifest: Descriptor, ref: Reference) -> Descriptor:
 
 def _name(plain: object) -> str | None:
     found = plain.get("annotations") if isinstance(plain, dict) else None
-    return found.get(NAME) if isinstance(found, dict) else None
+    name = found.get(NAME) if isinstance(found, dict) else None
+    return name if isinstance(name, str) else None
 
 
-def _digest_of(plain: object) -> object:
-    return plain.get("digest") if isinstance(plain, dict) else None
+def _digest_of(plain: object) -> str | None:
+    found = plain.get("digest") if isinstance(plain, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _number(text: str) -> int | str:
+    return int(text) if len(text) <= LONGEST_NUMBER else text
 
 
 def _nameless(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..errors import OutputError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from ..sizes import size
 from . import disk
 from .cache import FILE as RECORDS
-from .layout import BLOBS, MARK, NAME, Layout
-from .manifest import Descriptor, ImageValue
+from .layout import BLOBS, MARK, Layout
+from .listed import Damaged, Stored, read
+from .manifest import ImageValue
 from .reference import Reference
 
 LOCK = "lock"
@@ -32,23 +32,8 @@ LAYERS = "layers"  # what is known here of layered images
 REPOSITORY = "jupyter-dockerize-layers"  # of the names that the images of layers keep, in every engine
 _OWN = {LAYERS, LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
-KEEP_FREE = 256 << 20  # bytes: a home that is full to the last one locks its user out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """An image of the store, with all its names; ``config`` is the configuration blob as it stands."""
-
-    manifest: Descriptor
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
-    plain: Mapping[str, Any]
-    refs: tuple[Reference, ...] = ()
-
-    @property
-    def blobs(self) -> tuple[Descriptor, ...]:
-        """All that it needs, the manifest included."""
-        return (self.manifest, self.config, *self.layers)
+SHORTEST = len("sha256:") + 12  # of an id
+KEEP_FREE = 256_000_000  # bytes: a home that is full to the last one locks its user out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +49,8 @@ class Former:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What went: images by their names, or by their id where they had none, and the bytes that it frees.
+    """What went: images by the names that they lost, or by their id where they had none, and the bytes that
+    it frees.
 
     ``recipes`` are the folders of those that were kept by a name, below the store's own of recipes.
     ``layers`` are those of layered images, in any engine; of those that are ``forgotten`` nothing is known
@@ -112,14 +98,25 @@ class Store:
             raise
 
     def images(self) -> list[Stored]:
-        """All images, those without a name too, in the index's order; what cannot be read is not listed."""
+        """All images that are whole, those without a name too, in the index's order."""
+        return self._listed()[0]
+
+    def damaged(self) -> list[Damaged]:
+        """What the index lists and nobody can use."""
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[list[Stored], list[Damaged]]:
         found: dict[str, Stored] = {}
-        for manifest in self._manifests():
-            known = found.get(manifest.digest) or self._read(manifest)
-            if known is not None:
-                refs = (*known.refs, *_names(manifest))
-                found[manifest.digest] = replace(known, refs=tuple(dict.fromkeys(refs)))
-        return list(found.values())
+        damaged = []
+        for entry in [] if self._unused() else self.layout.entries():
+            image = read(self.layout, entry)
+            if isinstance(image, Damaged):
+                damaged.append(image)
+                continue
+            digest = image.manifest.digest
+            refs = (*(found[digest].refs if digest in found else ()), *image.refs)
+            found[digest] = replace(image, refs=tuple(dict.fromkeys(refs)))
+        return list(found.values()), damaged
 
     def find(self, ref: str) -> Stored | None:
         """The image of that name, digest, or id (its configuration's digest, or 12 digits of it and more)."""
@@ -132,7 +129,7 @@ class Store:
                 ):
                     return image
         start = ref if ref.startswith("sha256:") else f"sha256:{ref}"
-        if len(start) < len("sha256:") + 12:
+        if len(start) < SHORTEST:
             return None
         ids = [i for i in self.images() if any(d.digest.startswith(start) for d in (i.config, i.manifest))]
         return ids[0] if len(ids) == 1 else None
@@ -153,80 +150,102 @@ class Store:
         image = self.find(ref)
         if image is None:
             return
-        gone = [name for name in image.refs if _is_name(ref) and _same(name, Reference.parse(ref))]
-        if gone and len(gone) < len(image.refs):
-            self.layout.forget(image.manifest.digest, *gone)
+        lost = _meant(ref, image)
+        if len(lost) < len(image.refs):
+            self.layout.forget(image.manifest.digest, *lost)
             return
         self.layout.forget(image.manifest.digest)
         with self._lock(fcntl.LOCK_EX, wait=False) as alone:
             if alone:
                 self._remove({blob.digest for blob in image.blobs} - self._needed())
 
-    def prune(self, *more: Stored, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
-        """Removes images without a name, these ``more``, blobs that no image needs, and these ``recipes`` of
-        images elsewhere; or only says so."""
+    def prune(self, *refs: str, recipes: Sequence[str] = (), dry_run: bool = False) -> Pruned:
+        """Removes the names ``refs``, images without a name, blobs that no image needs, and these ``recipes``
+        of images elsewhere; or only says so. An id or a digest stands for all names of its image."""
         if not self.folder.is_dir():
             return Pruned(images=(), freed=0)
-        digests = {image.manifest.digest for image in more}
         with self._lock(fcntl.LOCK_EX, wait=False) as alone:
             if not alone:
                 raise UsageError(
                     "an image is being written into the store", fix="wait for it to end, and try again"
                 )
-            every = self.images()
-            gone = [image for image in every if not image.refs or image.manifest.digest in digests]
-            kept = [image for image in every if image not in gone]
-            unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
+            every, damaged = self._listed()
+            lost = self.lost(refs)
+            left = {i.manifest.digest: set(i.refs) - lost.get(i.manifest.digest, set()) for i in every}
+            broken = [each for each in damaged if not each.ref or any(is_called(each, ref) for ref in refs)]
+            unneeded = (self._blobs() | self._recipes()) - self._needed_by(
+                [image for image in every if left[image.manifest.digest]],
+                [each for each in damaged if each not in broken],
+            )
             freed = sum(self._size(digest) for digest in unneeded)
             freed += sum(size_of(self.recipes / each) for each in recipes)
             if not dry_run:
-                for image in gone:
-                    self.layout.forget(image.manifest.digest)
+                for digest, names in left.items():
+                    if not names:
+                        self.layout.forget(digest)
+                    elif digest in lost:
+                        self.layout.forget(digest, *lost[digest])
+                self.layout.drop([each.entry for each in broken])
                 self._remove(unneeded)
                 for each in recipes:
                     shutil.rmtree(self.recipes / each, ignore_errors=True)
                 disk.sweep(self.folder / BLOBS)
-        names = tuple(", ".join(map(str, i.refs)) or i.config.digest[:19] for i in gone)
-        return Pruned(images=names, recipes=tuple(recipes), freed=freed)
+        gone = (
+            ", ".join(map(str, _given(set(image.refs) & lost.get(image.manifest.digest, set()))))
+            or image.config.digest[:19]
+            for image in every
+            if image.manifest.digest in lost or not image.refs
+        )
+        removed = (*gone, *(each.name for each in broken))
+        return Pruned(images=removed, recipes=tuple(recipes), freed=freed)
+
+    def lost(self, refs: Sequence[str]) -> dict[str, set[Reference]]:
+        """By an image's digest the names that it loses where ``refs`` go: with the last one that people gave
+        it those that its layers have."""
+        lost: dict[str, set[Reference]] = {}
+        for ref in refs:
+            if image := self.find(ref):
+                names = lost.setdefault(image.manifest.digest, set())
+                names.update(_meant(ref, image))
+                if not _given(set(image.refs) - names):
+                    names.update(image.refs)
+        return lost
 
     def used(self) -> int:
         """Bytes of all blobs and recipes."""
         recipes = sum(size_of(folder) for folder in (self.recipes.iterdir() if self.recipes.is_dir() else ()))
         return recipes + sum(self._blob_size(digest) for digest in self._blobs())
 
+    def check_writable(self) -> None:
+        """Raises `OutputError` where no image can be written; nothing is made for it."""
+        blobs = self.folder / BLOBS
+        try:
+            there = next(each for each in (blobs, *blobs.parents) if each.exists())
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise disk.refused(self.folder, error) from error
+
     def check_room(self, needed: int, what: str = "the image") -> None:
         """Raises `OutputError` where the ``needed`` bytes of ``what`` are too many for disk or quota."""
-        free = disk.free(self.folder) - KEEP_FREE
-        left = min(free, self.quota - self.used()) if self.quota else free
-        if needed <= left:
+        free = disk.free(self.folder)
+        left = self.quota - self.used() if self.quota else free
+        if needed <= min(left, free - KEEP_FREE):
             return
         prunable = 0
         with contextlib.suppress(UsageError):  # while another build writes, nothing can be
             prunable = self.prune(dry_run=True).freed
         prune = f"`jupyter dockerize prune` frees {size(prunable)}; " if prunable else ""
-        limit = "of its quota " if self.quota and left < free else ""
+        if left < free - KEEP_FREE:
+            said = f"{size(max(0, left))} of its quota are left"
+        else:
+            said = f"{size(free)} of the disk are free, and {size(KEEP_FREE)} stay free for everything else"
         raise OutputError(
             f"the store {self.folder} has no room for {what}",
-            why=f"about {size(needed)} are needed, {size(max(0, left))} {limit}are left",
+            why=f"about {size(needed)} are needed, {said}",
             fix=f"{prune}`prune REF` removes an image; "
             "c.Dockerize.store names another folder, c.Dockerize.quota another size",
         )
-
-    def _read(self, manifest: Descriptor) -> Stored | None:
-        try:
-            plain = json.loads(self.layout.read(manifest.digest))
-            config, layers = _blob(plain["config"]), tuple(map(_blob, plain["layers"]))
-            configuration = json.loads(self.layout.read(config.digest))
-            if not isinstance(configuration, dict):
-                return None
-        except (ValueError, KeyError, TypeError, RecursionError, UsageError):
-            return None
-        return Stored(
-            manifest=replace(manifest, annotations={}), config=config, layers=layers, plain=configuration
-        )
-
-    def _manifests(self) -> list[Descriptor]:
-        return [] if self._unused() else self.layout.manifests()
 
     def _unused(self) -> bool:
         """Whether no image came into it yet: it may be empty, cut off before its index was written, or hold
@@ -239,18 +258,21 @@ class Store:
     def _blobs(self) -> set[str]:
         blobs = self.folder / BLOBS
         names = [path.name for path in blobs.iterdir()] if blobs.is_dir() else []
-        return {f"sha256:{name}" for name in names if not name.startswith(disk.TEMPORARY)}
+        return {f"sha256:{name}" for name in names if _DIGITS.fullmatch(name)}
 
     def _recipes(self) -> set[str]:
         names = [path.name for path in self.recipes.iterdir()] if self.recipes.is_dir() else []
         return {f"sha256:{name}" for name in names if _DIGITS.fullmatch(name)}
 
-    def _needed(self, images: Sequence[Stored] | None = None) -> set[str]:
-        """By ``images``, or all. Where the index names what cannot be read, nobody knows: then everything."""
-        every = self.images()
-        if len(every) < len({manifest.digest for manifest in self._manifests()}):
-            return self._blobs()
-        return {blob.digest for image in (every if images is None else images) for blob in image.blobs}
+    def _needed(self) -> set[str]:
+        return self._needed_by(*self._listed())
+
+    def _needed_by(self, images: Sequence[Stored], damaged: Sequence[Damaged]) -> set[str]:
+        """Where a damaged image does not say it nobody knows: then it is everything."""
+        needed = {blob.digest for image in images for blob in image.blobs}
+        for each in damaged:
+            needed |= self._blobs() if each.blobs is None else each.blobs
+        return needed
 
     def _remove(self, digests: set[str]) -> None:
         for digest in digests:
@@ -274,7 +296,7 @@ class Store:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise OutputError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+            raise disk.refused(self.folder, error) from error
         try:
             held = True
             try:
@@ -300,11 +322,15 @@ def _same(name: Reference, wanted: Reference) -> bool:
     return replace(wanted, digest=None) == name
 
 
-def _names(manifest: Descriptor) -> tuple[Reference, ...]:
-    try:
-        return (Reference.parse(manifest.annotations[NAME]),)
-    except (KeyError, ReferenceError):
-        return ()
+def _meant(ref: str, image: Stored) -> tuple[Reference, ...]:
+    """The names of the image that ``ref`` stands for, by which it was found."""
+    named = tuple(name for name in image.refs if _is_name(ref) and _same(name, Reference.parse(ref)))
+    return named or image.refs
+
+
+def _given(names: set[Reference]) -> list[Reference]:
+    """Those that people gave, sorted; an image of layers has one more, by which only they know it."""
+    return sorted((n for n in names if not n.path.startswith(f"{REPOSITORY}/")), key=str)
 
 
 def _is_name(ref: str) -> bool:
@@ -315,10 +341,12 @@ def _is_name(ref: str) -> bool:
     return True
 
 
-def _blob(plain: Mapping[str, Any]) -> Descriptor:
-    return Descriptor(
-        media_type=str(plain["mediaType"]), digest=str(plain["digest"]), size=int(plain["size"])
-    )
+def is_called(image: Damaged, ref: str) -> bool:
+    """Whether ``ref`` is its name, or its manifest's digest or the beginning of that."""
+    if image.ref and _is_name(ref) and _same(image.ref, Reference.parse(ref)):
+        return True
+    start = ref if ref.startswith("sha256:") else f"sha256:{ref}"
+    return len(start) >= SHORTEST and image.digest.startswith(start)
 
 
-__all__ = ["Former", "Pruned", "Store", "Stored", "size_of"]
+__all__ = ["Former", "Pruned", "Store", "is_called", "size_of"]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..cancel import Cancel
-from ..errors import OutputError, UsageError
+from ..errors import DamagedError
+from . import disk
 from .layout import Layout
 from .manifest import Descriptor
 from .validate.entries import FOLDER, HARDLINK, REGULAR, SYMLINK, Entry, entries
@@ -38,13 +39,15 @@ def unpack(
     layout: Layout,
     folder: Path,
     *,
+    place: Path | None = None,
     limits: Limits | None = None,
     progress: Callable[[int], None] = lambda size: None,
     cancel: Cancel | None = None,
 ) -> None:
-    """Unpacks the layers, the lowest first, into ``folder``, which is there and empty.
+    """Unpacks the layers, the lowest first, into ``folder``, which is there and empty. Errors name ``place``,
+    the folder above it that lasts.
 
-    ``progress`` hears how many bytes of blobs were read. Raises `UsageError` for a layer that is broken or
+    ``progress`` hears how many bytes of blobs were read. Raises `DamagedError` for a layer that is broken or
     has other bytes than its digest says, `OutputError`, and `CancelledError`; ``folder`` is then half full.
     """
     tree = _Tree(os.fsencode(folder.resolve()))
@@ -53,11 +56,11 @@ def unpack(
         try:
             _apply(layer, layout, tree, limits, progress, cancel or Cancel())
         except Unfit as error:  # noqa: PERF203 - few layers
-            raise UsageError(
+            raise DamagedError(
                 f"the layer {layer.digest[:19]}… cannot be unpacked", why=error.message
             ) from error
         except OSError as error:
-            raise OutputError(f"{folder} cannot be written", why=error.strerror or str(error)) from error
+            raise disk.refused(place or folder, error) from error
 
 
 def _apply(
@@ -74,12 +77,11 @@ def _apply(
     total = hashlib.sha256()
 
     def pieces() -> Iterator[bytes]:
-        with layout.path(layer.digest).open("rb") as file:
-            while piece := file.read(PIECE):
-                cancel.check()
-                total.update(piece)
-                progress(len(piece))
-                yield piece
+        for piece in _pieces(layout.path(layer.digest)):
+            cancel.check()
+            total.update(piece)
+            progress(len(piece))
+            yield piece
 
     blob = pieces()
     source = Pulled(unpacked(blob, compression, lambda piece: None, limits.unpacked))
@@ -93,6 +95,15 @@ def _apply(
         pass
     if "sha256:" + total.hexdigest() != layer.digest:
         raise Unfit("digest", "its bytes do not have its digest")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise Unfit("unreadable", f"{path}: {error.strerror}") from error
 
 
 class _Tree:

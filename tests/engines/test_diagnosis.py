@@ -158,6 +158,48 @@ def test_ssh_that_is_refused(tmp_path: Path):
     assert "ssh box docker version" in found.fix
 
 
+def test_nothing_of_the_way_over_ssh_is_left_behind(tmp_path: Path):
+    """The engine may be forgotten, or the process end, and nobody closes it."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nexit 255\n")
+    ssh.chmod(0o755)
+    code = (
+        "import gc, os\n"
+        "from jupyter_dockerize.engines.ssh import Bridge\n"
+        "from jupyter_dockerize.engines.docker import DockerEngine\n"
+        "forgotten = Bridge('ssh://me@box', os.environ); gc.collect()\n"
+        "print(os.listdir(os.environ['TMPDIR']) != [])\n"
+        "del forgotten; gc.collect()\n"
+        "print(os.listdir(os.environ['TMPDIR']) != [])\n"
+        "engine, kept = DockerEngine(), Bridge('ssh://me@box', os.environ)\n"
+        "engine.status()\n"
+    )
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    environ = {**os.environ, "DOCKER_HOST": "ssh://me@box", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "False"]
+    assert not list(temporary.iterdir())
+
+
+def test_a_long_name_of_the_temporary_folder_does_not_end_the_way_over_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ssh = tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'me@box: no.' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert "me@box: no." in status("ssh://me@box", PATH=f"{tmp_path}:/usr/bin:/bin").reason
+
+
 def test_no_ssh_client():
     assert "no ssh client" in status("ssh://me@box").reason
 

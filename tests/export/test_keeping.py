@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,23 @@ def test_an_index_that_does_not_answer_is_not_waited_for(silent: str) -> None:
     kept = locked(*planned(silent), patience=0.01)
     assert kept.files.keys() == ALONE
     assert "in time" in kept.findings[0].message
+
+
+def test_no_temporary_folder_of_it_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may end right after it, and its threads with it, wherever they are."""
+    waits = tmp_path / "uv"
+    waits.write_text("#!/bin/sh\nexec sleep 60\n")
+    waits.chmod(0o755)
+    monkeypatch.setattr("jupyter_dockerize.resolve.uv.binary", lambda: str(waits))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with Locking(*planned(), LATER, Cancel()):
+        until = time.monotonic() + 30
+        while not any((tmp_path / "temporary").iterdir()) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert any((tmp_path / "temporary").iterdir())
+    assert not any((tmp_path / "temporary").iterdir())
+    assert "recipe" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_who_cancels_does_not_wait_either(silent: str) -> None:

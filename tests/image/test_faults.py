@@ -81,6 +81,43 @@ def test_every_fault_leaves_the_old_archive_or_the_new(
     assert target.read_bytes() == new
 
 
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [
+        (errno.ENOSPC, "make room, or name another place"),
+        (errno.EDQUOT, "make room, or name another place"),
+        (errno.EROFS, "name a place that you may write to"),
+        (errno.EACCES, "name a place that you may write to"),
+        (errno.EIO, "name another place; the system's log says what is wrong with this one"),
+        (errno.ENAMETOOLONG, "name another place"),
+    ],
+)
+def test_the_place_is_named_that_is_there_still_and_room_only_where_it_is_missing(
+    number: int, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    with disk.unfinished_folder(tmp_path) as folder:
+        layout = Layout.create(folder.path)
+        fail_at(1, "write", monkeypatch, number)
+        with pytest.raises(OutputError) as caught:
+            layout.name(of_texts(layout, b"text"), REF)
+    assert caught.value.what == f"{tmp_path} cannot be written"
+    assert caught.value.why == os.strerror(number)
+    assert caught.value.fix == fix
+
+
+def test_of_a_temporary_folder_it_is_said_how_to_choose_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with disk.unfinished_folder(tmp_path) as folder:
+        fail_at(1, "write", monkeypatch)
+        with pytest.raises(OutputError) as caught:
+            disk.put(folder.path / "blob", b"text")
+    assert caught.value.what == f"{tmp_path} cannot be written"
+    assert caught.value.fix == "make room, or name another place; TMPDIR says where temporary files go"
+
+
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_index_comes_last(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_dockerize.errors import OutputError, UsageError
+from jupyter_dockerize.image import disk
+from jupyter_dockerize.image.layout import NAME
 from jupyter_dockerize.image.manifest import Config, ImageValue
 from jupyter_dockerize.image.reference import Reference
 from jupyter_dockerize.image.store import Store
@@ -58,7 +64,7 @@ def test_recipes_go_with_their_images_and_count(store: Store) -> None:
     assert not store.recipe(nobody).exists()
     assert store.recipe(image.manifest.digest).exists()
     assert validate(store.folder) == []
-    assert store.prune(image).freed == before + 1000
+    assert store.prune("analysis").freed == before + 1000
     assert [path.name for path in store.recipes.iterdir()] == ["docker"]
 
 
@@ -145,6 +151,45 @@ def test_names_are_added_and_the_last_takes_the_image_along(store: Store) -> Non
     assert store.used() == 0
 
 
+def test_of_an_image_with_two_names_goes_the_one_that_was_asked_for(store: Store) -> None:
+    identity = put(store, ONE, b"a")
+    image = store.find(identity)
+    assert image is not None
+    store.tag(image, TWO)
+    assert store.prune("analysis", dry_run=True) == (gone := store.prune("analysis"))
+    assert (gone.images, gone.freed) == (("analysis:latest",), 0)
+    assert [each.refs for each in store.images()] == [(TWO,)]
+    assert validate(store.folder) == []
+    used = store.used()
+    assert store.prune("analysis:v2").freed == used
+    assert store.images() == []
+
+
+def test_names_that_are_asked_for_together_go_together_and_an_id_takes_them_all(store: Store) -> None:
+    for wanted in (("analysis", "analysis:v2"), ("",)):
+        identity = put(store, ONE, b"a")
+        image = store.find(identity)
+        assert image is not None
+        store.tag(image, TWO)
+        used = store.used()
+        gone = store.prune(*(ref or identity for ref in wanted))
+        assert (gone.images, gone.freed) == (("analysis:latest, analysis:v2",), used)
+        assert store.images() == []
+
+
+def test_the_name_that_its_layers_have_for_it_holds_no_image_whose_last_name_goes(store: Store) -> None:
+    image = store.find(put(store, ONE, b"a"))
+    assert image is not None
+    store.tag(image, Reference.parse("jupyter-dockerize-layers/analysis:0123456789ab"))
+    store.forget("analysis")  # undone: it comes back with redo
+    assert len(store.images()) == 1
+    store.tag(image, ONE)
+    used = store.used()
+    gone = store.prune("analysis")
+    assert (gone.images, gone.freed) == (("analysis:latest",), used)
+    assert store.images() == []
+
+
 def test_what_fails_leaves_nothing(store: Store) -> None:
     put(store, ONE, b"a")
     used = store.used()
@@ -167,9 +212,14 @@ def test_a_quota_is_looked_at_before_the_work(tmp_path: Path) -> None:
     assert "of its quota" in caught.value.why
 
 
-def test_a_full_disk_is_seen_before_the_work(store: Store) -> None:
-    with pytest.raises(OutputError, match="no room"), store.writing(1 << 60):
+def test_a_full_disk_is_seen_before_the_work(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said what is free, and how much of it stays free."""
+    monkeypatch.setattr(disk, "free", lambda folder: 120_000_000)
+    with pytest.raises(OutputError, match="no room") as caught, store.writing(10_000_000):
         pytest.fail("there is no room")
+    assert caught.value.why == (
+        "about 10.0 MB are needed, 120 MB of the disk are free, and 256 MB stay free for everything else"
+    )
 
 
 def test_nothing_is_pruned_while_another_process_writes(store: Store) -> None:
@@ -198,3 +248,139 @@ def test_what_cannot_be_read_is_not_taken_for_unneeded(store: Store) -> None:
     used = store.used()
     assert store.prune().freed == 0
     assert store.used() == used
+
+
+def broken_manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Store, dict[str, Any]], None]:
+    """Another manifest, whose digest is right."""
+
+    def write(store: Store, entry: dict[str, Any]) -> None:
+        plain = json.loads(store.layout.read(entry["digest"]))
+        change(plain)
+        entry.update(store.layout.add(json.dumps(plain).encode(), entry["mediaType"]).plain())
+
+    return write
+
+
+def broken_configuration(key: str, value: Any) -> Callable[[Store, dict[str, Any]], None]:
+    def write(store: Store, entry: dict[str, Any]) -> None:
+        plain = json.loads(store.layout.read(entry["digest"]))
+        config = json.loads(store.layout.read(plain["config"]["digest"])) | {key: value}
+        data = json.dumps(config).encode()
+        plain["config"] = store.layout.add(data, plain["config"]["mediaType"]).plain()
+        entry.update(store.layout.add(json.dumps(plain).encode(), entry["mediaType"]).plain())
+
+    return write
+
+
+def no_blob(store: Store, entry: dict[str, Any]) -> None:
+    store.layout.path(entry["digest"]).unlink()
+
+
+def no_layer(store: Store, entry: dict[str, Any]) -> None:
+    plain = json.loads(store.layout.read(entry["digest"]))
+    store.layout.path(plain["layers"][0]["digest"]).unlink()
+
+
+def short_layer(store: Store, entry: dict[str, Any]) -> None:
+    plain = json.loads(store.layout.read(entry["digest"]))
+    store.layout.path(plain["layers"][0]["digest"]).write_bytes(b"short")
+
+
+DAMAGE = {
+    "no manifest": (no_blob, r"its manifest [0-9a-f]{12}…: it is not there"),
+    "no layer": (no_layer, r"its layer [0-9a-f]{12}…: No such file or directory"),
+    "half a layer": (short_layer, r"its layer [0-9a-f]{12}… has 5 bytes instead of \d+"),
+    "no digest": (lambda store, entry: entry.update(digest="sha256:../../x"), "digest is none"),
+    "no text": (lambda store, entry: entry.update(digest=["a"]), "digest is no string"),
+    "a size": (lambda store, entry: entry.update(size=float("1e400")), "size is no number of bytes"),
+    "a long size": (lambda store, entry: entry.update(size="LONG"), "size is no number of bytes"),
+    "less than nothing": (lambda store, entry: entry.update(size=-1), "size is no number of bytes"),
+    "an index": (
+        lambda store, entry: entry.update(mediaType="application/vnd.oci.image.index.v1+json"),
+        "and no image",
+    ),
+    "no list": (broken_manifest(lambda plain: plain.update(layers={})), "'layers' is no array"),
+    "a large layer": (
+        broken_manifest(lambda plain: plain["layers"][0].update(size=10**30)),
+        "size is no number of bytes",
+    ),
+    "a layer elsewhere": (
+        broken_manifest(lambda plain: plain["layers"][0].update(digest="sha256:../../../etc/passwd")),
+        "digest is none",
+    ),
+    "no configuration": (broken_manifest(lambda plain: plain.pop("config")), "config is no descriptor"),
+    "labels": (broken_configuration("config", {"Labels": ["x"]}), "config.Labels is no object"),
+    "a list": (broken_configuration("config", [1]), "config is no object"),
+    "a platform": (broken_configuration("os", {"\x1b[2J": 1}), "os is unknown"),
+}
+
+
+def spoiled(store: Store, how: str) -> str:
+    """Damages "analysis:v2"; why it is, as a regular expression."""
+    index = store.folder / "index.json"
+    plain = json.loads(index.read_bytes())
+    [entry] = [each for each in plain["manifests"] if each["annotations"][NAME].endswith(":v2")]
+    spoil, why = DAMAGE[how]
+    spoil(store, entry)
+    text = json.dumps(plain).replace("Infinity", "1e400").replace('"LONG"', "9" * 5000)
+    index.write_text(text)
+    return why
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_an_image_that_cannot_be_used_is_named_and_the_others_are_listed(store: Store, how: str) -> None:
+    """It stays until it is asked for, or built again; what it may need stays, too."""
+    good, _ = put(store, ONE, b"a"), put(store, TWO, b"b")
+    why = spoiled(store, how)
+    assert [image.config.digest for image in store.images()] == [good]
+    [damaged] = store.damaged()
+    assert damaged.name == "analysis:v2"
+    assert re.search(why, damaged.why)
+    assert damaged.why.isprintable()
+    assert store.find("analysis:v2") is None
+    image = store.find("analysis")
+    assert image is not None
+    store.tag(image, Reference.parse("third"))
+    assert store.prune().images == ()
+    assert len(store.damaged()) == 1
+
+    assert store.prune("analysis:v2").images == ("analysis:v2",)
+    assert store.damaged() == []
+    assert [image.config.digest for image in store.images()] == [good]
+    assert validate(store.folder) == []
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_built_again_it_is_whole(store: Store, how: str) -> None:
+    put(store, ONE, b"a")
+    bad = put(store, TWO, b"b")
+    spoiled(store, how)
+    assert put(store, TWO, b"b") == bad
+    assert {image.refs for image in store.images()} == {(ONE,), (TWO,)}
+    store.prune()
+    assert store.damaged() == []
+    assert validate(store.folder) == []
+
+
+def test_entries_that_have_no_name_go_with_prune_whatever_they_are(store: Store) -> None:
+    good = put(store, ONE, b"a")
+    index = store.folder / "index.json"
+    plain = json.loads(index.read_bytes())
+    strange = [None, 5, "x", [], {}, {"annotations": {NAME: "\x1b]0;x\x07"}}, {"annotations": {NAME: [1]}}]
+    plain["manifests"] += [*strange, {"digest": "\ud800"}]
+    index.write_text(json.dumps(plain))
+    assert len(store.damaged()) == 8
+    assert all(each.name.isprintable() and each.why.isprintable() for each in store.damaged())
+    put(store, TWO, b"b")
+    gone = store.prune()
+    assert len(gone.images) == 8
+    assert store.damaged() == []
+    assert {image.config.digest for image in store.images()} > {good}
+
+
+def test_a_file_that_is_no_blob_takes_no_recipes_along(store: Store) -> None:
+    put(store, ONE, b"a")
+    (store.recipes / "docker/analysis").mkdir(parents=True)
+    (store.folder / "blobs/sha256/docker").write_bytes(b"x")
+    store.prune()
+    assert (store.recipes / "docker/analysis").is_dir()

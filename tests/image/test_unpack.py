@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_dockerize.cancel import Cancel
-from jupyter_dockerize.errors import CancelledError, UsageError
+from jupyter_dockerize.errors import CancelledError, DamagedError, OutputError
 from jupyter_dockerize.image.layout import Layout
 from jupyter_dockerize.image.tar import Member
 from jupyter_dockerize.image.unpack import unpack
 
 from ..conftest import missing
+from .faults import on_a_full_disk, small_disk
 from .layouts import GOOD, REF, file, folder, link, write
 
 
@@ -110,13 +111,13 @@ def test_a_link_is_followed_inside_only(tmp_path: Path) -> None:
     ],
 )
 def test_what_leads_outside_is_refused(tmp_path: Path, member: Member) -> None:
-    with pytest.raises(UsageError, match="cannot be unpacked"):
+    with pytest.raises(DamagedError, match="cannot be unpacked"):
         unpacked(tmp_path, [member])
     assert os.listdir(tmp_path / "root") == []
 
 
 def test_links_that_lead_in_circles_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be unpacked"):
+    with pytest.raises(DamagedError, match="cannot be unpacked"):
         unpacked(tmp_path, [link("a", "b"), link("b", "a")], [file("a/x")])
 
 
@@ -125,8 +126,20 @@ def test_other_bytes_than_the_digest_says_are_refused(tmp_path: Path) -> None:
     layer, other = write(layout, [file("a")]), write(layout, [file("b")])
     layout.path(layer.descriptor.digest).write_bytes(layout.path(other.descriptor.digest).read_bytes())
     (tmp_path / "root").mkdir()
-    with pytest.raises(UsageError, match="cannot be unpacked"):
+    with pytest.raises(DamagedError, match="cannot be unpacked"):
         unpack([layer.descriptor], layout, tmp_path / "root")
+
+
+@on_a_full_disk
+def test_a_full_disk_is_named_by_the_place_that_lasts(tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    layer = write(layout, [file("large", os.urandom(1 << 20))])
+    with small_disk(tmp_path / "disk", "400k") as full:
+        (full / "open/analysis").mkdir(parents=True)
+        with pytest.raises(OutputError) as caught:
+            unpack([layer.descriptor], layout, full / "open/analysis", place=full)
+    assert caught.value.what == f"{full} cannot be written"
+    assert caught.value.fix.startswith("make room")
 
 
 def test_it_can_be_cancelled(tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
@@ -16,23 +15,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ... import __version__
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
-from ...environment.interpret.machine import system_name
-from ...errors import DockerizeError, EngineError, NoEngineError, UsageError
+from ...errors import DamagedError, DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Counter, Report, ignore
 from ...image.continued import of_stored
 from ...image.layer import Compression
 from ...image.layout import Layout
+from ...image.listed import Stored
 from ...image.manifest import LAYER_GZIP, Descriptor, ImageValue
 from ...image.reference import DIGEST, Reference
-from ...image.store import Pruned, Store, Stored
+from ...image.store import Pruned, Store, is_called
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
 from ..base import Container, Image, Limits, Pushed, Status
-from . import bwrap, running, sandbox, stranger
+from . import bwrap, diagnosis, running, sandbox, stranger
 from .running import Run, Runs
 from .settings import Settings
 
@@ -47,7 +45,7 @@ GZIP_ENDS = 4  # RFC 1952, 2.3.1: ISIZE, the unpacked size modulo 2^32, little e
 class BuiltinEngine:
     """The engine of this machine and user; its store is where ``settings`` say."""
 
-    name = "builtin"
+    name = diagnosis.NAME
 
     def __init__(self, *, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
         self.instead: Status | None = None
@@ -61,28 +59,7 @@ class BuiltinEngine:
 
     def status(self) -> Status:
         """See `Engine.status`."""
-        if sys.platform != "linux":
-            return Status(
-                name=self.name,
-                available=False,
-                reason=f"files of {system_name()} do not run in an image, which is Linux",
-                fix="start Docker Desktop; or write the recipe by `jupyter dockerize recipe NB -o DIR`, and "
-                "build it where Docker is",
-            )
-        reason = f"writes images into {self.store.folder}"
-        try:
-            bwrap.program(self._environ)
-        except NoEngineError as error:
-            reason += f"; cannot open them: {error.why}"
-        return Status(
-            name=self.name,
-            available=True,
-            version=__version__,
-            reason=reason,
-            endpoint=str(self.store.folder),
-            flavour="builtin",
-            builder="copy",
-        )
+        return diagnosis.status(lambda: self.store, self._environ)
 
     def features(self) -> frozenset[Feature]:
         """None: it follows no recipe."""
@@ -152,6 +129,9 @@ class BuiltinEngine:
         found = store.find(ref)
         if found is not None:
             return found
+        for image in store.damaged():
+            if is_called(image, ref):
+                raise _damaged(image.name, image.why)
         if not DIGEST.fullmatch(ref):
             Reference.parse(ref)
         names = sorted({str(name).removesuffix(":latest") for image in store.images() for name in image.refs})
@@ -178,9 +158,10 @@ class BuiltinEngine:
         logins = StoredLogins(self._environ, cancel=cancel)
         layout, manifest = self.store.layout, stored.manifest
         elsewhere = self._in_its_registry(stored, name, logins, cancel)
-        return push_image(
-            layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
-        )
+        with _naming(stored):
+            return push_image(
+                layout, manifest, name, elsewhere=elsewhere, logins=logins, report=report, cancel=cancel
+            )
 
     def _in_its_registry(
         self, image: Stored, name: Reference, logins: Logins, cancel: Cancel
@@ -224,19 +205,26 @@ class BuiltinEngine:
         """See `Engine.images`."""
         store = self.store
         found = [_image(store, image) for image in reversed(store.images())]
-        return [image for image in found if LABEL_SCHEMA in image.labels]
+        broken = [
+            Image(id=each.digest, refs=(str(each.ref),) if each.ref else (), damaged=each.why)
+            for each in store.damaged()
+        ]
+        return [image for image in found if LABEL_SCHEMA in image.labels] + broken
 
     def prune(self, refs: Sequence[str], *, recipes: Sequence[str] = (), dry_run: bool) -> Pruned:
-        """Removes these images, those without a name, and ``recipes`` (`Store.prune`); or says what would go.
+        """Removes these names, images without one, and ``recipes`` (`Store.prune`); or says what would go.
 
-        Raises `UsageError` where there is no such image, or it is open.
+        Raises `UsageError` where there is no such image, or it is open and would lose its last name.
         """
-        more = [self._stored(ref) for ref in refs]
+        damaged = self.store.damaged()
+        asked = [self._stored(r) for r in refs if not any(is_called(each, r) for each in damaged)]
+        lost = self.store.lost(refs)
+        last = {image.config.digest for image in asked if lost[image.manifest.digest].issuperset(image.refs)}
         self._runs.sweep()
         for run in self._runs.all():
-            if run.alive and run.image in {image.config.digest for image in more}:
+            if run.alive and run.image in last:
                 raise UsageError(f"{run.ref} is open", fix=_stop(run))
-        return self.store.prune(*more, recipes=recipes, dry_run=dry_run)
+        return self.store.prune(*refs, recipes=recipes, dry_run=dry_run)
 
     # What runs
 
@@ -295,7 +283,7 @@ class BuiltinEngine:
             return there
         with runs.room(ref) as folder:
             (folder / running.ROOT).mkdir()
-            self._unpack(image, folder / running.ROOT, report, cancel)
+            self._unpack(image, folder / running.ROOT, self.store.folder, report, cancel)
             return running.begin(
                 program, folder, image, ref, port=port, mount=mount, wait=wait, report=report, cancel=cancel
             )
@@ -325,7 +313,7 @@ class BuiltinEngine:
                 self._scratch = stranger.room(user)
             folder = Path(tempfile.mkdtemp(dir=self._scratch.name))
             try:
-                self._unpack(image, folder, report, cancel)
+                self._unpack(image, folder, Path(self._scratch.name).parent, report, cancel)
                 stranger.hand_over(folder, user)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -333,9 +321,29 @@ class BuiltinEngine:
             self._unpacked[image.manifest.digest] = folder
             return folder
 
-    def _unpack(self, image: Stored, folder: Path, report: Report, cancel: Cancel) -> None:
+    def _unpack(self, image: Stored, folder: Path, place: Path, report: Report, cancel: Cancel) -> None:
         read = Counter("unpacked", sum(layer.size for layer in image.layers), report)
-        unpack(image.layers, self.store.layout, folder, progress=read.add, cancel=cancel)
+        layout = self.store.layout
+        with _naming(image):
+            unpack(image.layers, layout, folder, place=place, progress=read.add, cancel=cancel)
+
+
+@contextlib.contextmanager
+def _naming(image: Stored) -> Iterator[None]:
+    """Says which image it is that a damaged blob belongs to."""
+    try:
+        yield
+    except DamagedError as error:
+        name = str(image.refs[0]) if image.refs else image.config.digest[:19]
+        raise _damaged(name, f"{error.what}: {error.why}") from error
+
+
+def _damaged(name: str, why: str) -> DamagedError:
+    return DamagedError(
+        f"the image {name} is damaged",
+        why=why,
+        fix=f"build it again; or `jupyter dockerize prune {name}` removes it",
+    )
 
 
 def _stop(run: Run) -> str:
@@ -356,7 +364,7 @@ def _image(store: Store, stored: Stored) -> Image:
         size=sum(_unpacked_size(store, layer) for layer in stored.layers),
         created=_written(store, stored),
         platform="/".join(str(stored.plain.get(key)) for key in ("os", "architecture")),
-        labels=dict(inner.get("Labels") or {}),
+        labels={name: str(value) for name, value in (inner.get("Labels") or {}).items()},
         volumes=tuple(inner.get("Volumes") or ()),
     )
 
@@ -377,9 +385,7 @@ def _unpacked_size(store: Store, layer: Descriptor) -> int:
     with contextlib.suppress(OSError), store.layout.path(layer.digest).open("rb") as file:
         file.seek(-GZIP_ENDS, os.SEEK_END)
         size = int.from_bytes(file.read(GZIP_ENDS), "little")
-        while size < layer.size:
-            size += 1 << 32
-        return size
+        return size + max(0, -((size - layer.size) >> 32)) * (1 << 32)
     return layer.size
 
 

@@ -31,7 +31,7 @@ from ...contents.identity import LABEL_NOTEBOOK
 from ...errors import EngineError, UsageError
 from ...events import Log, Report
 from ...image import disk
-from ...image.store import Stored
+from ...image.listed import Stored
 from ..base import Container
 from ..picking import pick
 from . import bwrap

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...cancel import Cancel
-from ...errors import DockerizeError, OutputError, RegistryError
+from ...errors import DamagedError, DockerizeError, OutputError, RegistryError
 from ...image.manifest import Descriptor, describe
 from .credentials import Logins, nobody
 from .faults import SilentError
@@ -56,7 +56,7 @@ class FileBlob:
     origin: Origin | None = None
 
     def open(self, start: int, cancel: Cancel) -> Iterator[bytes]:
-        """Raises `OutputError` where the file is not what it was."""
+        """Raises `DamagedError` where the file is not what it was."""
         left = self.descriptor.size - start
         try:
             with self.path.open("rb") as file:
@@ -65,12 +65,12 @@ class FileBlob:
                     left -= len(piece)
                     yield piece
         except OSError as error:
-            raise OutputError(f"{self.path} cannot be read", why=error.strerror or str(error)) from error
+            raise self.not_whole(error.strerror or str(error)) from error
         if left:
             raise self.not_whole("it is shorter than it was")
 
     def not_whole(self, why: str) -> DockerizeError:
-        return OutputError(f"the blob {self.descriptor.digest[:19]}… is not whole", why=why)
+        return DamagedError(f"the blob {self.descriptor.digest[:19]}… is not whole", why=why)
 
 
 @dataclass(frozen=True, slots=True)

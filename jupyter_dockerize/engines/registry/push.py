@@ -147,7 +147,7 @@ def push_image(
     """Pushes ``image`` (or that of the layout, by its manifest's descriptor) as ``ref``.
 
     Blobs come from ``elsewhere``, by digest, or from the layout; one that another repository of the registry
-    has is mounted from there. Raises `UsageError` where the layout does not hold the image, `OutputError`
+    has is mounted from there. Raises `UsageError` where the layout does not hold the image, `DamagedError`
     where a blob of it is not whole, `RegistryError` where the registry does not answer, refuses or lies, and
     `CancelledError`: then ``ref`` is what it was.
     """

@@ -15,7 +15,7 @@ from jupyter_dockerize.engines.registry.blobs import BytesBlob, FileBlob
 from jupyter_dockerize.engines.registry.credentials import Login
 from jupyter_dockerize.engines.registry.session import Session
 from jupyter_dockerize.engines.registry.upload import Upload
-from jupyter_dockerize.errors import OutputError, RegistryError
+from jupyter_dockerize.errors import DamagedError, RegistryError
 from jupyter_dockerize.image.manifest import describe
 
 from .servers import Answer, Conforming, Fake, Line, closing, digest
@@ -342,13 +342,13 @@ def test_a_file_that_has_other_bytes_by_now_does_not_arrive(conforming: Conformi
     path.write_bytes(DATA)
     blob = FileBlob(describe("x", DATA), path)
     path.write_bytes(b"x" + DATA[1:])
-    with pytest.raises(OutputError, match="not whole"):
+    with pytest.raises(DamagedError, match="not whole"):
         send(conforming.host, blob)
     path.write_bytes(DATA[:-1])
-    with pytest.raises(OutputError, match="not whole"):
+    with pytest.raises(DamagedError, match="not whole"):
         send(conforming.host, blob)
     path.unlink()
-    with pytest.raises(OutputError, match="cannot be read"):
+    with pytest.raises(DamagedError, match="not whole"):
         send(conforming.host, blob)
     assert not conforming.blobs
 

@@ -102,12 +102,12 @@ class Layered(Known):
     engine: Engine
     base: Base
 
-    def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
-        """What an image with one layer more says of itself."""
+    def labels(self, number: int, layer: Layer, plan: Plan, digest: str = "") -> dict[str, str]:
+        """What an image with one layer more says of itself; ``digest`` is the plan's, where it is known."""
         return {
             label(self.state.below + number): canonical(to_json(layer)).decode(),
             LABEL_FINGERPRINT: plan.fingerprint,
-            LABEL_PLAN: plan_digest(dump(plan)),
+            LABEL_PLAN: digest or plan_digest(dump(plan)),
         }
 
     def made(self, entry: Entry, image: Image) -> Made:
@@ -119,6 +119,7 @@ class Layered(Known):
             chain=state.next_chain(self.state, entry),
             image=image.id,
             size=max(0, image.size - (below.size if below else 0)),
+            plan=image.labels.get(LABEL_PLAN, ""),
         )
 
     def begin(self, image: Image) -> None:
@@ -210,9 +211,9 @@ class Layered(Known):
     def _of_all(self, entries: tuple[Entry, ...]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         plan, steps = self.first, []
-        for number, entry in enumerate(entries, 2):
+        for number, (entry, made) in enumerate(zip(entries, self.state.layers[1:], strict=True), 2):
             plan = applied(plan, entry.layer)
-            labels = self.labels(number, entry.layer, plan)
+            labels = self.labels(number, entry.layer, plan, made.plan)
             steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
         if DOCKERFILE in self.files and self.found:
             found[DOCKERFILE] = self.files[DOCKERFILE]

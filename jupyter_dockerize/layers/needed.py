@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..environment.interpret.libraries import missing_findings
 from ..environment.model import Packages, PipPackage, Snapshot
@@ -71,9 +71,8 @@ def _files(package: PipPackage) -> Iterator[str]:
 
 
 def _module(file: str) -> str:
-    """ "site-packages/cv2/cv2.abi3.so" → "cv2"."""
-    first = PurePosixPath(file).parts[1:2]
-    return first[0].removesuffix(".libs").partition(".")[0] if first else file
+    """ "cv2/cv2.abi3.so" and "cv2.libs/libQt5Core.so" → "cv2"."""
+    return file.partition("/")[0].partition(".")[0]
 
 
 __all__ = ["added", "lacking"]

@@ -24,10 +24,12 @@ def layer(*packages: str, debian: tuple[str, ...] = ()) -> Layer:
 
 def test_why_a_debian_package_came_along_is_said_once() -> None:
     needed = (
-        Library(soname="libGL.so.1", owner="libgl1", by=(CV2,)),
-        Library(soname="libOpenGL.so.0", owner="libgl1", by=(CV2,)),
-        Library(soname="libSM.so.6", owner="libsm6", by=("site-packages/opencv_python.libs/libQt5.so",)),
-        Library(soname="libz.so.1", owner="zlib1g", by=(CV2,)),  # the image has it already
+        Library(soname="libGL.so.1", owner="libgl1", by=("cv2/qt/plugins/libqxcb.so",)),
+        Library(soname="libOpenGL.so.0", owner="libgl1", by=("cv2/qt/plugins/libqxcb.so",)),
+        Library(soname="libSM.so.6", owner="libsm6", by=("opencv_python.libs/libQt5.so",)),
+        Library(
+            soname="libz.so.1", owner="zlib1g", by=("cv2/qt/plugins/libqxcb.so",)
+        ),  # the image has it already
     )
     here = snapshot(pip("opencv-python"), libraries=Libraries(files=1, needed=needed))
     assert list(added(layer("opencv-python", debian=("libgl1", "libsm6")).packages, here)) == [

@@ -27,6 +27,7 @@ class DockerizeMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._watch = Watch()
+        self._named: Path | None = None  # the notebook, where it was typed
         shell.set_hook("complete_command", _complete, str_key=PROGRAM)  # type: ignore[no-untyped-call]
 
     @line_magic
@@ -94,7 +95,7 @@ class DockerizeMagics(Magics):
         args = executed(line, cell)
         if args is None:
             return None
-        args.notebook = args.notebook or self._notebook()
+        self._meant(args)
         return _show(args)
 
     @line_magic
@@ -140,18 +141,26 @@ class DockerizeMagics(Magics):
             args = parse(words, PROGRAM, magic=True)
         except SystemExit:
             return None
-        if "notebook" in args and args.notebook is None:
-            args.notebook = self._notebook()
+        self._meant(args)
         return args
 
+    def _meant(self, args: argparse.Namespace) -> None:
+        """The notebook need not be typed where it is known, or was typed for this kernel's image before."""
+        if "notebook" not in args:
+            return
+        if args.notebook is None:
+            args.notebook = self._notebook()
+        elif args.verb in ("build", "exec") and not (args.kernel or args.live or args.python):
+            self._named = args.notebook.absolute() if args.notebook.is_file() else None
+
     def _notebook(self) -> Path | None:
-        """The notebook of this kernel: as the server says, or as VS Code does."""
+        """The notebook of this kernel: as the server says, as VS Code does, or as it was named before."""
         from .environment.project.notebook import current_notebook
 
         named = self.shell.user_ns.get("__vsc_ipynb_file__") if self.shell else None
         if isinstance(named, str) and Path(named).is_file():
             return Path(named)
-        return current_notebook()
+        return current_notebook() or self._named
 
 
 def _show(args: argparse.Namespace) -> Any:

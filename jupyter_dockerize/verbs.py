@@ -225,15 +225,16 @@ def _history(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcom
 
 
 def _undo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    return _moved(api.undo(where_of(args), args.image, **_options(args, report, cancel)))
+    return _moved(api.undo(where_of(args), args.image, **_options(args, report, cancel)), args)
 
 
 def _redo(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    return _moved(api.redo(where_of(args), args.image, **_options(args, report, cancel)))
+    return _moved(api.redo(where_of(args), args.image, **_options(args, report, cancel)), args)
 
 
 def _rollback(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    return _moved(api.rollback(where_of(args), args.number, args.image, **_options(args, report, cancel)))
+    found = api.rollback(where_of(args), args.number, args.image, **_options(args, report, cancel))
+    return _moved(found, args)
 
 
 def _options(args: argparse.Namespace, report: Report, cancel: Cancel) -> dict[str, Any]:
@@ -251,8 +252,11 @@ def _rebuild(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcom
     return Outcome(layers.rebuilt(found), surface.rebuilt(found), status, found)
 
 
-def _moved(found: Moved) -> Outcome:
-    return Outcome(layers.moved(found), surface.moved(found), DONE, found)
+def _moved(found: Moved, args: argparse.Namespace) -> Outcome:
+    named = f" --image {args.image}" if args.image else ""
+    to = f"{found.number}{named}" if args.magic else f"{args.image} {found.number}"
+    follow = f"{args.program} rollback {to} --env"
+    return Outcome(layers.moved(found, follow), surface.moved(found), DONE, found)
 
 
 def _open(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:

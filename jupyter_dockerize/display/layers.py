@@ -54,14 +54,16 @@ def history(value: History) -> str:
         parts += [f"  {plain(line)}" for line in row.layer.command.splitlines()]
         parts += [f"  {each.manager}: {plain(str(each))}" for each in row.layer.changes]
     if any(row.undone for row in value.rows):
-        parts.append("↶ undone: `redo` brings it back, until a new layer takes its place")
+        redo = f"`jupyter dockerize redo {plain(value.image)}`"
+        parts.append(f"↶ undone: {redo} brings it back, until a new layer takes its place")
     if value.pending:
-        parts.append(f"! {short(value.pending)} is in no layer yet: `exec --retry` makes one of it")
+        retry = f"`jupyter dockerize exec --image {plain(value.image)} --retry`"
+        parts.append(f"! {short(value.pending)} is in no layer yet: {retry} makes one of it")
     return "\n".join(parts)
 
 
-def moved(value: Moved) -> str:
-    """Where the head is, and what the environment has otherwise."""
+def moved(value: Moved, follow: str) -> str:
+    """Where the head is, and what the environment has otherwise; ``follow`` is typed to bring it along."""
     lines = [f"{plain(value.image)} is at layer {value.number}: {short(value.layer.command)}"]
     changes = value.environment or ()
     for title, those in (
@@ -73,6 +75,8 @@ def moved(value: Moved) -> str:
             lines.append(f"{title}: {named(those)}")
     if value.environment is not None and not changes:
         lines.append("the environment has the same packages")
+    if value.brought is None and changes:
+        lines.append(f"the environment stays as it is: `{follow}` brings it along")
     if value.brought is not None:
         for change, why in value.brought.left:
             lines.append(f"! {plain(str(change))} stays as it is here: {why}")

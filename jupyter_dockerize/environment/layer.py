@@ -16,6 +16,7 @@ from .plan.planning import Plan
 
 Origin = Literal["build", "exec", "image-only", "keep", "commit"]
 LayerManager = Literal["python", "pip", "conda", "apt"]
+_SHOWN: tuple[LayerManager, ...] = ("python", "pip", "conda", "apt")  # what was typed stands first
 LABEL = "jupyter-dockerize.layer."  # and a number: the layer as JSON
 
 
@@ -80,7 +81,7 @@ class Layer:
             after["python", "python"] = self.python.version
         return tuple(
             Change(manager=manager, name=name, before=before.get(key, ""), after=after.get(key, ""))
-            for key in sorted(before.keys() | after.keys())
+            for key in sorted(before.keys() | after.keys(), key=lambda key: (_SHOWN.index(key[0]), key[1]))
             for manager, name in (key,)
         )
 

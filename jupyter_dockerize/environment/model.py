@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from ..errors import UsageError
@@ -217,7 +217,7 @@ def to_json(value: Any) -> dict[str, Any]:
 
     A snapshot or plan also says its ``fingerprint``.
     """
-    plain = _plain(asdict(value))
+    plain = _plain(value)
     if not isinstance(plain, dict):
         raise TypeError(f"{type(value).__name__} is not an object in JSON")
     mark = getattr(value, "fingerprint", None)
@@ -251,6 +251,9 @@ def parse(data: bytes, kind: type[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):  # `asdict` copies every leaf, too: it takes three times as long
+        named = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return {name: _plain(item) for name, item in named if item is not None}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):

@@ -5,23 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cancel import Cancel
+from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
-from ..events import Report, ignore
+from ..events import ignore
 from .layered import Known, known
 from .looking import seen
 from .model import Change, Layer, difference
 from .naming import image_for
 
-
-def drift(image: Known, where: Where, *, report: Report, cancel: Cancel) -> tuple[Change, ...]:
-    """``before`` is what the head has, ``after`` what the environment has. Raises what looking raises."""
-    environment, _ = seen(image.plan(), where, report, cancel)
-    return between(image, environment)
+_NAMED = 3  # packages of a note
 
 
 def between(image: Known, environment: Plan) -> tuple[Change, ...]:
-    """The same of an environment that was looked at."""
+    """``before`` is what the head has, ``after`` what the environment has."""
     new, was = difference(image.baseline(), environment)
     return Layer(command="", origin="keep", packages=new, was=was).changes
 
@@ -32,12 +29,22 @@ def note(notebook: Path | None) -> str:
     image = known(image_for(where, None))
     if image is None or image.found:
         return ""
-    changes = drift(image, where, report=ignore, cancel=Cancel())
+    environment, here = seen(image.plan(), where, ignore, Cancel())
+    changes = _asked_for(between(image, environment), here)
     if not changes:
         return ""
-    named = ", ".join(map(str, changes[:3])) + (f" and {len(changes) - 3} more" if changes[3:] else "")
-    now = image.state
-    return f"not in {now.image}, layer {now.number}: {named} — `%dockerize keep` makes a layer of it"
+    named = ", ".join(map(str, changes[:_NAMED]))
+    more = f" and {len(changes) - _NAMED} more" if changes[_NAMED:] else ""
+    count = f"{len(changes)} packages are" if changes[1:] else "1 package is"
+    than = "otherwise than" if any(each.before for each in changes) else "not"
+    of = f"{image.state.image}, layer {image.state.number}"
+    return f"{count} {than} in the image {of}: {named}{more} — `%dockerize keep` makes a layer of it"
 
 
-__all__ = ["between", "drift", "note"]
+def _asked_for(changes: tuple[Change, ...], here: Snapshot) -> tuple[Change, ...]:
+    """Without Debian's libraries that only come or go with what is linked to them."""
+    came_along = {("apt", package.name) for package in here.packages.apt if not package.manual}
+    return tuple(each for each in changes if (each.manager, each.name) not in came_along) or changes
+
+
+__all__ = ["between", "note"]

@@ -105,8 +105,11 @@ class Layered(Known):
     base: Base
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)  # of a command; kept nowhere
 
-    def labels(self, number: int, layer: Layer, plan: Plan, *, kept: str = "") -> dict[str, str]:
-        """What an image with one layer more says of itself; ``kept`` is its folder where it has one there."""
+    def labels(
+        self, number: int, layer: Layer, plan: Plan, digest: str = "", *, kept: str = ""
+    ) -> dict[str, str]:
+        """What an image with one layer more says of itself; ``digest`` is the plan's, where it is known,
+        ``kept`` the layer's folder where it has one there."""
         said = canonical(to_json(layer)).decode()
         if kept and len(said) > _LONGEST:
             mark = f"{kept.rpartition('/')[2]}@{digest_of(dump(layer))}"
@@ -114,7 +117,7 @@ class Layered(Known):
         return {
             label(number): said,
             LABEL_FINGERPRINT: plan.fingerprint,
-            LABEL_PLAN: plan_digest(dump(plan)),
+            LABEL_PLAN: digest or plan_digest(dump(plan)),
         }
 
     def made(self, entry: Entry, image: Image) -> Made:
@@ -126,6 +129,7 @@ class Layered(Known):
             chain=state.next_chain(self.state, entry),
             image=image.id,
             size=max(0, image.size - (below.size if below else 0)),
+            plan=image.labels.get(LABEL_PLAN, ""),
         )
 
     def begin(self, image: Image, above: Sequence[Entry] = ()) -> None:
@@ -220,10 +224,10 @@ class Layered(Known):
     def _of_all(self, entries: tuple[Entry, ...]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         plan, steps = self.first, []
-        for number, entry in enumerate(entries, 2):
+        for number, (entry, made) in enumerate(zip(entries, self.state.layers[1:], strict=True), 2):
             plan = applied(plan, entry.layer)
             name = layer_folder(number, entry)
-            labels = self.labels(number, entry.layer, plan, kept=name)
+            labels = self.labels(number, entry.layer, plan, made.plan, kept=name)
             steps.append(addition(number, name, entry, plan, self.base, labels))
         if DOCKERFILE in self.files and self.found:
             found[DOCKERFILE] = self.files[DOCKERFILE]

@@ -39,6 +39,7 @@ class Made:
     chain: str
     image: str
     size: int = 0  # bytes that it adds
+    plan: str = ""  # digest of the plan up to it, as the image's label says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

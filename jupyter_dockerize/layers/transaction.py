@@ -14,13 +14,12 @@ from ..cancel import Cancel
 from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan, refuse
-from ..environment.plan.requires import closure, marker_environment
 from ..errors import DockerizeError, UsageError
-from ..events import Event, Finding, Report, Step
+from ..events import Event, Finding, Log, Report, Step
 from ..export.prepare import READING, look
 from ..image.copy.changed import Stamps
 from ..sizes import count
-from . import copied, pending
+from . import copied, needed, pending
 from .adding import PINNING, RUNNING, STEPS, Done, add
 from .journal import Entry
 from .layered import Layered
@@ -123,6 +122,8 @@ def _layer_of(
     if nothing_in(change) and not literal and not (above and above.members):
         pending.settled(ref)
         return Done(image=ref, number=layered.state.number, layer=None)
+    for why in needed.added(change[0], snapshot):
+        report(Log(why))
     report(Step(2, len(STEPS), PINNING))
     found = pinned(
         typed, head, after[0], change, snapshot, layered.base,
@@ -131,7 +132,7 @@ def _layer_of(
     if above:
         refuse(above.findings, head.wishes.allow)
         found = replace(found, files=above, now=copied.now(*after), findings=above.findings)
-    missing = _needed(found, snapshot, ref)
+    missing = needed.lacking(found.entry.layer, found.plan, snapshot, after[0].packages.pip, ref)
     for note in missing:
         report(note)
     if noted:
@@ -210,28 +211,6 @@ def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
         return  # nobody knows: it stays pending
     if nothing_in(changed(layered.plan(), before, after)):
         pending.settled(ref)
-
-
-def _needed(found: Pinned, here: Snapshot, ref: str) -> tuple[Finding, ...]:
-    """What the layer's packages require, and only the environment has: it was installed past us before."""
-    every = {package.name: package for package in here.packages.pip}
-    held = {package.name for package in found.plan.packages.pip}
-    held |= {package.name for package in found.plan.packages.conda}
-    new = sorted(package.name for package in found.entry.layer.packages.pip)
-    wanted = closure(here.packages.pip, new, marker_environment(here.python, here.system))
-    missing = sorted(wanted.keys() - held)
-    if not missing:
-        return ()
-    named = ", ".join(f"{name} {every[name].version}" for name in missing[:5])
-    return (
-        Finding(
-            "needs-more",
-            "warning",
-            f"what was installed needs {named}{' …' if missing[5:] else ''}, and {ref} lacks "
-            f"{'them' if missing[1:] else 'it'}",
-            "`jupyter dockerize keep` makes a layer of that, too",
-        ),
-    )
 
 
 def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from jupyter_dockerize import api
 from jupyter_dockerize.engines.docker import DockerEngine
@@ -20,6 +22,9 @@ from jupyter_dockerize.layers import state
 from jupyter_dockerize.layers.transaction import Done
 
 from ..commandline import notebook
+from ..kernels import Session
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -55,8 +60,6 @@ class Own:
 @pytest.fixture(scope="session")
 def prepared(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment to copy: with a kernel, and pip as people have it."""
-    from uv import find_uv_bin
-
     folder = tmp_path_factory.mktemp("prepared") / "env"
     uv = find_uv_bin()
     subprocess.run([uv, "venv", "--quiet", "--seed", "--python", str(tiny), folder], check=True)
@@ -84,6 +87,26 @@ def own(
             if name.partition(":")[0] in (ref, f"{state.REPOSITORY}/{ref}"):
                 with contextlib.suppress(EngineError):
                     engine.remove(name)
+
+
+def with_magics(python: Path) -> None:
+    """jupyter-dockerize is installed beside the kernel, as `%load_ext` needs it; it stays out of images."""
+    subprocess.run([find_uv_bin(), "pip", "install", "-q", "--python", python, "-e", ROOT], check=True)
+
+
+@pytest.fixture
+def kernel(own: Own) -> Iterator[Session]:
+    """A kernel of that environment, which knows its notebook, as in JupyterLab."""
+    with_magics(own.python)
+    with session(own.python, own.where.notebook) as found:
+        yield found
+
+
+def session(python: Path, notebook: Path | None) -> Session:
+    """The kernel of an environment that is activated, so that `!pip` is its own."""
+    assert notebook
+    path = f"{python.parent}:{os.environ['PATH']}"
+    return Session(python, notebook.parent, JPY_SESSION_NAME=str(notebook), PATH=path)
 
 
 def _moved(env: Path, old: Path) -> None:

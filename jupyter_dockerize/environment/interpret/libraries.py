@@ -74,7 +74,7 @@ def libraries(
         needed=everything,
         missing=tuple(MissingLibrary(file=file, soname=soname) for file, soname in missing),
         roots=roots(everything, apt, codename),
-    ), _missing(missing, codename)
+    ), missing_findings(missing, codename)
 
 
 def roots(needed: Iterable[Library], apt: AptFacts | None, codename: str) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _stable(at: int, file: str, paths: Sequence[PathFacts]) -> str:
     return printable(f"{room}/{file.replace(chr(92), '/').lstrip('/')}")
 
 
-def _missing(missing: Sequence[tuple[str, str]], codename: str) -> list[Finding]:
+def missing_findings(missing: Sequence[tuple[str, str]], codename: str) -> list[Finding]:
     """One finding per library: the first file that needs it, and how many more."""
     by_soname: dict[str, list[str]] = {}
     for file, soname in missing:

@@ -90,6 +90,19 @@ def test_only_the_additions_travel(pushed: tuple[str, Any, int]) -> None:
     assert sent < 250e3  # what was added has 20 kB, requests and documents the rest
 
 
+def test_what_the_image_holds_is_remembered(
+    pushed: tuple[str, Any, int], container: Container, registry: Counting
+) -> None:
+    """Its layers are read once, whatever is added later."""
+    before = registry.received
+    said = container.product(
+        "build", "-t", f"{registry.address}/push-test/{secrets.token_hex(6)}:2", "--python",
+        "/usr/local/bin/python", "--engine", "builtin", "--push", environ=PRIVATELY,
+    )  # fmt: skip
+    assert said["pushed"]["digest"] == pushed[1]["pushed"]["digest"]
+    assert registry.received - before < 250e3
+
+
 def test_the_environment_is_there_and_the_system_is_the_image_s_own(pushed: tuple[str, Any, int]) -> None:
     ref = pushed[0]
     code = "import importlib.util as u, krill, os; print(krill.PREY, u.find_spec('setuptools'), os.getuid())"

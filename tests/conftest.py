@@ -35,6 +35,10 @@ from .workers import (  # noqa: F401  (hooks)
 
 settle()  # before anything below looks for engines
 
+# As users have it. Else each of a thousand processes compiles everything that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # How long an example takes depends on who else uses the machine.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

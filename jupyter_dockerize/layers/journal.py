@@ -1,13 +1,15 @@
 """The journal: ``dockerize/<name>/`` beside the notebook, to be committed with it.
 
 It is declarative, and each layer is a folder of its own: what two people add to it merges. The Dockerfile of
-the whole image is written anew each time, from the recipe of the first layer and the steps of the others.
+the whole image is written anew each time, from the recipe of the first layer and the steps of the others;
+git is told to take the lines of both where two have changed it, and nobody reads it back.
 
     journal.json            which image this is
     Dockerfile, env/ …      the recipe: the first layer's, and a step for each other one
     recipe/                 Dockerfile and snapshot of the first layer alone
     layers/0002-…-3f9a2c/   layer.json: what was typed and what it changed; locks and script beside it
     snapshot.json           what the image holds
+    .gitattributes          how those two merge
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ JOURNAL = "journal.json"
 LAYERS = "layers"
 FIRST = "recipe"  # what is written anew for all layers, as it is of the first
 _OF_ALL = (DOCKERFILE, SNAPSHOT)
+# gitattributes(5), "Built-in merge drivers": a conflict in what is written anew is nobody's work.
+_ATTRIBUTES = ".gitattributes"
+_MERGED = "".join(f"/{name} merge=union\n" for name in _OF_ALL).encode()
 LARGEST = 64 << 20  # bytes of one file
 _NAME = re.compile(r"(\d{4})-[a-z0-9-]*[0-9a-f]{12}")
 _SLUG = 40  # characters of a command in a folder's name
@@ -116,7 +121,7 @@ def read(folder: Path) -> Journal:
         base = {
             name: data
             for name, data in files_below(folder).items()
-            if name.partition("/")[0] not in (LAYERS, FIRST, JOURNAL, *_OF_ALL)
+            if name.partition("/")[0] not in (LAYERS, FIRST, JOURNAL, _ATTRIBUTES, *_OF_ALL)
         }
     except OSError as error:
         raise UsageError(f"{folder} cannot be read", why=error.strerror or str(error)) from error
@@ -138,7 +143,7 @@ def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
     """
     said = Header(image=journal.image, method=journal.method, notebook=journal.notebook)
     files = {f"{FIRST}/{name}" if name in _OF_ALL else name: data for name, data in journal.base.items()}
-    files |= {**of_all, JOURNAL: dump(said)}
+    files |= {**of_all, JOURNAL: dump(said), _ATTRIBUTES: _MERGED}
     for number, entry in enumerate(journal.entries, 2):
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)

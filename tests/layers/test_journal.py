@@ -49,9 +49,11 @@ def entry(command: str = "pip install humanize", version: str = "4.8.0") -> Entr
 
 
 def written(folder: Path, *entries: Entry, base: dict[str, bytes] = BASE) -> Journal:
+    """What is written anew for all layers names the last of them."""
     found = Journal(image="analysis", notebook="a.ipynb", base=base, entries=entries)
-    of_all = {"Dockerfile": b"# all\n"} if "Dockerfile" in base else {}
-    journal.write(folder, found, {**of_all, "snapshot.json": b"{}\n"})
+    last = entries[-1].id.encode() if entries else b"none"
+    of_all = {"Dockerfile": b"# all\nLABEL last=" + last + b"\n"} if "Dockerfile" in base else {}
+    journal.write(folder, found, {**of_all, "snapshot.json": b'{\n  "last": "' + last + b'"\n}\n'})
     return found
 
 
@@ -59,7 +61,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     folder = tmp_path / "dockerize" / "analysis"
     found = written(folder, entry(), entry("echo $HOME; x", "4.9.0"))
     assert journal.read(folder) == found
-    assert (folder / "Dockerfile").read_bytes() == b"# all\n"
+    assert (folder / "Dockerfile").read_bytes().startswith(b"# all\n")
     assert (folder / "recipe" / "Dockerfile").read_bytes() == BASE["Dockerfile"]
     names = [path.name for path in sorted((folder / "layers").iterdir())]
     assert [name[:24] for name in names] == [
@@ -90,11 +92,15 @@ def test_the_same_journal_is_the_same_bytes_and_one_layer_more_is_a_small_change
     written(folder, entry(), entry("pip install humanize==4.9.0", "4.9.0"))
     git(tmp_path, "add", "-A")
     changed = git(tmp_path, "diff", "--cached", "--name-status").splitlines()
-    assert all(line.startswith("A\tanalysis/layers/0003-") for line in changed)
+    assert {line for line in changed if not line.startswith("A\tanalysis/layers/0003-")} == {
+        "M\tanalysis/Dockerfile",
+        "M\tanalysis/snapshot.json",
+    }
 
 
 def test_what_two_people_added_merges(tmp_path: Path) -> None:
-    """Each in a clone; the layers stand on one another after that, and all files are those of both."""
+    """Each in a clone; the layers stand on one another after that, and all files are those of both. What is
+    written anew for all layers is different in both, and no conflict."""
     subprocess.run(["git", "init", "-q", "-b", "main", tmp_path], check=True)
     folder = tmp_path / "analysis"
     written(folder, entry())

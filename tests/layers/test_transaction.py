@@ -234,6 +234,41 @@ def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
     assert len(journal.read(own.journal).entries) == 2
 
 
+def test_layers_that_two_people_added_merge_in_git_and_are_rebuilt(own: Own) -> None:
+    """Each on a branch; what the journal writes anew for all layers is no conflict."""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        return subprocess.check_output(["git", "-C", own.journal, *who, *words], text=True)
+
+    def committed(branch: str, command: str) -> None:
+        git("checkout", "-q", "-b", branch, *([] if branch == "main" else ["main"]))
+        own.exec(command)
+        git("add", "-A")
+        git("commit", "-qm", command)
+
+    subprocess.run(["git", "init", "-q", "-b", "none", own.journal.parents[1]], check=True)
+    own.journal.mkdir(parents=True)
+    committed("main", "pip install humanize==4.8.0")
+    committed("theirs", "pip install cowsay==6.0")
+    api.undo(own.where, own.ref, env=True)
+    git("checkout", "-q", ".")
+    committed("ours", "pip install attrs==24.2.0")
+    git("merge", "-q", "--no-edit", "theirs")
+    with pytest.raises(UsageError, match="from elsewhere"):
+        own.exec("pip install six==1.16.0")
+    rebuilt = api.rebuild(own.journal, engine="docker")
+    assert (rebuilt.number, rebuilt.changed) == (4, ())
+    assert own.imports("humanize", "cowsay", "attr") == [True, True, True]
+    steps = [line for line in (own.journal / "Dockerfile").read_text().splitlines() if "# Layer " in line]
+    assert sorted(line.partition(": ")[2] for line in steps) == [
+        "attrs 24.2.0.",
+        "cowsay 6.0.",
+        "humanize 4.8.0.",
+    ]
+    assert [line.partition(":")[0] for line in steps] == ["# Layer 2", "# Layer 3", "# Layer 4"]
+
+
 def test_the_image_says_its_history_itself(own: Own) -> None:
     own.exec("pip install humanize==4.8.0")
     labels = own.engine.find(own.ref).labels

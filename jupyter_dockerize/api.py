@@ -109,6 +109,48 @@ def recipe(
     )
 
 
+def recover(
+    ref: str,
+    folder: Path,
+    *,
+    engine: str = "auto",
+    report: Report = ignore,
+    cancel: Cancel | None = None,
+) -> Recipe:
+    """Writes the journal of an image to ``folder``, which is made, or must be empty: from the image alone.
+
+    What the image does not hold is named by findings. Raises `VerificationError` where it was not made by us,
+    and `OutputError`.
+    """
+    from .export.prepare import look
+    from .layers.naming import layer_named
+    from .layers.recovering import recover as recover_journal
+
+    cancel = cancel or Cancel()
+    image = _layer(ref)
+    chosen = _engine(engine, image)
+    found = recover_journal(
+        chosen,
+        layer_named(ref)[0],
+        chosen.find(image),
+        folder,
+        look(Where(), report=report, cancel=cancel),
+        report=report,
+        cancel=cancel,
+    )
+    return Recipe(
+        folder=folder,
+        files=tuple(
+            sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        ),
+        plan=found.plan,
+        base=found.base,
+        secrets=found.secrets,
+        name=layer_named(ref)[0],
+        findings=found.findings,
+    )
+
+
 def build(
     where: Where,
     wishes: Wishes,
@@ -292,14 +334,17 @@ def verify(
 ) -> Comparison:
     """Does the image hold what it was planned to hold, or what ``source`` holds now?
 
-    ``here``: this process is the kernel that the source ``live`` means. ``hashes`` also looks for files
-    that were edited after install and kept their size.
+    An image, also as the source, may be a layer of one: ``analysis#2``. ``here``: this process is the kernel
+    that the source ``live`` means. ``hashes`` also looks for files that were edited after install and kept
+    their size.
     """
     from .export.verify import verify as verify_image
 
     cancel = cancel or Cancel()
-    chosen = _engine(engine, ref)
-    return verify_image(chosen, ref, source, here=here, hashes=hashes, report=report, cancel=cancel)
+    image, other = _layer(ref), _source(source) if source else None
+    chosen = _engine(engine, image)
+    found = verify_image(chosen, image, other, here=here, hashes=hashes, report=report, cancel=cancel)
+    return replace(found, expected=source or "", found=ref)
 
 
 def diff(
@@ -311,10 +356,19 @@ def diff(
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Comparison:
-    """What ``b`` has otherwise than ``a``; ``here`` as for `verify`."""
+    """What ``b`` has otherwise than ``a``; layers of images and ``here`` as for `verify`."""
     from .export.verify import diff as diff_of
 
-    return diff_of(a, b, lambda: _engine(engine), here=here, report=report, cancel=cancel or Cancel())
+    named = _source(a), _source(b)
+    images = [each.removeprefix("image:") for each in named if each.startswith("image:")]
+    found = diff_of(
+        *named,
+        lambda: _engine(engine, images[0] if images else None),
+        here=here,
+        report=report,
+        cancel=cancel or Cancel(),
+    )
+    return replace(found, expected=a, found=b)
 
 
 def run(
@@ -330,12 +384,13 @@ def run(
     """Opens the image: its JupyterLab on a free port of this machine, with a token.
 
     What is open like this already is not opened twice. Returns when it answers. Raises `UsageError` where
-    there is no such image, folder or port.
+    there is no such image, folder or port. ``ref`` may name one of its layers: ``analysis#2``.
     """
-    chosen = _engine(engine, ref)
-    chosen.find(ref)  # before anything is said to be opened
+    image = _layer(ref)
+    chosen = _engine(engine, image)
+    chosen.find(image)  # before anything is said to be opened
     report(Step(1, 1, f"Opening {ref}"))
-    return chosen.start(ref, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel())
+    return chosen.start(image, port=port, mount=mount, gpus=gpus, report=report, cancel=cancel or Cancel())
 
 
 def ps(*, engine: str = "auto") -> list[Container]:
@@ -572,12 +627,12 @@ def consolidate(
         return fold(layered, where, report=report, cancel=cancel)
 
 
-def history(where: Where, ref: str | None = None) -> History:
-    """The layers of an image. Raises `UsageError` where it has none here."""
+def history(where: Where, ref: str | None = None, *, engine: str = "auto") -> History:
+    """The layers of an image, or the one that is named. Raises `UsageError` where it has none."""
     from .layers.naming import image_for
     from .layers.timeline import history as history_of
 
-    return history_of(image_for(where, ref))
+    return history_of(ref if ref and "#" in ref else image_for(where, ref), engine)
 
 
 def undo(where: Where, ref: str | None = None, **options: Any) -> Moved:
@@ -686,15 +741,21 @@ def images(*, engine: str = "auto") -> list[Image]:
     return found
 
 
-def prune(refs: Sequence[str] = (), *, dry_run: bool = False) -> Pruned:
+def prune(refs: Sequence[str] = (), *, undone: bool = False, dry_run: bool = False) -> Pruned:
     """Removes the images ``refs`` from the builtin engine's store, and those that have no name any more; and
     recipes that are kept there by the name of an image which Docker lost, or which is long in a registry.
 
+    In every engine images go that were made for layers and that no head and no redo needs; with ``undone``
+    what could be redone, too, and of ``refs`` all layers. What is worked on is left alone, and named.
     With ``dry_run`` nothing is removed. Raises `UsageError` where there is no such image; then nothing goes.
     """
-    from .export.pruning import prune as prune_store
+    if sys.platform == "win32":
+        from .export.pruning import prune as prune_store
 
-    return prune_store(refs, dry_run=dry_run)
+        return prune_store(refs, dry_run=dry_run)
+    from .layers.pruning import prune as prune_layers
+
+    return prune_layers(refs, undone=undone, dry_run=dry_run)
 
 
 def engines() -> Survey:
@@ -702,6 +763,21 @@ def engines() -> Survey:
     from .engines import survey
 
     return survey()
+
+
+def _layer(ref: str) -> str:
+    """The image that ``ref`` names, where that is a layer of one."""
+    if "#" not in ref:
+        return ref
+    from .layers.naming import image_of_layer
+
+    return image_of_layer(ref)
+
+
+def _source(source: str) -> str:
+    """The same of what `export.source` reads."""
+    kind, mark, name = source.partition(":")
+    return f"{kind}{mark}{_layer(name)}" if kind == "image" else source
 
 
 def _engine(name: str, image: str | None = None) -> Engine:
@@ -725,6 +801,6 @@ def _engine_of(container: str, name: str) -> Engine:
 __all__ = [
     "Recipe", "Where", "Wishes",
     "build", "commit", "consolidate", "diff", "engines", "execute", "execute_in", "history", "images", "keep",
-    "login", "logs", "prune", "ps", "push", "rebuild", "recipe", "redo", "rollback", "run", "snapshot",
-    "stop", "undo", "verify",
+    "login", "logs", "prune", "ps", "push", "rebuild", "recipe", "recover", "redo", "rollback", "run",
+    "snapshot", "stop", "undo", "verify",
 ]  # fmt: skip

@@ -23,7 +23,10 @@ QUICK = ("history", "ps", "stop", "logs", "login", "images", "prune", "engines")
 # Watched line by line, as in a terminal.
 SPOKEN = ("exec", "undo", "redo", "rollback", "keep", "commit", "consolidate", "rebuild")
 WIDTH = 79  # characters of a line of help
-SOURCES = "file:PATH (what `snapshot --json` wrote), image:REF, kernel:NAME, python:PATH or live[:ID]"
+SOURCES = (
+    "file:PATH (what `snapshot --json` wrote), image:REF or image:REF#LAYER, kernel:NAME, python:PATH or "
+    "live[:ID]"
+)
 HERE = "Unless named: that of the notebook's kernel; without a notebook, of this command's own interpreter."
 HASHES = "also look for files edited after install"
 STATUS = """\
@@ -239,9 +242,11 @@ def _recipe(verbs: Verbs) -> None:
         "recipe",
         "[NB] -o DIR [options]",
         "writes the Dockerfile and its files, without building",
-        "Everything is pinned, so that it builds the same image elsewhere and later.",
+        "Everything is pinned, so that it builds the same image elsewhere and later. NB may be image:REF: "
+        "then the journal of an image is written again, with its layers, from the image alone.",
         [
             ("penguins.ipynb -o image/", ""),
+            ("image:penguins -o dockerize/penguins", "the journal that `rebuild` takes"),
             ("--kernel python3 -o image/ --platform linux/arm64", ""),
         ],
     )
@@ -267,6 +272,7 @@ def _verify(verbs: Verbs) -> None:
         [
             ("penguins", "is it what it was meant to be?"),
             ("penguins kernel:python3", "and still what I have?"),
+            ("penguins#2", "its second layer"),
         ],
     )
     verbs.named(verb, "ref", "REF", "the image; also one that others made", completers.images)
@@ -281,7 +287,11 @@ def _diff(verbs: Verbs) -> None:
         "A B",
         "how two environments differ",
         f"A and B are {SOURCES}.",
-        [("image:penguins kernel:python3", ""), ("file:then.json live", "")],
+        [
+            ("image:penguins kernel:python3", ""),
+            ("file:then.json live", ""),
+            ("image:penguins#2 image:penguins#4", "what two layers brought"),
+        ],
     )
     verbs.named(verb, "a", "A", "what is expected", completers.sources)
     verbs.named(verb, "b", "B", "what there is", completers.sources)
@@ -341,7 +351,7 @@ def _history(verbs: Verbs) -> None:
         "history",
         "[REF]" if verbs.magic else "REF",
         "the layers of an image: when, which command, which packages, how large",
-        examples=[("penguins", "")],
+        examples=[("penguins", ""), ("penguins#2", "all that one layer changed")],
     )
     _layered(verbs, verb, named=True)
 
@@ -452,7 +462,11 @@ def _run(verbs: Verbs) -> None:
         "opens the image in JupyterLab, on a free port and with a token",
         "The address is printed; it answers on this machine only. What is open like this already is not "
         "opened twice.",
-        [("penguins", ""), ("penguins --port 8888 --mount .", "with the files of this folder")],
+        [
+            ("penguins", ""),
+            ("penguins --port 8888 --mount .", "with the files of this folder"),
+            ("penguins#2", "as it was at layer 2"),
+        ],
     )
     verbs.named(verb, "ref", "REF", "the image", completers.images)
     verb.add_argument("--port", type=int, metavar="N", help="this port instead of a free one")
@@ -522,11 +536,17 @@ def _images(verbs: Verbs) -> None:
 def _prune(verbs: Verbs) -> None:
     verb = verbs.add(
         "prune",
-        "[REF …] [--dry-run]",
-        "removes images that lost their name from the builtin engine's store",
-        "Recipes that are kept there of images elsewhere go when Docker answers and does not have the image, "
-        "and a year after a push. Images of Docker are Docker's own: `docker image prune` removes those.",
-        [("--dry-run", "what would go"), ("penguins:old", "this one, too")],
+        "[REF …] [--undone] [--dry-run]",
+        "removes what nothing needs any more, and says what goes",
+        "In every engine: images of layers that no head and no redo needs. In the builtin engine's store: "
+        "images that lost their name; and recipes of images elsewhere, when Docker answers and does not have "
+        "the image, and a year after a push. Other images of Docker are Docker's own: `docker image prune` "
+        "removes those.",
+        [
+            ("--dry-run", "what would go"),
+            ("--undone", "also what could be redone"),
+            ("penguins:old", "this one and all its layers, too"),
+        ],
     )
     verbs.named(
         verb,
@@ -536,6 +556,7 @@ def _prune(verbs: Verbs) -> None:
         completers.images,
         nargs="*",
     )
+    verb.add_argument("--undone", action="store_true", help="layers that were undone go, too: no redo then")
     verb.add_argument("--dry-run", action="store_true", help="only say what would go")
 
 

@@ -105,7 +105,10 @@ def layer(value: Layer) -> Json:
 
 
 def history(value: History) -> Json:
-    """``{ref, head, layers: [{number, size, undone, …}], pending}``; the rest as `layer` says."""
+    """``{ref, head, layers: [{number, size, undone, …}], pending}``; the rest as `layer` says.
+
+    ``size`` is null for layers of an image that came from elsewhere.
+    """
     rows = [{"number": r.number, "size": r.size, "undone": r.undone, **layer(r.layer)} for r in value.rows]
     pending = value.pending or None
     return {"schema": SCHEMA, "ref": value.image, "head": value.head, "layers": rows, "pending": pending}
@@ -187,11 +190,15 @@ def images(values: Sequence[Image]) -> Json:
 
 
 def pruned(value: Pruned) -> Json:
-    """``{images: [name or id], recipes: [name of an image elsewhere], freed}``; bytes."""
+    """``{images: [name or id], recipes: [name of an image elsewhere], layers: [{image, command, name, size}],
+    forgotten: [name], left: [{name, why}], freed}``; bytes."""
     return {
         "schema": SCHEMA,
         "images": list(value.images),
         "recipes": list(value.recipes),
+        "layers": [asdict(each) for each in value.layers],
+        "forgotten": list(value.forgotten),
+        "left": [{"name": name, "why": why} for name, why in value.left],
         "freed": value.freed,
     }
 

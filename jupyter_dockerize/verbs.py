@@ -108,6 +108,12 @@ def _snapshot(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outco
 
 
 def _recipe(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
+    kind, _, ref = str(args.notebook or "").partition(":")
+    if kind == "image":
+        if args.kernel or args.live or args.python or wishes_of(args) != api.NO_WISHES:
+            raise UsageError("the recipe of an image is what the image holds", fix="leave other options out")
+        found = api.recover(ref, args.output, report=report, cancel=cancel)
+        return Outcome(text.recovered(found), surface.recipe(found), DONE, found)
     written = api.recipe(
         where_of(args),
         wishes_of(args),
@@ -214,7 +220,7 @@ def _keep(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
 
 
 def _history(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    found = api.history(where_of(args), args.image)
+    found = api.history(where_of(args), args.image, engine=args.engine)
     return Outcome(as_typed(layers.history(found), args.program), surface.history(found), DONE, found)
 
 
@@ -293,7 +299,7 @@ def _images(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
 
 
 def _prune(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    gone = api.prune(args.refs, dry_run=args.dry_run)
+    gone = api.prune(args.refs, undone=args.undone, dry_run=args.dry_run)
     return Outcome(text.pruned(gone, dry_run=args.dry_run), surface.pruned(gone))
 
 

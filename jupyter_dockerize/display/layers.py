@@ -44,11 +44,15 @@ def history(value: History) -> str:
             row.layer.created.replace("T", " ").removesuffix("Z")[:16],
             short(row.layer.command),
             changes(row.layer) if row.number > 1 else "the environment as it was",
-            size(row.size),
+            size(row.size) if row.size is not None else "",
         )
         for row in value.rows
     ]
     parts = [table(rows, head=("", "layer", "when (UTC)", "command", "packages", "size"))]
+    if value.whole:
+        (row,) = value.rows
+        parts += [f"  {plain(line)}" for line in row.layer.command.splitlines()]
+        parts += [f"  {each.manager}: {plain(str(each))}" for each in row.layer.changes]
     if any(row.undone for row in value.rows):
         parts.append("↶ undone: `redo` brings it back, until a new layer takes its place")
     if value.pending:

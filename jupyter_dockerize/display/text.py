@@ -234,6 +234,13 @@ def recipe(value: Recipe) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def recovered(value: Recipe) -> str:
+    """What of an image's journal was written, what is missing, and what makes its images."""
+    said = f"the journal of {plain(value.name)} is in {plain(str(value.folder))}: {len(value.files)} files"
+    again = f"`jupyter dockerize rebuild {plain(str(value.folder))}` makes the images of all layers"
+    return "\n\n".join(filter(None, (said, findings(value.findings) or again)))
+
+
 def build_line(value: Recipe) -> str:
     """The line that builds the recipe's image."""
     files = (f"id={name},src={plain(value.secret_files.get(name, FILES[name]))}" for name in value.secrets)
@@ -315,17 +322,22 @@ def images(values: Sequence[Image]) -> str:
 
 def pruned(value: Pruned, *, dry_run: bool) -> str:
     """What went, or would go."""
-    count = len(value.images) + len(value.recipes)
+    counts = {"image": len(value.images), "layer": len(value.layers), "recipe": len(value.recipes)}
+    count = sum(counts.values())
     would = "would be" if dry_run else "is" if count == 1 else "are"
-    if not count and not value.freed:
-        return "nothing to remove: every image in the store has a name"
+    left = [f"! {plain(name)} is left alone: {plain(why)}" for name, why in value.left]
+    if not count and not value.forgotten and not value.freed:
+        return "\n".join(("nothing to remove: every image in the store has a name", *left))
     lines = [f"  {plain(name)}" for name in value.images]
+    lines += [
+        f"  of {plain(each.image)}, {size(each.size)}: {plain(each.command.splitlines()[0][:60])}"
+        for each in value.layers
+    ]
     lines += [f"  the recipe of {plain(name)}" for name in value.recipes]
-    images, recipes = (
-        f"{len(each)} {word}{'' if len(each) == 1 else 's'}"
-        for each, word in ((value.images, "image"), (value.recipes, "recipe"))
-    )
-    what = images if not value.recipes else recipes if not value.images else f"{images} and {recipes}"
+    lines += [f"  what is known here of the layers of {plain(name)}" for name in value.forgotten]
+    parts = [f"{n} {word}{'' if n == 1 else 's'}" for word, n in counts.items() if n] or ["0 images"]
+    what = " and ".join((", ".join(parts[:-1]), parts[-1])) if parts[1:] else parts[0]
+    lines += left
     freed = f"{size(value.freed)} {'would be' if dry_run else 'are'} free"
     return "\n".join((f"{what} {would} removed, {freed}", *lines))
 

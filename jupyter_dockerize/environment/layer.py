@@ -62,6 +62,9 @@ class Layer:
     python: Python | None = None  # where the layer changed Python itself
     created: str = ""  # RFC 3339, UTC
     fingerprint: str = ""
+    # Of a label that would be too large: NAME@sha256:…, the folder in the image whose layer.json is the whole
+    # layer, and the digest of that; what it changed is said there alone.
+    kept: str = ""
     schema: int = SCHEMA
 
     @property
@@ -133,7 +136,8 @@ def _with(packages: Packages, layer: Layer) -> Packages:
 
 
 def layers_of(labels: Mapping[str, str]) -> tuple[Layer, ...]:
-    """The layers that an image says it has, the lowest first. Raises `UsageError` where one is no layer."""
+    """The layers that an image says it has, the lowest first; of those that are ``kept`` in it no more than
+    that. Raises `UsageError` where one is no layer."""
     said = {name.removeprefix(LABEL): text for name, text in labels.items() if name.startswith(LABEL)}
     if not all(number.isascii() and number.isdecimal() for number in said):
         raise UsageError("the labels of the image name a layer that has no number")

@@ -15,12 +15,14 @@ from ..contents.identity import LABEL_FINGERPRINT, LABEL_PLAN, LABEL_PYTHON, PLA
 from ..engines.base import Engine, Image, Limits
 from ..environment.interpret.machine import ARCHITECTURES
 from ..environment.interpret.snapshot import interpret
-from ..environment.layer import applied, layers_of
+from ..environment.layer import Layer, applied, layers_of
 from ..environment.model import Snapshot, dump, parse
 from ..environment.observe.ways import through
 from ..environment.plan.planning import Plan
 from ..errors import EngineError, UsageError, VerificationError
 from ..events import Report, ignore
+from ..image.manifest import digest_of
+from ..recipe.layer import KEPT, LAYER
 
 LOOKED_AT = frozenset({"libraries", "requires", "sizes"})
 INTERPRETERS = ("python3", "python")  # for images that do not say which one the notebook uses
@@ -29,6 +31,7 @@ _NO_PROGRAM = re.compile(
     r"executable file [^:]*not found in \$PATH|exec: \"[^\"]*python[^\"]*\": stat .{0,200}no such file"
     r"|execvp \S*python\S*: No such file"
 )
+_FOLDER = re.compile(r"[0-9a-z-]+")
 HASHING = Limits(seconds=900)  # reads every file of every package: tens of gigabytes from a slow disk
 
 
@@ -96,7 +99,7 @@ def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel
         )
     try:
         data = engine.read(image.id, PLAN_PATH, report=report, cancel=cancel)
-        plan, layers = parse(data, Plan), layers_of(image.labels)
+        plan, layers = parse(data, Plan), layers_in(engine, image, report=report, cancel=cancel)
     except (EngineError, UsageError) as error:
         raise VerificationError(
             "the image's plan, which its labels name, cannot be read",
@@ -118,3 +121,23 @@ def stored_plan(engine: Engine, image: Image, *, report: Report = ignore, cancel
             fix="somebody changed the one or the other: rebuild the image",
         )
     return plan
+
+
+def layers_in(engine: Engine, image: Image, *, report: Report = ignore, cancel: Cancel) -> tuple[Layer, ...]:
+    """The layers that an image says it has, the lowest first, by its labels and by its files where a label
+    would have been too large. Raises `UsageError` where one is no layer, and `EngineError`."""
+    return tuple(
+        _kept(engine, image, layer.kept, report, cancel) if layer.kept else layer
+        for layer in layers_of(image.labels)
+    )
+
+
+def _kept(engine: Engine, image: Image, kept: str, report: Report, cancel: Cancel) -> Layer:
+    name, _, digest = kept.partition("@")
+    if not _FOLDER.fullmatch(name):
+        raise UsageError("the labels of the image name a layer that is no file of it")
+    data = engine.read(image.id, f"{KEPT}/{name}/{LAYER}", report=report, cancel=cancel)
+    if digest_of(data) != digest:
+        raise UsageError(f"the layer {name} of the image is not the one that its labels name")
+    found: Layer = parse(data, Layer)
+    return found

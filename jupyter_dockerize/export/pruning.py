@@ -25,7 +25,7 @@ def prune(refs: Sequence[str], *, dry_run: bool) -> Pruned:
     """
     engine = BuiltinEngine()
     store = engine.store
-    named = {ref: [] if store.find(ref) else _of(store, ref) for ref in refs}
+    named = {ref: [] if store.find(ref) else recipes_of(store, ref) for ref in refs}
     recipes = [*(each for found in named.values() for each in found), *_lost(store), *_old(store)]
     images = [ref for ref, found in named.items() if not found]
     names = {folder: ref for place in PLACES for folder, ref in recipes_in(store, place).items()}
@@ -33,7 +33,8 @@ def prune(refs: Sequence[str], *, dry_run: bool) -> Pruned:
     return replace(gone, recipes=tuple(names.get(each) or each for each in gone.recipes))
 
 
-def _of(store: Store, ref: str) -> list[str]:
+def recipes_of(store: Store, ref: str) -> list[str]:
+    """The recipes that are kept by this name, as `Store.prune` takes them."""
     folder = folder_of(Reference.parse(ref))
     return [each for place in PLACES if (each := f"{place}/{folder}") in recipes_in(store, place)]
 
@@ -54,4 +55,4 @@ def _old(store: Store) -> Iterator[str]:
                 yield folder
 
 
-__all__ = ["prune"]
+__all__ = ["prune", "recipes_of"]

@@ -1,6 +1,6 @@
 """What SOURCE, A and B of ``verify`` and ``diff`` name.
 
-file:PATH   image:REF   kernel:NAME   python:PATH   live[:ID]
+file:PATH   image:REF (a face may name a layer of it: image:REF#N)   kernel:NAME   python:PATH   live[:ID]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .inside import probe_image
 from .prepare import look
 
 KINDS = ("file", "image", "kernel", "python", "live")
-FORMS = "file:PATH, image:REF, kernel:NAME, python:PATH or live[:ID]"
+FORMS = "file:PATH, image:REF[#LAYER], kernel:NAME, python:PATH or live[:ID]"
 LARGEST = 64 << 20  # bytes of a snapshot file: a thousand times a large one
 
 

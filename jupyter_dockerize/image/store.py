@@ -52,14 +52,30 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """A layer of ``image`` that nothing needs any more; ``name`` is that of its own image, ``size`` the bytes
+    that are free without it."""
+
+    image: str
+    command: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
     """What went: images by their names, or by their id where they had none, and the bytes that it frees.
 
     ``recipes`` are the folders of those that were kept by a name, below the store's own of recipes.
+    ``layers`` are those of layered images, in any engine; of those that are ``forgotten`` nothing is known
+    here any more. What was ``left`` alone: its name, and why.
     """
 
     images: tuple[str, ...]
     recipes: tuple[str, ...] = ()
+    layers: tuple[Former, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
     freed: int
 
 
@@ -162,7 +178,7 @@ class Store:
             kept = [image for image in every if image not in gone]
             unneeded = (self._blobs() | self._recipes()) - self._needed(kept)
             freed = sum(self._size(digest) for digest in unneeded)
-            freed += sum(_size_of(self.recipes / each) for each in recipes)
+            freed += sum(size_of(self.recipes / each) for each in recipes)
             if not dry_run:
                 for image in gone:
                     self.layout.forget(image.manifest.digest)
@@ -175,9 +191,7 @@ class Store:
 
     def used(self) -> int:
         """Bytes of all blobs and recipes."""
-        recipes = sum(
-            _size_of(folder) for folder in (self.recipes.iterdir() if self.recipes.is_dir() else ())
-        )
+        recipes = sum(size_of(folder) for folder in (self.recipes.iterdir() if self.recipes.is_dir() else ()))
         return recipes + sum(self._blob_size(digest) for digest in self._blobs())
 
     def check_room(self, needed: int, what: str = "the image") -> None:
@@ -245,7 +259,7 @@ class Store:
             shutil.rmtree(self.recipe(digest), ignore_errors=True)
 
     def _size(self, digest: str) -> int:
-        return self._blob_size(digest) + _size_of(self.recipe(digest))
+        return self._blob_size(digest) + size_of(self.recipe(digest))
 
     def _blob_size(self, digest: str) -> int:
         try:
@@ -272,7 +286,7 @@ class Store:
             os.close(descriptor)
 
 
-def _size_of(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Bytes of the files below it."""
     try:
         return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
@@ -307,4 +321,4 @@ def _blob(plain: Mapping[str, Any]) -> Descriptor:
     )
 
 
-__all__ = ["Pruned", "Store", "Stored"]
+__all__ = ["Former", "Pruned", "Store", "Stored", "size_of"]

@@ -24,7 +24,7 @@ from .layered import Layered
 from .model import Layer, Typed
 from .pending import Pending
 from .pinning import Pinned, addition
-from .state import Made, State, layer_tag, next_chain
+from .state import Made, State, next_chain
 
 RUNNING = "Running the command"
 PINNING = "Pinning what changed"
@@ -97,8 +97,10 @@ def stacked(layered: Layered, entry: Entry, image: Image) -> Made:
 def build(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Image:
     """The image of the head with one layer more; it has the name that images of layers keep."""
     now, entry = layered.state, found.entry
-    labels = layered.labels(now.number + 1, entry.layer, found.plan)
-    tag = layer_tag(now.image, next_chain(now, entry))
+    number = now.number + 1
+    kept = layer_folder(number, entry) if found.files is None else ""  # of a copy, no recipe puts it there
+    labels = layered.labels(number, entry.layer, found.plan, kept=kept)
+    tag = state.named(now.image, next_chain(now, entry), layered.engine.name)
     if found.files is not None:
         return copied.put(
             layered,

@@ -46,7 +46,7 @@ from .opening import opened
 from .output import Lines
 from .pinning import Pinned, changed, label, pinned
 from .programs import SETTINGS
-from .state import layer_tag, next_chain
+from .state import layer_tag, named, next_chain
 
 RUNNING = "Running the command in the container"
 COMMITTING = "Committing the container"
@@ -220,7 +220,7 @@ def _committed(
             if work.nothing:
                 return Done(image=now.image, number=now.number, layer=None, findings=found)
             entry = work.pinned.entry
-            engine.tag(image.id, layer_tag(now.image, next_chain(now, entry)))
+            engine.tag(image.id, named(now.image, next_chain(now, entry), engine.name))
         finally:
             with contextlib.suppress(EngineError):
                 engine.remove(tag)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from ..contents.identity import (
     plan_digest,
 )
 from ..engines.base import Engine, Image
-from ..environment.model import Snapshot, dump, parse, to_json
+from ..environment.model import Packages, Snapshot, dump, parse, to_json
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
 from ..export.inside import has_plan
 from ..export.recipes import SNAPSHOT
-from ..image.manifest import canonical
+from ..image.manifest import canonical, digest_of
 from ..recipe.base import choose_base
 from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
@@ -34,6 +34,7 @@ from .pinning import addition, label
 from .state import REPOSITORY, Made, State
 
 FOUND = "found"  # the method of an image that others made
+_LONGEST = 16 << 10  # characters of a label: builders take half a minute to read 100 KiB (seen)
 
 
 @dataclass(slots=True)
@@ -106,10 +107,14 @@ class Layered(Known):
         default_factory=dict, repr=False
     )  # that a command names; kept nowhere
 
-    def labels(self, number: int, layer: Layer, plan: Plan) -> dict[str, str]:
-        """What an image with one layer more says of itself."""
+    def labels(self, number: int, layer: Layer, plan: Plan, *, kept: str = "") -> dict[str, str]:
+        """What an image with one layer more says of itself; ``kept`` is its folder where it has one there."""
+        said = canonical(to_json(layer)).decode()
+        if kept and len(said) > _LONGEST:
+            mark = f"{kept.rpartition('/')[2]}@{digest_of(dump(layer))}"
+            said = canonical(to_json(replace(layer, packages=Packages(), was=(), kept=mark))).decode()
         return {
-            label(self.state.below + number): canonical(to_json(layer)).decode(),
+            label(number): said,
             LABEL_FINGERPRINT: plan.fingerprint,
             LABEL_PLAN: plan_digest(dump(plan)),
         }
@@ -125,15 +130,18 @@ class Layered(Known):
             size=max(0, image.size - (below.size if below else 0)),
         )
 
-    def begin(self, image: Image) -> None:
-        """This image is the first layer."""
+    def begin(self, image: Image, above: Sequence[Entry] = ()) -> None:
+        """This image is the first layer; or it came from elsewhere, and has those ``above`` that, too."""
         layer = Layer(
             command=f"FROM {name_of(image)}" if self.state.method == FOUND else "%dockerize",
             origin="build",
-            created=image.created,
+            created="" if above else image.created,
             fingerprint=self.first.fingerprint,
         )
-        self.state = replace(self.state, layers=(state.first(layer, image.id, image.size),), redo=())
+        layers: tuple[Made, ...] = (state.first(layer, image.id, image.size),)
+        if above:
+            layers = state.from_elsewhere(layer, plan_digest(dump(self.first)), above, image.id)
+        self.state = replace(self.state, layers=layers, redo=())
         self.base = base_of(self.first, image)
 
     def refuse_found(self) -> None:
@@ -150,8 +158,9 @@ class Layered(Known):
         """The images of the first layer and of the head have names of their own, so that nobody sweeps them
         away; those between them got theirs when they were the head."""
         for made in {self.state.layers[0], self.state.head}:
-            if self.engine.inspect(self.state.tag(made)) is None:
-                self.engine.tag(made.image, self.state.tag(made))
+            if made.image and self.engine.inspect(self.state.tag(made)) is None:
+                tag = state.named(self.state.image, made.chain, self.engine.name)
+                self.engine.tag(made.image, tag)
 
     def move(self, to: State) -> None:
         """The head is another. Where that fails it is the one that it was. Raises `OutputError`, and what the
@@ -195,11 +204,10 @@ class Layered(Known):
         self.state = replace(self.state, first=name)
         state.save(self.state)
 
-    def write_journal(self) -> None:
-        """The journal of the head. Raises `OutputError`."""
-        entries = self.entries()
-        folder = self.folder
-        journal.write(folder, self.as_journal(entries), self._of_all(entries))
+    def write_journal(self, entries: tuple[Entry, ...] | None = None) -> None:
+        """The journal of the head, whose layers above the first may be given. Raises `OutputError`."""
+        entries = self.entries() if entries is None else entries
+        journal.write(self.folder, self.as_journal(entries), self._of_all(entries))
 
     def as_journal(self, entries: tuple[Entry, ...]) -> Journal:
         now = self.state
@@ -216,8 +224,9 @@ class Layered(Known):
         plan, steps = self.first, []
         for number, entry in enumerate(entries, 2):
             plan = applied(plan, entry.layer)
-            labels = self.labels(number, entry.layer, plan)
-            steps.append(addition(number, layer_folder(number, entry), entry, plan, self.base, labels))
+            name = layer_folder(number, entry)
+            labels = self.labels(number, entry.layer, plan, kept=name)
+            steps.append(addition(number, name, entry, plan, self.base, labels))
         if DOCKERFILE in self.files and self.found:
             found[DOCKERFILE] = self.files[DOCKERFILE]
         elif DOCKERFILE in self.files:

@@ -66,10 +66,11 @@ class Owner:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, what: str, *, report: Report, cancel: Cancel) -> Iterator[None]:
+def locked(folder: Path, what: str, *, wait: bool = True, report: Report, cancel: Cancel) -> Iterator[None]:
     """Holds the lock in ``folder`` (made when it is missing); waits for others of this machine.
 
-    Raises `UsageError` where somebody on another machine holds it, or one that is not known to run.
+    Raises `UsageError` where somebody on another machine holds it, or one that is not known to run; without
+    ``wait`` where anybody does.
     """
     disk.make_folder(folder)
     path, mine = folder / FILE, Owner.this(what)
@@ -87,6 +88,8 @@ def locked(folder: Path, what: str, *, report: Report, cancel: Cancel) -> Iterat
                 why=f"by {owner}",
                 fix=f"wait; or, where that is certainly gone, remove {path}",
             )
+        if not wait:
+            raise UsageError(f"{folder.name} is being worked on", why=f"by {owner}", fix="wait for it to end")
         if not told:
             report(Log(f"waiting for {owner}"))
             told = True

@@ -26,8 +26,8 @@ from ..environment.model import (
 )
 from ..environment.plan import redact
 from ..environment.plan.planning import Plan
+from ..recipe.layer import LAYER
 
-LAYER = "layer.json"  # among the files of a layer
 _SHORT = 12  # hex digits
 
 _Package = PipPackage | CondaPackage | AptPackage

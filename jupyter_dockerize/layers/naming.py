@@ -1,4 +1,5 @@
-"""Which layered image is meant: the one that is named, or the one whose journal lies beside the notebook."""
+"""Which layered image is meant: the one that is named, or the one whose journal lies beside the notebook;
+and which of its layers, where that is said (``analysis#2``)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from pathlib import Path
 from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..export.asked import image_of
-from . import journal
+from . import journal, state
+from .state import State
 
 
 def image_for(where: Where, ref: str | None) -> str:
@@ -25,6 +27,65 @@ def image_for(where: Where, ref: str | None) -> str:
     return found[0] if found else image_of(where, None)
 
 
+def layer_named(ref: str) -> tuple[str, int | None]:
+    """ "analysis#2" → "analysis", 2; None where no layer is named.
+
+    Raises `UsageError` for what is no number.
+    """
+    name, mark, number = ref.rpartition("#")
+    if not mark:
+        return ref, None
+    if not name or not (number.isascii() and number.isdecimal()):
+        raise UsageError(f"{ref} names no layer of an image", fix="write it like analysis#2")
+    return name, int(number)
+
+
+def image_of_layer(ref: str) -> str:
+    """The name that the image of the layer ``analysis#2`` keeps here; what names no layer is as it is.
+
+    Raises `UsageError` where there is no such layer, or nothing is known here of the image's layers.
+    """
+    name, number = layer_named(ref)
+    if number is None:
+        return ref
+    now = state.load(name)
+    if now is None:
+        raise _not_here(name, number)
+    made = now.every[at(now, number)]
+    if not made.image:
+        raise _not_here(name, number)
+    return now.tag(made)
+
+
+def at(now: State, number: int) -> int:
+    """The place of a layer among all, those that were undone too. Raises `UsageError` where there is none."""
+    if not 1 <= number <= len(now.every):
+        raise UsageError(
+            f"{now.image} has no layer {number}",
+            why=f"it has {len(now.every)}" + (f", of which {len(now.redo)} are undone" if now.redo else ""),
+            fix=f"`jupyter dockerize history {now.image}` lists them",
+        )
+    return number - 1
+
+
+def _not_here(ref: str, number: int) -> UsageError:
+    return UsageError(
+        f"the image of layer {number} of {ref} is not here",
+        why=f"{ref} has no layers that were made here",
+        fix=f"where `jupyter dockerize history {ref}` lists some, "
+        f"`jupyter dockerize recipe image:{ref} -o DIR` writes its journal, and "
+        "`jupyter dockerize rebuild DIR` makes their images",
+    )
+
+
+def no_layers(ref: str) -> UsageError:
+    """Nothing is known here of the layers of this image."""
+    return UsageError(
+        f"{ref} has no layers yet",
+        fix=f"`jupyter dockerize exec --image {ref} -- pip install NAME` adds the first",
+    )
+
+
 def _of_notebook(notebook: Path) -> list[str]:
     folder = notebook.absolute().parent / journal.FOLDER
     names = []
@@ -36,4 +97,4 @@ def _of_notebook(notebook: Path) -> list[str]:
     return names
 
 
-__all__ = ["image_for"]
+__all__ = ["at", "image_for", "image_of_layer", "layer_named", "no_layers"]

@@ -20,23 +20,23 @@ from ..engines.base import Engine, Image
 from ..engines.builtin import BuiltinEngine
 from ..engines.registry import digest_of
 from ..engines.registry.credentials import StoredLogins
-from ..environment.layer import layers_of
 from ..environment.model import dump, parse
 from ..environment.plan import redact
 from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, redacted
 from ..errors import RegistryError, UsageError
 from ..events import Report
-from ..export.inside import has_plan, probe_image, stored_plan
+from ..export.inside import has_plan, probe_image
 from ..export.keeping import folder_of
 from ..export.recipes import SNAPSHOT
 from ..export.verify import planned_like
 from ..image.reference import Reference
 from ..recipe.bundle import DOCKERFILE
 from . import journal, pending, state
-from .journal import Journal, files_below
+from .journal import Entry, Journal, files_below
 from .layered import FOUND, Known, Layered, base_of, known, name_of
 from .locking import locked
+from .recovering import said_by
 from .state import State
 
 _ASKED = 3.0  # seconds in which a registry says whether it has an image
@@ -159,7 +159,7 @@ def _adopted(
     ref: str, engine: Engine, image: Image, place: Path, notebook: Path | None, cancel: Cancel
 ) -> Layered:
     """An image that was built here becomes the first layer."""
-    stored_plan(engine, image, cancel=cancel)  # raises where it was not
+    said_by(engine, image, cancel=cancel)  # raises where it was not
     found = begun(ref, engine, image, place, notebook, cancel=cancel)
     found.save()
     found.write_journal()
@@ -171,11 +171,14 @@ def begun(
 ) -> Layered:
     """An image as the first layer, with its journal in ``place``; nothing of it is kept yet.
 
-    One that others made is meant to hold what it holds. Raises `UsageError` where it is for another platform.
+    One that came from elsewhere with layers has them here, too, and no images of those below its own. One
+    that others made is meant to hold what it holds. Raises `UsageError` where it is for another platform.
     """
+    above: tuple[Entry, ...] = ()
     if has_plan(image):
-        plan = stored_plan(engine, image, cancel=cancel)
-        files = {PLAN: dump(plan), **_recipe(engine, ref, image, plan)}
+        said = said_by(engine, image, cancel=cancel)
+        plan, above = said.plan, said.entries
+        files = {PLAN: dump(plan), **({} if above else _recipe(engine, ref, image, plan))}
     else:
         snapshot = probe_image(engine, image, cancel=cancel)
         plan = redacted(as_copied(planned_like(None, snapshot), snapshot))
@@ -192,10 +195,11 @@ def begun(
         method=image.labels.get(LABEL_METHOD, "rebuild" if has_plan(image) else FOUND),
         journal=str(place),
         notebook=str(notebook.absolute()) if notebook else None,
-        below=len(layers_of(image.labels)),
     )
     found = Layered(now, plan, files, engine, base_of(plan, image))
-    found.begin(image)
+    found.begin(image, above)
+    for entry in above:
+        state.keep_files(ref, entry)
     return found
 
 
@@ -228,7 +232,7 @@ def loaded(ref: str, engine: Engine) -> Layered | None:
     found = known(ref)
     if found is None:
         return None
-    image = engine.inspect(found.state.layers[0].image)
+    image = engine.inspect(found.state.layers[0].image or found.state.head.image)
     return Layered(found.state, found.first, found.files, engine, base_of(found.first, image))
 
 

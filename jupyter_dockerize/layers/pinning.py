@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
-from ..environment.model import Packages, Snapshot
+from ..environment.model import Packages, Snapshot, dump
 from ..environment.plan.planning import Plan, refuse
 from ..errors import EngineError, FindingsError
 from ..events import Finding, Report
@@ -20,7 +20,7 @@ from ..resolve import resolve
 from ..resolve.credentials import NONE, Login
 from ..resolve.indexes import not_own
 from .journal import Entry
-from .model import LABEL, Layer, Typed, Was, applied, difference
+from .model import LABEL, LAYER, Layer, Typed, Was, applied, difference
 
 if TYPE_CHECKING:
     from ..image.copy.changed import Above, Stamps
@@ -135,7 +135,10 @@ def _resolved(
 def addition(
     number: int, name: str, entry: Entry, plan: Plan, base: Base, labels: dict[str, str]
 ) -> Addition:
-    """The layer as a step of a Dockerfile: its files' folder is ``name``, ``plan`` is the image's with it."""
+    """The layer as a step of a Dockerfile: its files' folder is ``name``, ``plan`` is the image's with it.
+
+    In the image its folder is as it is in the journal, so that this can be had again from that alone.
+    """
     layer = entry.layer
     new = layer.packages
     was: dict[str, set[str]] = {"pip": set(), "conda": set(), "apt": set()}
@@ -146,7 +149,7 @@ def addition(
         name=name,
         plan=plan,
         base=base,
-        files=entry.files,
+        files={**entry.files, LAYER: dump(entry.layer)},
         locks=tuple(_locks(entry.files)),
         added=tuple((each.name, each.version) for each in new.pip if each.source.kind != "conda"),
         apt=tuple(each.name for each in new.apt),

@@ -6,7 +6,8 @@ engine, so that nothing is lost before somebody prunes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,12 +25,14 @@ from .journal import Entry, files_below
 from .model import Layer, chained
 
 STATE = "state.json"
+NAMES = "names"  # a file for each name that an image of a layer got from us: the engine's name
 _FIRST = "first.json"  # the plan that the first image carries; of a copy the recipe has another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A layer that has an image here: ``image`` is its id in the engine, ``chain`` what all up to it is."""
+    """A layer: ``image`` is its image's id in the engine, "" where that was never here, as of those below a
+    head that came from elsewhere; ``chain`` is what all up to it is."""
 
     layer: Layer
     id: str  # of the layer and its files; "" for the first
@@ -49,7 +52,6 @@ class State:
     notebook: str | None = None  # absolute
     layers: tuple[Made, ...] = ()
     redo: tuple[Made, ...] = ()
-    below: int = 0  # layers that the first image says it has itself, made elsewhere
     first: str = ""  # the folder, beside the state, with the first layer's plan and recipe
     former: str = ""  # id of the image that had the name before the head
     schema: int = SCHEMA
@@ -62,6 +64,11 @@ class State:
     def number(self) -> int:
         return len(self.layers)
 
+    @property
+    def every(self) -> tuple[Made, ...]:
+        """Those of the head, and what was undone above them."""
+        return (*self.layers, *self.redo)
+
     def tag(self, made: Made) -> str:
         """The name that the image of a layer keeps."""
         return layer_tag(self.image, made.chain)
@@ -72,8 +79,7 @@ class State:
 
     def at(self, number: int) -> State:
         """With the head at layer ``number``, also one that was undone; those above it can be redone."""
-        every = (*self.layers, *self.redo)
-        return replace(self, layers=every[:number], redo=every[number:])
+        return replace(self, layers=self.every[:number], redo=self.every[number:])
 
 
 def layer_tag(ref: str, chain: str) -> str:
@@ -84,6 +90,28 @@ def layer_tag(ref: str, chain: str) -> str:
 def folder_for(ref: str) -> Path:
     """Where the state of the image is, or would be."""
     return BuiltinEngine().store.folder / LAYERS / folder_of(Reference.parse(ref))
+
+
+def ref_of(folder: Path) -> str:
+    """The image whose state is, or would be, in this folder."""
+    with contextlib.suppress(FileNotFoundError, UsageError):
+        return str(parse((folder / STATE).read_bytes(), State).image)
+    return folder.name.replace("+", "/").replace("=", ":")  # as `folder_of` has it
+
+
+def named(ref: str, chain: str, engine: str) -> str:
+    """The name that the image of a layer is about to get in this engine, and that it was ours is kept.
+
+    Raises `OutputError`."""
+    folder = folder_for(ref) / NAMES
+    disk.make_folder(folder)
+    disk.put(folder / chain, engine.encode())
+    return layer_tag(ref, chain)
+
+
+def names(folder: Path) -> dict[str, str]:
+    """The chains by which images of layers got names of ours, and in which engine."""
+    return {path.name: path.read_text() for path in sorted((folder / NAMES).glob("*"))}
 
 
 def load(ref: str) -> State | None:
@@ -155,11 +183,21 @@ def first(layer: Layer, image: str, size: int) -> Made:
     return Made(layer=layer, id="", chain=chained("", image), image=image, size=size)
 
 
+def from_elsewhere(first: Layer, plan: str, entries: Iterable[Entry], image: str) -> tuple[Made, ...]:
+    """The layers of an image that has all of them, and came from elsewhere; ``plan`` is the digest of the
+    first one's."""
+    found = [Made(layer=first, id="", chain=chained("", plan), image="")]
+    for entry in entries:
+        chain = chained(found[-1].chain, entry.id)
+        found.append(Made(layer=entry.layer, id=entry.id, chain=chain, image=""))
+    return (*found[:-1], replace(found[-1], image=image))
+
+
 def next_chain(state: State, entry: Entry) -> str:
     return chained(state.head.chain, entry.id)
 
 
 __all__ = [
-    "REPOSITORY", "Made", "State", "entry_of", "first", "first_of", "folder_for", "forget", "keep_files",
-    "keep_first", "layer_tag", "load", "next_chain", "save",
+    "REPOSITORY", "Made", "State", "entry_of", "first", "first_of", "folder_for", "forget", "from_elsewhere",
+    "keep_files", "keep_first", "layer_tag", "load", "named", "names", "next_chain", "ref_of", "save",
 ]  # fmt: skip

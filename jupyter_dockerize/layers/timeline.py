@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..cancel import Cancel
+from ..engines import that_has
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
-from ..errors import UsageError
+from ..errors import NoEngineError, UsageError
 from ..events import Log, Report, ignore
+from ..export.inside import layers_in
 from ..export.prepare import look
 from . import pending, state
 from .bringing import Way, bring, others, way
 from .drift import between
+from .journal import Entry
 from .layered import Layered
 from .looking import seen
 from .model import Change, Layer
+from .naming import at, layer_named, no_layers
 from .pending import Pending
 from .state import State
 
@@ -26,7 +30,7 @@ class Row:
 
     number: int
     layer: Layer
-    size: int  # bytes that it adds
+    size: int | None  # bytes that it adds; None of an image that came from elsewhere
     undone: bool = False
 
 
@@ -38,6 +42,7 @@ class History:
     head: int
     rows: tuple[Row, ...]
     pending: str = ""  # the command whose change is in no image yet
+    whole: bool = False  # one layer was asked for: all that it changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,20 +57,34 @@ class Moved:
     brought: Way | None = None  # what was done to the environment, where it was to follow
 
 
-def history(ref: str) -> History:
-    """The layers of ``ref``. Raises `UsageError` where it has none here."""
-    now = state.load(ref)
-    if now is None:
-        raise UsageError(
-            f"{ref} has no layers yet",
-            fix=f"`jupyter dockerize exec --image {ref} -- pip install NAME` adds the first",
-        )
+def history(ref: str, engine: str = "auto") -> History:
+    """The layers of ``ref``, or the one that it names (``analysis#2``); as the image says them itself where
+    nothing is known of it here. Raises `UsageError` where it has none, or none of that number."""
+    name, number = layer_named(ref)
+    now = state.load(name) or _from_elsewhere(name, engine)
     rows = [
-        Row(number=number, layer=made.layer, size=made.size, undone=number > now.number)
-        for number, made in enumerate((*now.layers, *now.redo), 1)
+        Row(number=n, layer=made.layer, size=made.size or None, undone=n > now.number)
+        for n, made in enumerate(now.every, 1)
     ]
-    left = pending.of(ref)
-    return History(image=ref, head=now.number, rows=tuple(rows), pending=left.typed.command if left else "")
+    if number is not None:
+        return History(image=name, head=now.number, rows=(rows[at(now, number)],), whole=True)
+    left = pending.of(name)
+    return History(image=name, head=now.number, rows=tuple(rows), pending=left.typed.command if left else "")
+
+
+def _from_elsewhere(ref: str, name: str) -> State:
+    """What the image says of its layers. Raises `UsageError` where it has none."""
+    try:
+        engine = that_has(ref, name)
+    except NoEngineError:
+        raise no_layers(ref) from None
+    image = engine.inspect(ref)
+    layers = layers_in(engine, image, cancel=Cancel()) if image else ()
+    if image is None or not layers:
+        raise no_layers(ref)
+    first = Layer(command="%dockerize", origin="build")
+    entries = [Entry(layer=layer, files={}) for layer in layers]
+    return State(image=ref, engine=engine.name, layers=state.from_elsewhere(first, "", entries, image.id))
 
 
 def rollback(
@@ -87,22 +106,23 @@ def rollback(
     left = pending.of(now.image)
     if left is not None and what == "undo":
         return _given_up(layered, left, where, env=env, report=report, cancel=cancel)
-    most = now.number + len(now.redo)
     if what == "undo" and number < 1:
         raise UsageError(f"{now.image} has only its first layer", why="there is nothing to undo")
-    if what == "redo" and number > most:
+    if what == "redo" and number > len(now.every):
         raise UsageError(f"nothing of {now.image} was undone", why="or a layer was made since, in its place")
-    if not 1 <= number <= most:
-        raise UsageError(
-            f"{now.image} has no layer {number}",
-            why=f"it has {most}" + (f", of which {len(now.redo)} are undone" if now.redo else ""),
-            fix=f"`jupyter dockerize history {now.image}` lists them",
-        )
+    at(now, number)
     return _moved(layered, now.at(number), where, env=env, report=report, cancel=cancel)
 
 
 def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Report, cancel: Cancel) -> Moved:
     pending.refuse(to.image)
+    if not to.head.image:
+        raise UsageError(
+            f"the image of layer {to.number} of {to.image} is not here",
+            why=f"{to.image} came from elsewhere, with all its layers in one image",
+            fix=f"`jupyter dockerize recipe image:{to.image} -o DIR` writes its journal, and "
+            "`jupyter dockerize rebuild DIR` makes the images of all layers",
+        )
     if layered.engine.inspect(to.head.image) is None:
         raise UsageError(
             f"the image of layer {to.number} of {to.image} is gone from the engine",

@@ -21,6 +21,7 @@ from .resolution import Base, Resolution
 from .steps import BindFile, Comment, Feature, From, Label, Run, Secret, SecretId, Step, User
 
 SCRIPT = "run.sh"  # among the layer's files: what was typed
+LAYER = "layer.json"  # and what it is
 KEPT = f"{identity.PLAN_PATH.rpartition('/')[0]}/layers"  # in the image: the files of its layers, but wheels
 _CA = "ca.pem"  # in the context of an increment
 _BEGAN = "/tmp/began"  # noqa: S108 - in the image, and gone when the step ends
@@ -240,4 +241,4 @@ def _checked_conda(name: str) -> str:
     return name
 
 
-__all__ = ["KEPT", "SCRIPT", "Addition", "files_of", "increment", "steps", "whole"]
+__all__ = ["KEPT", "LAYER", "SCRIPT", "Addition", "files_of", "increment", "steps", "whole"]

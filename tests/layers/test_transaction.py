@@ -11,9 +11,11 @@ from uv import find_uv_bin
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.cli import main
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.errors import BuildError, CancelledError, UsageError, VerificationError
 from jupyter_dockerize.events import Event, Log, Step
+from jupyter_dockerize.export.inside import layers_in
 from jupyter_dockerize.layers import journal, pending, state
 
 from .conftest import Own
@@ -298,3 +300,48 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     with pytest.raises(UsageError, match="one layer only"):
         api.rollback(own.where, 1, own.ref)
         api.consolidate(own.where, own.ref)
+
+
+def test_a_layer_is_named_by_its_number(own: Own, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is compared with another, verified, and looked at, undone or not."""
+    own.exec("pip install humanize==4.8.0")
+    own.exec("pip install humanize==4.9.0 cowsay==6.0")
+    api.undo(own.where, own.ref)
+    found = api.diff(f"image:{own.ref}#2", f"image:{own.ref}#3", engine="docker")
+    assert (found.expected, found.found) == (f"image:{own.ref}#2", f"image:{own.ref}#3")
+    assert sorted((each.name, each.expected, each.found) for each in found.differences) == [
+        ("cowsay", "", "6.0 (env)"),
+        ("humanize", "4.8.0", "4.9.0"),
+    ]
+    verified = api.verify(f"{own.ref}#3", engine="docker")
+    assert (verified.verdict in ("identical", "equivalent"), verified.found) == (True, f"{own.ref}#3")
+    assert main(["history", f"{own.ref}#3"]) == 0
+    said = capsys.readouterr().out
+    assert "pip: humanize 4.8.0 → 4.9.0" in said
+    assert "pip: cowsay 6.0" in said
+    assert "4.8.0\n" not in said
+    assert main(["history", own.ref, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ref"], told["head"]) == (own.ref, 2)
+    wanted = {"number", "command", "added", "removed", "changed", "size", "created"}
+    assert all(wanted <= layer.keys() for layer in told["layers"])
+    for ref, why in ((f"{own.ref}#4", "has no layer 4"), (f"{own.ref}#x", "names no layer")):
+        with pytest.raises(UsageError, match=why):
+            api.verify(ref, engine="docker")
+    with pytest.raises(UsageError, match="no layers"):
+        api.diff("image:nobodys#1", "live", engine="docker")
+
+
+def test_a_layer_of_many_packages_has_a_small_label_and_is_whole_in_the_image(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Builders take minutes to read a label of a few hundred KiB."""
+    monkeypatch.setattr("jupyter_dockerize.layers.layered._LONGEST", 100)
+    own.exec("pip install humanize==4.8.0")
+    own.exec("pip install cowsay==6.0")
+    image = own.engine.find(own.ref)
+    assert "humanize-4.8.0" not in image.labels["jupyter-dockerize.layer.2"]
+    assert json.loads(image.labels["jupyter-dockerize.layer.2"])["packages"]["pip"] == []
+    assert api.verify(own.ref, engine="docker").verdict in ("identical", "equivalent")
+    layers = layers_in(own.engine, image, cancel=Cancel())
+    assert [str(each) for layer in layers for each in layer.changes] == ["humanize 4.8.0", "cowsay 6.0"]

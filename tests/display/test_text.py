@@ -19,7 +19,7 @@ from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.events import Finding
 from jupyter_dockerize.export.server import NoServer
-from jupyter_dockerize.image.store import Pruned
+from jupyter_dockerize.image.store import Former, Pruned
 
 from .samples import (
     BUILT,
@@ -229,6 +229,13 @@ def test_what_is_pruned_is_named() -> None:
     said = text.pruned(replace(only, images=images), dry_run=True).splitlines()
     assert said[0] == "2 images and 1 recipe would be removed, 4 kB would be free"
     assert text.pruned(replace(only, images=images, recipes=()), dry_run=False).startswith("2 images are")
+    layer = Former(image="a", command="pip install x\npip install y", name="layers/a:0", size=2000)
+    all_of_them = replace(only, images=images, layers=(layer,), forgotten=("c",), left=(("d", "it is open"),))
+    said = text.pruned(all_of_them, dry_run=False).splitlines()
+    assert said[0] == "2 images, 1 layer and 1 recipe are removed, 4 kB are free"
+    assert "  of a, 2 kB: pip install x" in said
+    assert said[-2:] == ["  what is known here of the layers of c", "! d is left alone: it is open"]
+    assert text.pruned(replace(nothing, left=(("d", "it is open"),)), dry_run=True).endswith("it is open")
 
 
 def test_the_samples_hold_every_class() -> None:

@@ -117,7 +117,7 @@ def test_an_error_is_told_once_and_as_plain_text() -> None:
     error = UsageError("\x1b[2Jno", why="one\ntwo\x07", instead=("", "-t", "x"))
     told(error, SHELL, ["build"])
     told(error, SHELL, ["build"])
-    assert str(error) == "no\nwhy: one\ntwo \nfix: type `jupyter dockerize build -t x`"
+    assert str(error) == "no\nwhy: one\n  two \nfix: type `jupyter dockerize build -t x`"
 
 
 @given(

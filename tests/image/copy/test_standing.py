@@ -77,7 +77,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-@pytest.mark.parametrize("since", [NOW, LONG_AGO])
+@pytest.mark.parametrize("since", [NOW, LONG_AGO], ids=["now", "long ago"])
 def test_of_a_container_in_which_nothing_was_done_nothing_is_added(machine: Machine, since: int) -> None:
     """Also where every file was touched since: a `chown` at the start, which changes no byte."""
     assert machine.added(since) == set()
@@ -85,7 +85,7 @@ def test_of_a_container_in_which_nothing_was_done_nothing_is_added(machine: Mach
     assert machine.standing(since).misfit() == ""
 
 
-@pytest.mark.parametrize("since", [NOW, LONG_AGO])
+@pytest.mark.parametrize("since", [NOW, LONG_AGO], ids=["now", "long ago"])
 def test_what_is_new_or_another_is_added_also_before_a_container_was_started_again(
     machine: Machine, since: int
 ) -> None:

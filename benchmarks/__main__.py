@@ -1,4 +1,4 @@
-"""``python -m benchmarks [snapshot magic bundle recipe copy push]``: measures, and writes RESULTS.md."""
+"""``python -m benchmarks [snapshot magic bundle recipe copy push layers]``: measures for RESULTS.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from . import bundle, copy, magic, push, recipe_build, snapshot
+from . import bundle, copy, layers, magic, push, recipe_build, snapshot
 
 SECTIONS = {
     "snapshot": snapshot.run,
@@ -17,6 +17,7 @@ SECTIONS = {
     "recipe": recipe_build.run,
     "copy": copy.run,
     "push": push.run,
+    "layers": layers.run,
 }
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Results

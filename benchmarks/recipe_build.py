@@ -27,8 +27,7 @@ STEP = re.compile(r"(?m)^#(\d+) (?:\[[^\]]*\] )?((?:RUN|COPY|exporting to image)
 DONE = re.compile(r"(?m)^#(\d+) DONE ([\d.]+)s$")
 PLAIN = """FROM {base}
 COPY requirements.txt .
-RUN {ca}pip install --no-cache-dir -r requirements.txt
-CMD ["jupyter", "lab", "--ip=0.0.0.0"]
+{install}CMD ["jupyter", "lab", "--ip=0.0.0.0"]
 """
 SECRET = "--mount=type=secret,id=ca,target=/run/secrets/ca,mode=0444 PIP_CERT=/run/secrets/ca "
 
@@ -100,12 +99,18 @@ def _plain(interpreter: Path, base: str, folder: Path) -> Path:
     ).stdout
     folder.mkdir()
     (folder / "requirements.txt").write_text(freeze)
-    (folder / "Dockerfile").write_text(PLAIN.format(base=base, ca=SECRET if _ca() else ""))
+    (folder / "Dockerfile").write_text(PLAIN.format(base=base, install=plain_install("-r requirements.txt")))
     subprocess.run(["docker", "pull", "--quiet", base], check=True, stdout=subprocess.DEVNULL)
     return folder
 
 
-def _ca() -> str | None:
+def plain_install(what: str) -> str:
+    """The line of a plain Dockerfile that installs."""
+    return f"RUN {SECRET if ca_bundle() else ''}pip install --no-cache-dir {what}\n"
+
+
+def ca_bundle() -> str | None:
+    """The certificates that pip is to trust here, where there are some of its own."""
     return os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
 
 
@@ -127,12 +132,19 @@ def build_cold(folder: Path, name: str = "jd-bench", *, push: bool = False) -> s
     # Cold: --no-cache says so for the layers, and what earlier builds downloaded is thrown away.
     prune = ["docker", "builder", "prune", "--all", "--force", "--filter", "type=exec.cachemount"]
     subprocess.run(prune, check=True, stdout=subprocess.DEVNULL)
-    secret = ["--secret", f"id=ca,src={_ca()}"] if _ca() else []
-    options = ["--progress=plain", "--no-cache", "--provenance=false", *secret, "-t", name]
-    done = subprocess.run(
-        ["docker", "build", *options, str(folder)], check=True, stderr=subprocess.PIPE, text=True
-    )
+    said = built(folder, name, "--no-cache")
     if push:
         subprocess.run(["docker", "push", "--quiet", name], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["docker", "rmi", "--force", name], check=True, stdout=subprocess.DEVNULL)
+    return said
+
+
+def built(folder: Path, name: str, *options: str) -> str:
+    """Builds an image; what the builder said."""
+    ca = ca_bundle()
+    secret = ["--secret", f"id=ca,src={ca}"] if ca else []
+    always = ["--progress=plain", "--provenance=false", *secret, "-t", name]
+    done = subprocess.run(
+        ["docker", "build", *always, *options, str(folder)], check=True, stderr=subprocess.PIPE, text=True
+    )
     return done.stderr

@@ -1,31 +1,31 @@
-"""The main job, end to end, as `make demo` runs it: a notebook's environment becomes an image.
+"""The main job, end to end, as `make demo` runs it: a notebook's environment becomes an image, with layers.
 
-A virtual environment grows by hand, the penguins notebook runs in it, `%dockerize` is typed in its
-last cell, the image is opened, and all cells run once more inside it. Each step is asserted and
+A virtual environment grows by hand, the penguins notebook runs in it, and `%dockerize` is typed in its
+last cell. What is installed after that becomes layers, one is taken from under the notebook and is still in
+the image, and is undone there; at the end all cells run once more inside the image. Each step is asserted and
 printed with its real figures. The container is removed at the end; the image stays, to be played with.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 from urllib.parse import urlsplit
 
+import demo_layers
 import nbformat
-from nbclient import NotebookClient
+from demo_notebook import Notebook, kernelspec, open_notebook
 
 from jupyter_dockerize import api
-from jupyter_dockerize.engines import choose
+from jupyter_dockerize.engines import Limits, choose
 from jupyter_dockerize.errors import DockerizeError
 
 HERE = Path(__file__).resolve().parent
@@ -39,29 +39,6 @@ NAME = "penguins"  # what %dockerize calls the image: like its notebook
 CODE_CELLS = 16  # of the notebook when it is saved, with the two that are typed below it
 RERUN = ("jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", "--log-level=ERROR")
 NO_ENGINE = 3
-
-
-class Watched(NotebookClient):
-    """Runs a notebook, and prints the steps of a progress display as each one ends."""
-
-    printed = 0
-    last = ""
-
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        content = msg.get("content", {})
-        if msg.get("msg_type") == "update_display_data":
-            self._progress(content["data"].get("text/plain", ""))
-        return super().process_message(msg, cell, cell_index)
-
-    def _progress(self, text: str) -> None:
-        _, *steps = text.splitlines()
-        if text.startswith("Building "):
-            ended, self.last = steps[self.printed : -1], steps[-1] if steps else ""
-            self.printed += len(ended)
-        else:
-            ended, self.last = [self.last] if self.last else [], ""
-        for step in ended:
-            print(f"  {step}", flush=True)
 
 
 def say(number: int, text: str) -> None:
@@ -81,20 +58,9 @@ def grow_environment() -> int:
     if not PYTHON.exists():
         uv("venv", "--seed", str(PYTHON.parent.parent))
     uv("pip", "install", "--python", str(PYTHON), *PACKAGES, "--editable", str(PROJECT))
+    # What an earlier demo has left.
+    uv("pip", "uninstall", "--python", str(PYTHON), demo_layers.PAST_US, demo_layers.PACKAGE)
     return len(list(PYTHON.parents[1].glob("lib/python*/site-packages/*.dist-info")))
-
-
-def kernel() -> None:
-    """A kernelspec for that environment, where only this process looks."""
-    folder = PLACE / "jupyter" / "kernels" / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    spec = {
-        "argv": [str(PYTHON), "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"],
-        "display_name": "demo",
-        "language": "python",
-    }
-    (folder / "kernel.json").write_text(json.dumps(spec))
-    os.environ["JUPYTER_PATH"] = str(PLACE / "jupyter")
 
 
 def work_folder() -> Path:
@@ -111,25 +77,14 @@ def work_folder() -> Path:
     return folder
 
 
-def run(folder: Path, below: Sequence[str]) -> nbformat.NotebookNode:
-    """The penguins notebook after it ran, and after that the cells ``below``, which are not saved."""
-    path = folder / "penguins.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells += [nbformat.v4.new_code_cell(source) for source in below]
-    os.environ["JPY_SESSION_NAME"] = str(path)  # as a Jupyter server tells its kernels
-    where = {"metadata": {"path": str(folder)}}
-    Watched(notebook, kernel_name="demo", timeout=1800, resources=where).execute()
-    return notebook
-
-
-def typed_in_a_notebook(folder: Path) -> dict[str, Any]:
-    """What %dockerize is worth in a cell of the notebook; its card is printed."""
-    cells = run(folder, ("import json; print(json.dumps(built))",)).cells
-    (card,) = (o["data"] for o in cells[-2].outputs if o["output_type"] == "display_data")
+def typed_in_a_notebook(notebook: Notebook) -> dict[str, Any]:
+    """What %dockerize is worth in the last cell of the notebook; its card is printed."""
+    notebook.run_all()
+    (card,) = (o["data"] for o in notebook.nb.cells[-1].outputs if o["output_type"] == "display_data")
     assert "Same environment" in card["text/html"], card["text/plain"]
     print()
     tell(card["text/plain"])
-    return json.loads(cells[-1].outputs[0]["text"])
+    return json.loads(notebook.type("import json; print(json.dumps(built))"))
 
 
 def left_out(built: dict[str, Any]) -> dict[str, str]:
@@ -137,6 +92,18 @@ def left_out(built: dict[str, Any]) -> dict[str, str]:
     kind = ("pip", "left-out", "planned")
     planned = [d for d in built["differences"] if (d["manager"], d["field"], d["class"]) == kind]
     return {d["name"]: d["note"] for d in planned if re.fullmatch(r"[a-z0-9.-]+", d["name"])}
+
+
+def tell_left_out(built: dict[str, Any], count: int) -> None:
+    """All of them, by reason; with those in the image it is everything."""
+    reasons = left_out(built)
+    assert "jupyter-dockerize" in reasons, reasons
+    assert built["packages"] + len(reasons) == count, (built["packages"], len(reasons), count)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        tell(f"{', '.join(names)}", f"    {reason}")
 
 
 def served(url: str, name: str) -> dict[str, Any]:
@@ -147,13 +114,13 @@ def served(url: str, name: str) -> dict[str, Any]:
         return json.load(answer)
 
 
-def opened() -> None:
+def opened(notebook: Notebook) -> None:
     """The image answers as a JupyterLab that has the notebook, its data and its module."""
-    container = api.run(NAME)
+    demo_layers.typed(notebook, f"%dockerize run {NAME}")
+    container = next(one for one in api.ps() if one.ref == NAME)
     try:
-        tell(str(container.url))
-        notebook = served(str(container.url), "penguins.ipynb")
-        code = [cell for cell in notebook["content"]["cells"] if cell["cell_type"] == "code"]
+        saved = served(str(container.url), "penguins.ipynb")
+        code = [cell for cell in saved["content"]["cells"] if cell["cell_type"] == "code"]
         assert len(code) == CODE_CELLS, len(code)
         for name in FILES[1:]:
             assert served(str(container.url), name)["size"] > 0, name
@@ -169,7 +136,8 @@ def rerun() -> None:
     image = engine.inspect(NAME)
     assert image is not None
     where = ["env", "--chdir=/home/jovyan/work", "HOME=/tmp"]
-    notebook = json.loads(engine.execute(image.id, [*where, *RERUN, FILES[0]]))
+    slow = Limits(seconds=600)
+    notebook = json.loads(engine.execute(image.id, [*where, *RERUN, FILES[0]], limits=slow))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     ran = [
         c for c in code if c["execution_count"] and not any(o["output_type"] == "error" for o in c["outputs"])
@@ -196,31 +164,38 @@ def main() -> int:
     count = grow_environment()
     tell(f"{count} packages in .demo/venv")
     assert count > 90, count
-    kernel()
-    folder = work_folder()
+    kernelspec(PYTHON, PLACE / "jupyter")
+    path = work_folder() / FILES[0]
 
-    say(2, f"The penguins notebook is run; then its author types: {TYPED}")
-    tell("its cells run first; then each step of %dockerize is told when it has ended")
-    built = typed_in_a_notebook(folder)
-    assert built["verdict"] in ("identical", "equivalent"), built["summary"]
+    with open_notebook(path) as notebook:
+        say(2, f"The penguins notebook is run; then its author types: {TYPED}")
+        tell("its cells run first; then each step of %dockerize is told when it has ended")
+        built = typed_in_a_notebook(notebook)
+        assert built["verdict"] in ("identical", "equivalent"), built["summary"]
 
-    say(3, "Nothing is dropped silently. Left out of the image, by name:")
-    reasons = left_out(built)
-    assert "jupyter-dockerize" in reasons, reasons
-    assert built["packages"] + len(reasons) == count, (built["packages"], len(reasons), count)
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        by_reason.setdefault(reason, []).append(name)
-    for reason, names in by_reason.items():
-        tell(f"{', '.join(names)}", f"    {reason}")
+        say(3, "Nothing is dropped silently. Left out of the image, by name:")
+        tell_left_out(built, count)
 
-    say(4, f"jupyter dockerize run {NAME}")
-    opened()
+        say(4, "Something is installed past us; a note is below its cell, and it becomes a layer")
+        demo_layers.kept(notebook, NAME)
 
-    say(5, "Run all, inside the image: up to a minute")
+        say(5, "Something is installed here and in the image at once")
+        demo_layers.executed(notebook, NAME)
+
+        say(6, "The rug is pulled: it is gone here, the kernel is restarted, and the import fails")
+        demo_layers.rug_pulled(notebook)
+    with open_notebook(path) as notebook:
+        notebook.type("%load_ext jupyter_dockerize")
+        demo_layers.missed(notebook, NAME)
+        opened(notebook)
+
+        say(7, "A step back")
+        demo_layers.undone(notebook, NAME)
+
+    say(8, "Run all, inside the image: up to a minute")
     rerun()
 
-    say(6, "The figures, and the one line that opens it")
+    say(9, "The figures, and the one line that opens it")
     tell(
         f"{count} packages seen, {built['packages']} in the image of {built['size'] / 1e9:.2f} GB: {built['verdict']}",
         f"{built['seconds']:.0f} s from %dockerize to the verdict, {time.monotonic() - began:.0f} s for the demo",

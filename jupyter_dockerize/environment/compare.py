@@ -118,19 +118,20 @@ def _packages(plan: Plan) -> int:
 
 
 def _edits(plan: Plan, found: Snapshot) -> Iterator[Difference]:
-    """Packages that were edited in the source and are carried, whose files are others in ``found``.
+    """Packages that were edited in the source and are carried or copied, whose files are others in ``found``.
 
     Only where the files of both were read.
     """
     there = {p.name: p for p in as_imported(found.packages.pip)[0]}
-    carried = {c.name for c in plan.choices if c.manager == "pip" and c.planned == "wheel"}
+    carried = {c.name for c in plan.choices if c.manager == "pip" and c.planned in ("wheel", AS_IT_IS)}
     for package in plan.packages.pip:
         other = there.get(package.name)
-        if not package.edited or package.name not in carried or other is None:
+        odd = (*package.edited, *package.lost)
+        if not odd or package.name not in carried or other is None:
             continue
         read = other.version == package.version and None not in (package.content, other.content)
         if read and other.content != package.content:
-            mine, theirs = f"edited: {_first(package.edited)}", "without these changes"
+            mine, theirs = f"edited: {_first(odd)}", "without these changes"
             note = "build the image again, with --hashes"
             yield _different("pip", package.name, "files", mine, theirs, "unexpected", note)
 

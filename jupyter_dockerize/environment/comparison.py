@@ -42,7 +42,7 @@ class Comparison:
     verdict: Verdict
     differences: tuple[Difference, ...] = ()
     packages: int = 0
-    reason: str = ""  # why it was skipped or impossible
+    reason: str = ""  # why it was skipped or impossible; or that nothing of the image was run, and why
     expected: str = ""
     found: str = ""
     image: bool = True  # an image was held against what it is meant to be; else two sources
@@ -51,6 +51,9 @@ class Comparison:
         """One line for people: "identical: 162 packages", "different: 2 packages, 1 library"."""
         if self.verdict in ("skipped", "impossible"):
             return f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+        return f"{self._counted()}; {self.reason}" if self.reason else self._counted()
+
+    def _counted(self) -> str:
         if self.verdict == "identical":
             return f"identical: {counted('pip', self.packages)}"
         graver: Class = "unexpected" if self.verdict == "different" else "tolerated"

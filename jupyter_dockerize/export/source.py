@@ -16,8 +16,8 @@ from ..environment.observe.running import the_one
 from ..environment.observe.ways import Where
 from ..errors import UsageError
 from ..events import Report
-from .inside import probe_image
 from .prepare import look
+from .unrun import holds
 
 KINDS = ("file", "image", "kernel", "python", "live")
 FORMS = "file:PATH, image:REF[#LAYER], kernel:NAME, python:PATH or live[:ID]"
@@ -41,7 +41,8 @@ def snapshot_of(
     kind, name = named(source)
     if kind == "image":
         chosen = engine()
-        return probe_image(chosen, chosen.find(name), hashes=hashes, report=report, cancel=cancel)
+        image = chosen.find(name)
+        return holds(chosen, image, hashes=hashes, digests=hashes, report=report, cancel=cancel)[0]
     if kind == "file":
         return _read(Path(name))
     if kind == "live":

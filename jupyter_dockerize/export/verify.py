@@ -16,9 +16,10 @@ from ..environment.model import Packages, Snapshot, ordered
 from ..environment.plan.copied import as_copied, on_its_base
 from ..environment.plan.planning import Plan, make_plan, sorted_choices
 from ..errors import UsageError
-from ..events import Report, ignore
+from ..events import Event, Finding, Report, ignore
 from .inside import has_plan, probe_image, stored_plan
 from .source import named, snapshot_of
+from .unrun import NOT_RUN, holds
 
 
 def verify_against_plan(
@@ -44,23 +45,29 @@ def verify(
     report: Report,
     cancel: Cancel,
 ) -> Comparison:
-    """Does the image hold what it was planned to, or what ``source`` has now?
+    """Does the image hold what it was planned to, or what ``source`` has now? A copy whose programs cannot be
+    run here is read back (`unrun`), which the comparison says.
 
     With a source, its snapshot is planned with the image's stored wishes, so that what was left
     out on purpose stays out; a stranger's image is compared by the default wishes.
     """
+    if source is not None:
+        named(source)  # a slip of the keyboard is told before the work
     image = engine.find(ref)
+    found, unrun = holds(
+        engine, image, hashes=hashes, digests=hashes or source is not None, report=report, cancel=cancel
+    )
     if source is None:
         plan = stored_plan(engine, image, report=report, cancel=cancel)
     else:
         stored = stored_plan(engine, image, report=report, cancel=cancel) if has_plan(image) else None
+        hashes = hashes or bool(unrun)
         snapshot = snapshot_of(source, lambda: engine, here=here, hashes=hashes, report=report, cancel=cancel)
         plan = planned_like(stored, snapshot)
         if image.labels.get(LABEL_METHOD) == "copy" and not plan.foreign:
             plan = as_copied(plan, snapshot)
             plan = on_its_base(plan, stored) if stored and stored.wishes.base else plan
-    found = verify_against_plan(engine, image, plan, hashes=hashes, report=report, cancel=cancel)
-    return replace(found, expected=source or "", found=ref)
+    return replace(compare(plan, found), reason=unrun, expected=source or "", found=ref)
 
 
 def diff(
@@ -71,11 +78,17 @@ def diff(
     Where one of them is an image that carries its plan, what that leaves out or brings on purpose is
     planned, as it is for `verify`. Two images, or two of anything else, are compared as they are.
     """
+    unrun: list[str] = []
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Finding) and event.code == NOT_RUN:
+            unrun.append(event.message)
+        report(event)
+
     plans = [_plan_of(*source, engine, report, cancel) for source in (named(a), named(b))]
-    first, second = (
-        snapshot_of(source, engine, here=here, report=report, cancel=cancel) for source in (a, b)
-    )
-    return replace(_compared(first, second, *plans), expected=a, found=b, image=False)
+    first, second = (snapshot_of(source, engine, here=here, report=heard, cancel=cancel) for source in (a, b))
+    reason = unrun[0] if unrun else ""
+    return replace(_compared(first, second, *plans), reason=reason, expected=a, found=b, image=False)
 
 
 def _compared(a: Snapshot, b: Snapshot, plan_a: Plan | None, plan_b: Plan | None) -> Comparison:

@@ -230,11 +230,16 @@ class BuiltinEngine:
 
     def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
         """See `Engine.read`."""
-        root = self._root(self._stored(ref), report, cancel)
+        root = self.unpacked(ref, report=report, cancel=cancel)
         target = root / path.lstrip("/")
         if not target.resolve().is_relative_to(root.resolve()) or not target.is_file():
             raise EngineError(f"{ref} has no file {path}")
         return target.read_bytes()
+
+    def unpacked(self, ref: str, *, report: Report = ignore, cancel: Cancel) -> Path:
+        """The folder that holds all files of the image, each layer's digest compared, for as long as this
+        engine is used. Raises `UsageError` where it is not here, `DamagedError`, `OutputError`."""
+        return self._root(self._stored(ref), report, cancel)
 
     def execute(
         self,

@@ -496,7 +496,7 @@ def execute(
             fix="give the login in ~/.netrc or pip's configuration; or run it outside, and `keep` that",
         )
     name = image_for(where, ref)
-    report(Log(_place(where, name, image_only=image_only)))
+    report(Log(_place(where, name, engine=engine, image_only=image_only)))
     with opened(
         name,
         parsed.safe,
@@ -730,12 +730,11 @@ def _first_layer(
         )
 
 
-def _place(where: Where, name: str, *, image_only: bool) -> str:
+def _place(where: Where, name: str, *, engine: str, image_only: bool) -> str:
     """Where things happen: "here: .venv + image analysis, layer 4"."""
-    from .layers import state
+    from .layers.naming import next_number
 
-    now = state.load(name)
-    image = f"image {name}, layer {now.number + 1 if now else 2}"
+    image = f"image {name}, layer {next_number(name, engine)}"
     if image_only:
         return f"here: {image}, and not the environment"
     named = where.kernel or where.live or where.python
@@ -743,10 +742,9 @@ def _place(where: Where, name: str, *, image_only: bool) -> str:
 
 
 def _in_container(container: str, name: str) -> str:
-    from .layers import state
+    from .layers.naming import next_number
 
-    now = state.load(name)
-    return f"container {container} + image {name}, layer {now.number + 1 if now else 2}"
+    return f"container {container} + image {name}, layer {next_number(name)}"
 
 
 def images(*, engine: str = "auto") -> list[Image]:

@@ -6,8 +6,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from ..engines import that_has
+from ..environment.layer import layers_of
 from ..environment.observe.ways import Where
-from ..errors import UsageError
+from ..errors import NoEngineError, UsageError
 from ..export.asked import image_of
 from . import journal, state
 from .state import State
@@ -57,6 +59,17 @@ def image_of_layer(ref: str) -> str:
     return now.tag(made)
 
 
+def next_number(ref: str, engine: str = "auto") -> int:
+    """Which layer the next one is; where nothing is known here of the image, it says how many it has."""
+    now = state.load(ref)
+    if now is not None:
+        return now.number + 1
+    with contextlib.suppress(NoEngineError):
+        image = that_has(ref, engine).inspect(ref)
+        return 2 + (len(layers_of(image.labels)) if image else 0)
+    return 2
+
+
 def at(now: State, number: int) -> int:
     """The place of a layer among all, those that were undone too. Raises `UsageError` where there is none."""
     if not 1 <= number <= len(now.every):
@@ -97,4 +110,4 @@ def _of_notebook(notebook: Path) -> list[str]:
     return names
 
 
-__all__ = ["at", "image_for", "image_of_layer", "layer_named", "no_layers"]
+__all__ = ["at", "image_for", "image_of_layer", "layer_named", "next_number", "no_layers"]

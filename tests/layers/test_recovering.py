@@ -11,6 +11,7 @@ import pytest
 from jupyter_dockerize import api
 from jupyter_dockerize.cli import main
 from jupyter_dockerize.errors import OutputError, UsageError
+from jupyter_dockerize.events import Event, Log
 from jupyter_dockerize.layers import journal, state
 
 from .conftest import Own
@@ -71,8 +72,10 @@ def test_layers_are_put_on_an_image_that_was_pulled_and_only_images_that_are_her
 ) -> None:
     own.exec("pip install humanize==4.8.0")
     pulled(own)
-    done = own.exec("pip install cowsay==6.0")
+    said: list[Event] = []
+    done = api.execute(own.where, "pip install cowsay==6.0", own.ref, engine="docker", report=said.append)
     assert done.number == 3
+    assert any(isinstance(each, Log) and f"image {own.ref}, layer 3" in each.text for each in said)
     assert own.imports("humanize", "cowsay") == [True, True]
     rows = api.history(own.where, own.ref).rows
     assert [(row.number, row.layer.command) for row in rows][1:] == [

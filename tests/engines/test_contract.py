@@ -801,22 +801,28 @@ def test_an_engine_that_vanishes_during_a_build(
 
 
 def test_an_engine_that_vanishes_under_a_program(engine: DockerEngine, tmp_path: Path):
+    client, number = engine._connected().client(), str(uuid.uuid4().int % 10**9 + 10**9)
+
+    def sandboxes(**more: str) -> list[str]:
+        found = client.containers(all=True, filters={"label": f"{ownership.ROLE}=sandbox", **more})
+        return [one["Id"] for one in found if number in str(one["Command"])]  # Podman leaves out `sleep`
+
     with relay(engine.status().endpoint, tmp_path / "s") as (address, held):
         near = DockerEngine(environ={"DOCKER_HOST": address, "PATH": "/nonexistent"})
 
         def cut() -> None:
+            while not sandboxes(status="running"):
+                time.sleep(0.1)
             (tmp_path / "s").unlink()
             for connection in held:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-        threading.Timer(2, cut).start()
+        threading.Thread(target=cut, daemon=True).start()
         with pytest.raises(EngineError, match="connection to the engine broke"):
-            near.execute(BASE, ["sleep", "8"])
-    client = engine._connected().client()
-    for one in client.containers(all=True, filters={"label": f"{ownership.ROLE}=sandbox"}):
-        if "sleep 8" in str(one["Command"]):  # nobody could remove it; the sweep would, in time
-            client.remove_container(one["Id"], force=True)
+            near.execute(BASE, ["sleep", number])
+    for one in sandboxes():  # nobody could remove it; the sweep would, in time
+        client.remove_container(one, force=True)
 
 
 def test_over_tls(engine: DockerEngine, tmp_path: Path):

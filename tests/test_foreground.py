@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_it_raises_what_the_work_raises() -> None:
         wait_for(work)
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Signals mean what they mean in a terminal, also where the tests are run with ``nohup``."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(each, signal.SIG_DFL) for each in numbers]
+    yield
+    for each, handler in zip(numbers, before, strict=True):
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_lets_the_work_clean_up_first(number: int) -> None:
     cleaned: list[bool] = []

@@ -43,6 +43,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Own:
     (tmp_path / "project").mkdir()
     path = notebook(tmp_path / "project" / f"{ref}.ipynb", "import sys")
     python = venv(tmp_path / "env", "pip", "attrs")
+    # As after some days of use: else the first pip leaves its own bytecode, too, in the layer.
+    subprocess.run([python, "-m", "compileall", "-q", python.parents[1] / "lib"], check=True)
     return Own(Where(notebook=path, python=str(python)), python, ref)
 
 

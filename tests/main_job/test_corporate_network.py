@@ -177,8 +177,8 @@ def layered(built: Any, corporate: Environment) -> Iterator[Any]:
     environ = {name: value for name, value in corporate.environ.items() if name != "PIP_EXTRA_INDEX_URL"}
     index = corporate.environ["PIP_EXTRA_INDEX_URL"]
     done = subprocess.run(
-        [*CLI, "exec", str(corporate.notebook), "--python", str(corporate.python), "--image", REF,
-         "--", f"pip install --no-deps --extra-index-url {index} buoy"],
+        [*CLI, "exec", "--notebook", str(corporate.notebook), "--python", str(corporate.python),
+         "--image", REF, "--", f"pip install --no-deps --extra-index-url {index} buoy"],
         env={**environ, "NETRC": "/dev/null"}, capture_output=True, text=True, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]

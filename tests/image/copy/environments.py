@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from uv import find_uv_bin
@@ -17,6 +18,15 @@ from jupyter_dockerize.environment.plan.copied import as_copied
 from jupyter_dockerize.environment.plan.planning import Plan, make_plan
 from jupyter_dockerize.export.prepare import look
 from jupyter_dockerize.image.copy.python import PythonFiles, python_files
+
+
+def open_to_all(folder: Path) -> None:
+    """Others may look into it: pytest's folders above it are closed, one more of them for each worker."""
+    for each in (folder, *folder.parents):
+        if each == Path(tempfile.gettempdir()):
+            break
+        if each.stat().st_mode & 0o005 != 0o005:
+            each.chmod(0o755)
 
 
 def venv(folder: Path, *packages: str) -> Path:

@@ -19,6 +19,7 @@ from jupyter_dockerize.image.copy.trees import ROOT, with_parents
 from jupyter_dockerize.image.tar import Member, archive
 
 from ...conftest import missing
+from .environments import open_to_all
 
 
 @pytest.fixture(params=["bullseye", "bookworm", "trixie"])
@@ -193,8 +194,7 @@ def test_diversions_of_the_packages_come_along(machine: Path) -> None:
 def test_what_only_root_may_read_stays_here_and_is_no_edit(machine: Path) -> None:
     """As an ordinary user, who may ask for it."""
     (machine / "etc/plain.conf").chmod(0)
-    for folder in (machine, *machine.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(machine)
     code = (
         "import os, sys\nfrom pathlib import Path\n"
         "from jupyter_dockerize.image.copy.dpkg import Dpkg\n"

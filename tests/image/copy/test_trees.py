@@ -16,6 +16,8 @@ import pytest
 from jupyter_dockerize.image.copy.trees import DATE, ROOT, Collected, Owner, collect, with_parents
 from jupyter_dockerize.image.tar import Member, archive
 
+from .environments import open_to_all
+
 
 def taken(folder: Path, **more: object) -> dict[str, Member]:
     """Members by their path below the folder."""
@@ -105,8 +107,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     (tmp_path / "file").chmod(0)
     (tmp_path / "folder").mkdir(mode=0)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     code = (
         "import os, sys\nfrom jupyter_dockerize.image.copy.trees import ROOT, collect\n"
         "os.getuid() or os.setuid(1000)\n"

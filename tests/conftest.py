@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -54,6 +54,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     command line that ran in this process ended by being deaf to both."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a program wrote before it failed: its error names its status alone."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, subprocess.CalledProcessError):
+        for name, said in (("output", error.stdout), ("errors", error.stderr)):
+            if said:
+                whole = said.decode(errors="replace") if isinstance(said, bytes) else said
+                report.sections.append((f"{name} of {error.cmd}", whole[-10_000:]))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

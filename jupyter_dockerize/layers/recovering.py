@@ -110,7 +110,9 @@ def recover(
         notebook=said.plan.notebook,
     )
     files = bundle.files if bundle else {PLAN: dump(said.plan)}
-    Layered(now, said.plan, files, engine, base).write_journal(said.entries)
+    layered = Layered(now, said.plan, files, engine, base)
+    layered.begin(image, said.entries)
+    layered.write_journal(said.entries)
     return Recovered(
         plan=said.plan,
         base=base.ref,

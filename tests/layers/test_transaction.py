@@ -125,7 +125,7 @@ def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
     with pytest.raises(UsageError, match="is in no image yet"):
         own.exec("pip install attrs")
     with pytest.raises(UsageError, match="is in no image yet"):
-        api.undo(own.where, own.ref)
+        api.rollback(own.where, 1, own.ref)
     assert api.history(own.where, own.ref).pending == "pip install cowsay==6.0"
     monkeypatch.setattr(DockerEngine, "build", whole)
     done = api.keep(own.where, own.ref, retry=True)

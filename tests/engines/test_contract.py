@@ -107,7 +107,12 @@ def found(engine: DockerEngine) -> tuple[list[str], list[str]]:
             or "sleep 601" in str(one["Command"])
         )
     ]
-    return [name for name in names if ownership.BUILDING in name], containers
+    return [name for name in names if ownership.BUILDING in name and named(name) >= BEGAN[0]], containers
+
+
+def named(building: str) -> int:
+    """When a build got its name, in seconds since 1970."""
+    return int(building.rpartition(":")[2].partition("-")[0])
 
 
 def sandbox(container: dict[str, Any]) -> bool:
@@ -351,8 +356,10 @@ def test_what_is_no_reference_is_refused(engine: DockerEngine):
 def test_names_of_builds_that_were_killed_are_swept(engine: DockerEngine, ref: str):
     base = engine.inspect(BASE)
     assert base is not None
-    engine.tag(base.id, f"{ownership.BUILDING}:1000000000-abc")
+    killed = f"{ownership.BUILDING}:1000000000-abc"
+    engine.tag(base.id, killed)
     build(engine, ref, bundle())
+    assert engine.inspect(killed) is None
     assert remains(engine)[0] == []
 
 

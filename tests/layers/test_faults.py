@@ -222,3 +222,46 @@ def test_a_kernel_that_is_killed_at_a_call_to_docker_loses_nothing(own: Own, cal
     assert pending.of(own.ref) is None
     assert (own.imports("humanize", "cowsay"), api.history(own.where, own.ref).head) == ([True, True], 3)
     assert len(journal.read(own.journal).entries) == 2
+
+
+def agree(own: Own, *heads: int) -> int:
+    """The head, which is one of these; its image and its journal are that head's."""
+    with opened(own.ref, "look", engine="docker", report=ignore, cancel=Cancel()) as found:
+        head = found.state.number
+        assert head in heads
+        assert found.engine.find(own.ref).id == found.state.head.image
+        assert len(journal.read(found.folder).entries) == head - 1
+    assert pending.of(own.ref) is None
+    return head
+
+
+@pytest.mark.engine
+def test_a_kernel_that_is_killed_while_layers_are_folded_leaves_all_or_one(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    own.exec("pip install cowsay==6.0")
+    nth = 0
+    while killed_at(nth := nth + 1, lambda: api.consolidate(own.where, own.ref, engine="docker"), ["rename"]):
+        head = agree(own, 3, 1)
+        assert own.imports("humanize", "cowsay") == [True, True]
+        if head == 1:
+            break
+    assert nth > 2
+    assert agree(own, 1) == 1
+    assert own.imports("humanize", "cowsay") == [True, True]
+    assert api.verify(own.ref, engine="docker").verdict in ("identical", "equivalent")
+
+
+@pytest.mark.engine
+def test_a_kernel_that_is_killed_while_a_journal_is_rebuilt_leaves_what_was_there(own: Own) -> None:
+    own.exec("pip install humanize==4.8.0")
+    fingerprint = own.engine.find(own.ref).labels["jupyter-dockerize.fingerprint"]
+    nth = 0
+    while killed_at(nth := nth + 1, lambda: api.rebuild(own.journal, engine="docker"), ["rename"]):
+        agree(own, 2)
+        assert own.imports("humanize") == [True]
+    assert nth > 2
+    agree(own, 2)
+    again = api.rebuild(own.journal, engine="docker")
+    assert (again.number, again.fingerprint, again.changed) == (2, fingerprint, ())
+    assert api.undo(own.where, own.ref).number == 1
+    assert own.imports("humanize") == [False]

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
 
 REF = "jd-test/survey:b"
 CONDA = ("six==1.16.0", "idna==3.6", "packaging==24.0", "attrs==23.2.0")
+NAMES = tuple(spec.replace("==", "=") for spec in CONDA)
 PIP = ("idna==3.7", "ipykernel", "humanize")
 
 
@@ -32,8 +33,7 @@ def environment_b(tmp_path_factory: pytest.TempPathFactory) -> Conda:
     place = tmp_path_factory.mktemp("b")
     run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", place / "wheels", *CONDA)
     wheels = sorted((place / "wheels").glob("*.whl"))
-    names = [spec.replace("==", "=") for spec in CONDA]
-    records = conda_env.create_prefix(place / "prefix", ["python", "pip", *names], wheels)
+    records = conda_env.create_prefix(place / "prefix", ["python", "pip", *NAMES], wheels)
     python = place / "prefix" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", *PIP)
     project = notebook_folder(place / "project")
@@ -105,3 +105,57 @@ def test_its_own_small_server_opens_the_notebook_in_the_environment(built: Any, 
         assert command.startswith("/opt/jupyter/")
     finally:
         environment_b.cli("stop", opened["name"])
+
+
+@pytest.fixture
+def tools(environment_b: Conda, tmp_path: Path) -> Environment:
+    """The environment with `conda` and `mamba` on PATH, which install into it from the rig's channel."""
+    wheels = tmp_path / "wheels"
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", wheels)
+    for version in ("0.11.2", "0.12.1"):
+        run(*pip, f"toolz=={version}")
+    prefix = environment_b.python.parents[1]
+    program = tmp_path / "bin" / "conda"
+    program.parent.mkdir()
+    program.write_text(f"""\
+#!{sys.executable}
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.rig import conda_env
+names = {["python", "pip", *NAMES]!r}
+if sys.argv[1] == "install":
+    names += [word for word in sys.argv[2:] if word != "-y"]
+conda_env.create_prefix(Path({str(prefix)!r}), names, sorted(Path({str(wheels)!r}).glob("*.whl")))
+""")
+    program.chmod(0o755)
+    (program.parent / "mamba").symlink_to(program)
+    path = f"{program.parent}:{environment_b.environ['PATH']}"
+    return Environment(environment_b.python, environment_b.notebook, {**environment_b.environ, "PATH": path})
+
+
+def test_what_conda_and_mamba_install_are_layers(built: Any, tools: Environment) -> None:
+    def layer(command: str) -> tuple[int, dict[str, Any]]:
+        told = tools.cli("exec", "--image", REF, "--python", str(tools.python), "--", command)
+        assert not told["layer"]["literal"]
+        return told["number"], told["layer"]
+
+    def version() -> str:
+        program = (
+            "import importlib.metadata as m, glob\n"
+            "print(m.version('toolz'), *glob.glob('/opt/conda/conda-meta/*'))"
+        )
+        said, *records = in_image(REF, "python", "-c", program).split()
+        assert [Path(each).name for each in records if "toolz" in each] == [f"toolz-{said}-py_0.json"]
+        return said
+
+    toolz = {"manager": "conda", "name": "toolz"}
+    number, added = layer("conda install -y toolz=0.12.1")
+    assert (number, added["added"]) == (2, [{**toolz, "before": None, "after": "0.12.1"}])
+    assert version() == "0.12.1"
+    number, changed = layer("mamba install -y toolz=0.11.2")
+    assert (number, changed["changed"]) == (3, [{**toolz, "before": "0.12.1", "after": "0.11.2"}])
+    assert version() == "0.11.2"
+    tools.cli("undo", REF)
+    assert version() == "0.12.1"
+    assert tools.cli("verify", REF)["verdict"] in ("identical", "equivalent")

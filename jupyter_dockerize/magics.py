@@ -27,6 +27,7 @@ class DockerizeMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._watch = Watch()
+        self._looked = False
         self._named: Path | None = None  # the notebook, where it was typed
         shell.set_hook("complete_command", _complete, str_key=PROGRAM)  # type: ignore[no-untyped-call]
 
@@ -116,14 +117,21 @@ class DockerizeMagics(Magics):
     def look_for_drift(self, result: object) -> None:
         """IPython's hook ``post_run_cell``: a line below the cell that installed something past us.
 
-        It costs microseconds where nothing was installed. Whatever goes wrong is no fault of the cell's.
+        It costs microseconds where nothing was installed. Below the first cell it says what went past while
+        no kernel ran, where the notebook has a journal. Whatever goes wrong is no fault of the cell's.
         """
-        if self._watch.moved():
+        if self._watch.moved() or self._begins():
             from .layers.drift import note
 
             with suppress(Exception):
                 if said := note(self._notebook()):
                     print(said)
+
+    def _begins(self) -> bool:
+        """Whether this is the first cell, and layers lie beside the notebook."""
+        first, self._looked = not self._looked, True
+        notebook = self._notebook() if first else None
+        return notebook is not None and (notebook.parent / "dockerize").is_dir()
 
     def _parse(self, line: str) -> argparse.Namespace | None:
         """The arguments, or None where the help was asked for and has been printed."""

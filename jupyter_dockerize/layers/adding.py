@@ -88,7 +88,8 @@ def stacked(layered: Layered, entry: Entry, image: Image) -> Made:
     made = layered.made(entry, image)
     state.keep_files(now.image, entry)
     typed = Typed(command=entry.layer.command, origin=entry.layer.origin)
-    pending.note(now.image, Pending(phase="built", typed=typed, entry=entry, image=image.id))
+    left = pending.of(now.image) or Pending(phase="built", typed=typed)
+    pending.note(now.image, replace(left, phase="built", entry=entry, image=image.id))
     layered.move(now.with_layer(made))
     pending.settled(now.image)
     return made

@@ -55,8 +55,9 @@ def begin(built: Built, where: Where, *, report: Report, cancel: Cancel) -> tupl
             return ()
         if found.copied:
             _remember(found, where, report, cancel)
-        found.save()
-        if before is not None and (place / journal.JOURNAL).is_file():
+        has_journal = before is not None and found.in_journal() is not None
+        found.save(lasting=has_journal)
+        if has_journal:
             found.write_journal()
         pending.settled(built.ref)
     except DockerizeError as error:

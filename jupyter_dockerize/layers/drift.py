@@ -9,6 +9,7 @@ from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
 from ..events import ignore
+from . import pending
 from .layered import Known, known
 from .looking import seen
 from .model import Change, Layer, difference
@@ -29,6 +30,11 @@ def note(notebook: Path | None) -> str:
     image = known(image_for(where, None))
     if image is None or image.found:
         return ""
+    left = pending.of(image.state.image)
+    if left is not None and left.phase != "built" and not left.running:
+        command = left.typed.command.splitlines()[0]
+        ways = "`%docker_exec --retry` makes its layer, `%docker_undo` gives it up"
+        return f"“{command}” is in no image yet — {ways}"
     environment, here = seen(image.plan(), where, ignore, Cancel())
     changes = _asked_for(between(image, environment), here)
     if not changes:

@@ -10,6 +10,9 @@ git is told to take the lines of both where two have changed it, and nobody read
     layers/0002-…-3f9a2c/   layer.json: what was typed and what it changed; locks and script beside it
     snapshot.json           what the image holds
     .gitattributes          how those two merge
+    .gitignore              nothing of it is left out, whatever the project leaves out
+
+What else lies in the folder is somebody's own, and stays.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pathlib import Path
 
 from ..environment.model import SCHEMA, dump, parse
 from ..errors import OutputError, UsageError
-from ..export.recipes import SNAPSHOT
+from ..export.recipes import OURS, SNAPSHOT
 from ..image import disk
 from ..image.placed import placed
 from ..image.reference import Reference
@@ -36,6 +39,11 @@ _OF_ALL = (DOCKERFILE, SNAPSHOT)
 # gitattributes(5), "Built-in merge drivers": a conflict in what is written anew is nobody's work.
 _ATTRIBUTES = ".gitattributes"
 _MERGED = "".join(f"/{name} merge=union\n" for name in _OF_ALL).encode()
+# gitignore(5), "Pattern format": the last pattern decides, those of the deeper folder last. The locks lie in
+# env/ and wheels/, which most lists of what is left out of a Python project name.
+_IGNORE = ".gitignore"
+_NOT_IGNORED = b"!*\n.ipynb_checkpoints/\n"
+_NAMES = OURS | {JOURNAL, LAYERS, FIRST, _ATTRIBUTES, _IGNORE}
 LARGEST = 64 << 20  # bytes of one file
 _NAME = re.compile(r"(\d{4})-[a-z0-9-]*[0-9a-f]{12}")
 _SLUG = 40  # characters of a command in a folder's name
@@ -118,11 +126,11 @@ def read(folder: Path) -> Journal:
                 files = files_below(layers / name)
                 layer = parse(files.pop(LAYER, b""), Layer)
                 entries.append(Entry(layer=layer, files=files))
-        base = {
-            name: data
-            for name, data in files_below(folder).items()
-            if name.partition("/")[0] not in (LAYERS, FIRST, JOURNAL, _ATTRIBUTES, *_OF_ALL)
-        }
+        base = dict[str, bytes]()
+        for name in sorted(OURS - {*_OF_ALL}):
+            if (folder / name).is_file():
+                base[name] = _bytes(folder / name)
+            base |= {f"{name}/{below}": data for below, data in files_below(folder / name).items()}
     except OSError as error:
         raise UsageError(f"{folder} cannot be read", why=error.strerror or str(error)) from error
     # Of a copy whose recipe could not be locked there is no Dockerfile.
@@ -137,20 +145,21 @@ def read(folder: Path) -> Journal:
 
 
 def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
-    """The journal takes the place of what it was before: all of it or nothing. Raises `OutputError`.
+    """The journal takes the place of what it was before: all of it or nothing. What others put beside its
+    files stays. Raises `OutputError`.
 
     ``of_all`` are the Dockerfile (where the first layer has one) and the snapshot with all layers.
     """
     said = Header(image=journal.image, method=journal.method, notebook=journal.notebook)
     files = {f"{FIRST}/{name}" if name in _OF_ALL else name: data for name, data in journal.base.items()}
-    files |= {**of_all, JOURNAL: dump(said), _ATTRIBUTES: _MERGED}
+    files |= {**of_all, JOURNAL: dump(said), _ATTRIBUTES: _MERGED, _IGNORE: _NOT_IGNORED}
     for number, entry in enumerate(journal.entries, 2):
         at = layer_folder(number, entry)
         files[f"{at}/{LAYER}"] = dump(entry.layer)
         files |= {f"{at}/{name}": data for name, data in entry.files.items()}
     check(folder, journal.image)
     disk.make_folder(folder.parent)
-    with placed(folder, files):
+    with placed(folder, files, ours=_NAMES):
         pass
 
 

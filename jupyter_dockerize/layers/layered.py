@@ -83,6 +83,12 @@ class Known:
         apt |= {each.name: each for each in plan.packages.apt}
         return replace(plan, packages=replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt))))
 
+    def in_journal(self) -> list[str] | None:
+        """Ids of the layers that the journal on the disk has; None where there is none."""
+        if not (self.folder / journal.JOURNAL).is_file():
+            return None
+        return [entry.id for entry in journal.read(self.folder).entries]
+
     def entries(self) -> tuple[Entry, ...]:
         """The layers above the first, with their files."""
         return tuple(state.entry_of(self.state.image, made) for made in self.state.layers[1:])
@@ -200,10 +206,15 @@ class Layered(Known):
         self.engine.tag(self.state.head.image, self.state.image)
         self.write_journal()
 
-    def save(self) -> None:
-        """The state, with the recipe and the plan of the first layer. Raises `OutputError`."""
+    def save(self, *, lasting: bool = True) -> None:
+        """The state, with the recipe and the plan of the first layer. Raises `OutputError`.
+
+        Where it is ``lasting`` the journal is written next; cut off in between, it is known whose the layers
+        are that it has.
+        """
         name = state.keep_first(self.state.image, self.first, self.files)
-        self.state = replace(self.state, first=name)
+        replaces = tuple(self.in_journal() or ()) if lasting else None
+        self.state = replace(self.state, first=name, replaces=replaces)
         state.save(self.state)
 
     def write_journal(self, entries: tuple[Entry, ...] | None = None) -> None:
@@ -232,7 +243,8 @@ class Layered(Known):
         if DOCKERFILE in self.files and self.found:
             found[DOCKERFILE] = self.files[DOCKERFILE]
         elif DOCKERFILE in self.files:
-            found[DOCKERFILE] = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT).encode()
+            text, more = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT)
+            found |= {DOCKERFILE: text.encode(), **more}
         snapshot = self.snapshot(entry.layer for entry in entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
 

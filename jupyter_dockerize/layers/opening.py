@@ -24,7 +24,7 @@ from ..environment.model import dump, parse
 from ..environment.plan import redact
 from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, redacted
-from ..errors import RegistryError, UsageError
+from ..errors import EngineError, RegistryError, UsageError
 from ..events import Report
 from ..export.inside import has_plan, probe_image
 from ..export.keeping import folder_of
@@ -84,7 +84,8 @@ def _on(ref: str, engine: Engine, first: Image, notebook: Path | None, cancel: C
         yield found
     finally:
         if state.load(ref) is None:  # nothing came of it
-            engine.remove(found.state.tag(found.state.head))
+            with contextlib.suppress(EngineError):
+                engine.remove(found.state.tag(found.state.head))
 
 
 def _found(ref: str, engine: str, first: Image | None, notebook: Path | None, cancel: Cancel) -> Layered:
@@ -113,16 +114,18 @@ def _found(ref: str, engine: str, first: Image | None, notebook: Path | None, ca
 def _finish(opened: Layered, there: Image | None) -> None:
     """What a process that died left undone, whose image was whole or whose state had the head already."""
     now, engine = opened.state, opened.engine
+    written = _written(opened)
     left = pending.of(now.image)
     if left and left.phase == "built" and left.entry:
-        image = engine.inspect(left.image)
+        # Under this name where it stands on the head: that may be another one since.
+        image = engine.inspect(state.layer_tag(now.image, state.next_chain(now, left.entry)))
         if left.image in {made.image for made in now.layers}:
             pending.settled(now.image)
-        elif image is not None:
+        elif image is not None and image.id == left.image:
             opened.move(now.with_layer(opened.made(left.entry, image)))
             there = engine.inspect(now.image)
             pending.settled(now.image)
-        else:  # somebody removed it: it can be built again
+        else:  # it is gone, or on another head: it can be built again
             pending.note(now.image, replace(left, phase="installed", image=""))
     head = opened.state.head
     if engine.inspect(head.image) is None:
@@ -131,21 +134,18 @@ def _finish(opened: Layered, there: Image | None) -> None:
             why="somebody removed it",
             fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
         )
-    written = _written(opened)
     if there is None or there.id != head.image:
         engine.tag(head.image, now.image)
-    if written != [made.id for made in opened.state.layers[1:]]:
+    missing = written is None and opened.state.replaces is None
+    if not missing and written != [made.id for made in opened.state.layers[1:]]:
         opened.write_journal()
 
 
-def _written(opened: Known) -> list[str]:
+def _written(opened: Known) -> list[str] | None:
     """Which layers the journal on the disk has. Raises `UsageError` where it has some that nobody built here,
     as after a pull: they are not to be overwritten."""
-    now = opened.state
-    if not (opened.folder / journal.JOURNAL).is_file():
-        return []
-    ids = [entry.id for entry in journal.read(opened.folder).entries]
-    unknown = set(ids) - {made.id for made in (*now.layers, *now.redo)}
+    now, ids = opened.state, opened.in_journal()
+    unknown = set(ids or ()) - {made.id for made in now.every} - set(now.replaces or ())
     if unknown:
         raise UsageError(
             f"the journal {opened.folder} has {len(unknown)} of its layers from elsewhere",

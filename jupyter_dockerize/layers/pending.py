@@ -10,7 +10,7 @@ import msgspec
 
 from ..environment.model import SCHEMA, dump, parse
 from ..environment.plan.planning import Plan
-from ..errors import DockerizeError, UsageError
+from ..errors import CancelledError, DockerizeError, UsageError
 from ..image import disk
 from ..image.copy.changed import Stamps
 from .folders import kept, sweep
@@ -132,8 +132,14 @@ def refuse(ref: str) -> None:
     raise UsageError(
         f"“{left.typed.command}” {said}",
         why=left.why or "its process ended in the middle",
-        fix=f"`jupyter dockerize exec --image {ref} --retry` builds its layer again; "
-        f"`jupyter dockerize undo {ref}` gives it up, and leaves here what it did",
+        fix=_ways_out(ref),
+    )
+
+
+def _ways_out(ref: str) -> str:
+    return (
+        f"`jupyter dockerize exec --image {ref} --retry` builds its layer again; "
+        f"`jupyter dockerize undo {ref}` gives it up, and leaves here what it did"
     )
 
 
@@ -148,10 +154,14 @@ def refuse_running(left: Pending) -> None:
 
 
 def failed(ref: str, error: BaseException) -> None:
-    """What went wrong is noted with what is pending."""
+    """What went wrong is noted with what is pending, and ``error`` says that something is."""
     left = of(ref)
     if left is None:
         return
+    if isinstance(error, CancelledError):
+        error.what = f"cancelled, and what “{left.typed.command}” did here is in no image yet"
+    if isinstance(error, DockerizeError) and "pending" not in error.fix:
+        error.fix = "; ".join(filter(None, (error.fix, f"what was done here is pending: {_ways_out(ref)}")))
     why = ""
     if isinstance(error, DockerizeError):
         why = f"{error.what}{f' ({error.why})' if error.why else ''}"

@@ -22,7 +22,7 @@ from ..engines.base import Engine, Image
 from ..environment.choices import ProjectFile
 from ..environment.model import Snapshot, dump, parse
 from ..environment.plan.planning import Plan
-from ..errors import EngineError, UsageError
+from ..errors import EngineError, OutputError, UsageError
 from ..events import Finding, Report, ignore
 from ..export.inside import layers_in, stored_plan
 from ..image import disk
@@ -99,6 +99,11 @@ def recover(
     `said_by` raises, and `OutputError`.
     """
     journal.check(folder, ref)
+    if (folder / journal.JOURNAL).exists():  # its wheels and locks may be more than the image holds
+        raise OutputError(
+            f"{folder} has a journal of {ref} already",
+            fix=f"`jupyter dockerize rebuild {folder}` makes its images; or name another folder",
+        )
     said = said_by(engine, image, report=report, cancel=cancel)
     base = base_of(said.plan, image)
     bundle, notes = _first_recipe(said, engine, image, base, snapshot, report=report, cancel=cancel)

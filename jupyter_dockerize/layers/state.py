@@ -55,6 +55,8 @@ class State:
     redo: tuple[Made, ...] = ()
     first: str = ""  # the folder, beside the state, with the first layer's plan and recipe
     former: str = ""  # id of the image that had the name before the head
+    # Ids of the layers in the journal that is written after this; None: there is none to be written.
+    replaces: tuple[str, ...] | None = None
     schema: int = SCHEMA
 
     @property

@@ -15,7 +15,7 @@ from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan, refuse
 from ..errors import DockerizeError, UsageError
-from ..events import Event, Finding, Log, Report, Step
+from ..events import Finding, Log, Report, Step, ignore
 from ..export.prepare import READING, look
 from ..image.copy.changed import Stamps
 from ..sizes import count
@@ -61,8 +61,9 @@ def execute(
             before[1].python.executable,
             lambda pid: pending.note(ref, replace(noted, process=Owner.of(pid, typed.command))),
         )
-    except BaseException:
+    except BaseException as error:
         _left(layered, before[0], where, ref)
+        pending.failed(ref, error)
         raise
     own = time.monotonic() - began
     try:
@@ -206,7 +207,7 @@ def _from(
 def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
     """After an interrupt: is there anything of it in the environment?"""
     try:
-        after, _ = seen(layered.plan(), where, _nothing, Cancel())
+        after, _ = seen(layered.plan(), where, ignore, Cancel())
     except DockerizeError:
         return  # nobody knows: it stays pending
     if nothing_in(changed(layered.plan(), before, after)):
@@ -227,10 +228,6 @@ def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
             "put it right, then `jupyter dockerize keep` makes a layer of what is there",
         ),
     )
-
-
-def _nothing(event: Event) -> None:
-    pass
 
 
 __all__ = ["execute", "keep", "retry"]

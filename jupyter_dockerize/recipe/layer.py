@@ -104,12 +104,22 @@ def _with_certificates(step: Run) -> Run:
     return replace(step, secrets=rest, binds=(*step.binds, BindFile(_CA, target)))
 
 
-def whole(first: str, additions: Sequence[Addition], features: frozenset[Feature]) -> str:
-    """The Dockerfile of all layers: that of the first, and the steps of the others.
+def whole(
+    first: str, additions: Sequence[Addition], features: frozenset[Feature]
+) -> tuple[str, dict[str, bytes]]:
+    """The Dockerfile of all layers: that of the first, and the steps of the others. With the files that the
+    first does not need.
 
-    The first must have a stage ``uv`` where one of the others uses it.
+    A conda environment without pip's packages has no stage ``uv`` until a layer uses it.
     """
-    return "\n".join([first, *(dockerfile.write(steps(each), features) for each in additions)])
+    files = dict[str, bytes]()
+    uses = next((each for each in additions if each.uses_uv), None)
+    if uses and " AS uv\n" not in first:
+        stage = uv.bring(uses.base.kind, Resolution(base=uses.base, secrets=uses.secrets))
+        stages, _, image = first.rpartition("\nFROM ")
+        first = f"{stages}\n\n{dockerfile.write(stage, features)}\nFROM {image}"
+        files = uv.files(server=False)
+    return "\n".join([first, *(dockerfile.write(steps(each), features) for each in additions)]), files
 
 
 def steps(addition: Addition) -> list[Step]:
@@ -131,6 +141,7 @@ def _run(addition: Addition) -> Run:
     if addition.gone_conda or conda.EXPLICIT in addition.files:
         handed = tuple(dict.fromkeys((*handed, *secrets.for_conda(resolution))))
     lines = [
+        f": '{_title(addition)}'",  # what `docker history` has room for
         f"touch {_BEGAN}",
         *_script(addition, prefix, handed),
         *_debian(addition),

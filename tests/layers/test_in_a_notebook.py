@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from uv import find_uv_bin
 
 from jupyter_dockerize import api
 from jupyter_dockerize.layers import pending
 
 from ..kernels import Outputs, Session
-from .conftest import Own, with_magics
+from .conftest import Own, session, with_magics
 
 pytestmark = pytest.mark.engine
 
@@ -97,6 +99,35 @@ def test_an_interrupt_of_the_kernel_ends_the_command_and_makes_no_layer(kernel: 
     assert failed(kernel.cells[cell]).startswith("CancelledError")
     assert pending.of(own.ref) is None
     assert "layer 2 of" in said(kernel, "%docker_exec pip install humanize==4.8.0")
+
+
+def test_a_kernel_that_died_says_what_is_pending_when_it_is_back(kernel: Session, own: Own) -> None:
+    kernel.run("%docker_exec pip install humanize==4.8.0")
+    kernel.run(
+        "import os\nfrom jupyter_dockerize.engines.docker import DockerEngine\n"
+        "DockerEngine.build = lambda *args, **options: os.kill(os.getpid(), 9)"
+    )
+    kernel.begin("%docker_exec pip install cowsay==6.0")
+    while kernel.manager.is_alive():
+        time.sleep(0.05)
+    with session(own.python, own.where.notebook) as back:
+        (first,) = back.cells.values()
+        assert first.stdout.splitlines() == [
+            "“pip install cowsay==6.0” is in no image yet — `%docker_exec --retry` makes its layer, "
+            "`%docker_undo` gives it up"
+        ]
+        assert "layer 3 of" in said(back, "%docker_exec --retry")
+    assert own.imports("humanize", "cowsay") == [True, True]
+
+
+def test_what_went_past_while_no_kernel_ran_is_noted_at_once(kernel: Session, own: Own) -> None:
+    kernel.run("%docker_exec pip install humanize==4.8.0")
+    install = [find_uv_bin(), "pip", "install", "-q", "--python", own.python, "cowsay==6.0"]
+    kernel.manager.shutdown_kernel(now=True)
+    subprocess.run(install, check=True)
+    with session(own.python, own.where.notebook) as later:
+        (first,) = later.cells.values()
+        assert first.stdout.startswith(f"1 package is not in the image {own.ref}, layer 2: cowsay 6.0")
 
 
 class TestByNbclient:

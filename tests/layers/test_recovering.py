@@ -56,8 +56,9 @@ def test_a_journal_is_had_again_from_the_image_alone(
     found = journal.read(folder)
     assert (found.entries, found.image, found.notebook) == (was.entries, own.ref, f"{own.ref}.ipynb")
     assert found.base["plan.json"] == was.base["plan.json"]
-    with pytest.raises(OutputError):  # it is in nobody's place
-        api.recover(own.ref, tmp_path)
+    for taken in (tmp_path, folder):  # it is in nobody's place
+        with pytest.raises(OutputError):
+            api.recover(own.ref, taken)
 
     rebuilt = api.rebuild(folder, engine="docker")
     assert (rebuilt.number, rebuilt.changed, rebuilt.fingerprint) == (3, (), fingerprint)

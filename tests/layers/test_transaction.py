@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
@@ -116,8 +117,9 @@ def test_a_layer_that_cannot_be_built_is_pending_until_it_is(
         raise BuildError("the engine went away", log=["gone"])
 
     monkeypatch.setattr(DockerEngine, "build", broken)
-    with pytest.raises(BuildError):
+    with pytest.raises(BuildError) as caught:
         own.exec("pip install cowsay==6.0")
+    assert f"exec --image {own.ref} --retry` builds its layer again" in caught.value.fix
     left = pending.of(own.ref)
     assert left is not None
     assert (left.phase, left.typed.command) == ("installed", "pip install cowsay==6.0")
@@ -160,8 +162,10 @@ def test_an_interrupt_of_the_build_leaves_the_change_pending(own: Own) -> None:
         if isinstance(event, Step) and event.name == "Building the layer":
             cancel.cancel()
 
-    with pytest.raises(CancelledError):
+    with pytest.raises(CancelledError) as caught:
         api.execute(own.where, "pip install cowsay==6.0", own.ref, report=report, cancel=cancel)
+    assert "nothing was left" not in caught.value.what
+    assert f"exec --image {own.ref} --retry`" in caught.value.fix
     assert own.imports("humanize", "cowsay") == [True, False]
     assert api.keep(own.where, own.ref, retry=True).number == 3
     assert own.imports("humanize", "cowsay") == [True, True]
@@ -198,8 +202,22 @@ def test_drift_of_before_is_no_part_of_the_layer(own: Own) -> None:
     assert [each.name for each in kept.layer.changes] == ["attrs"]
 
 
-def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
+# What lists for Python projects commonly name, and a journal is made of.
+GITIGNORE = "__pycache__/\nenv/\nwheels/\nlib/\nbuild/\n*.json\n*.whl\n"
+
+
+def cloned(project: Path, target: Path) -> None:
+    """All of the project that git takes is committed, and cloned to ``target``."""
+    (project / ".gitignore").write_text(GITIGNORE)
+    git = ["git", "-C", project, "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *words], check=True)
+    subprocess.run(["git", "clone", "-q", project, target], check=True)
+
+
+def test_a_clone_of_the_journal_becomes_the_same_images(own: Own, tmp_path: Path) -> None:
     own.exec("pip install humanize==4.8.0")
+    (own.journal / "NOTES.md").write_text("whose layers these are")
     own.exec("echo kept > $VIRTUAL_ENV/said")
     own.exec("pip install cowsay==6.0 && pip uninstall -y humanize")
     before = own.engine.find(own.ref)
@@ -218,8 +236,13 @@ def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
     with pytest.raises(UsageError, match="they are not here"):  # and they are not overwritten
         own.exec("pip install attrs")
     assert journal.read(own.journal) == written
-    rebuilt = api.rebuild(own.journal, engine="docker")
+    cloned(own.journal.parents[1], tmp_path / "clone")
+    shutil.rmtree(own.journal)
+    clone = tmp_path / "clone/dockerize" / own.ref
+    rebuilt = api.rebuild(clone, engine="docker")
     assert (rebuilt.number, rebuilt.changed) == (4, ())
+    assert (clone / "NOTES.md").read_text() == "whose layers these are"
+    assert journal.read(clone) == written
     assert rebuilt.fingerprint == before.labels["jupyter-dockerize.fingerprint"]
     assert own.imports("humanize", "cowsay") == [False, True]
     assert own.engine.execute(own.ref, ["cat", "/opt/env/said"]) == b"kept\n"
@@ -227,13 +250,13 @@ def test_a_clone_of_the_journal_becomes_the_same_images(own: Own) -> None:
     api.rollback(own.where, 2, own.ref)
     assert own.imports("humanize", "cowsay") == [True, False]
     # A layer of somebody else's that came by a pull is not overwritten either.
-    folder = next((own.journal / "layers").glob("0002-*"))
+    folder = next((clone / "layers").glob("0002-*"))
     shutil.copytree(folder, folder.with_name("0003-theirs-0123456789ab"))
     data = (folder / "layer.json").read_text().replace("4.8.0", "4.7.0")
     (folder.with_name("0003-theirs-0123456789ab") / "layer.json").write_text(data)
     with pytest.raises(UsageError, match="from elsewhere"):
         api.undo(own.where, own.ref)
-    assert len(journal.read(own.journal).entries) == 2
+    assert len(journal.read(clone).entries) == 2
 
 
 def test_layers_that_two_people_added_merge_in_git_and_are_rebuilt(own: Own) -> None:
@@ -280,6 +303,8 @@ def test_the_image_says_its_history_itself(own: Own) -> None:
     lock = own.engine.execute(own.ref, ["sh", "-c", "cat /opt/jupyter-dockerize/layers/*/requirements.txt"])
     assert b"humanize==4.8.0 " in lock
     assert b"--hash=sha256:" in lock
+    listed = subprocess.check_output(["docker", "history", "--format", "{{.CreatedBy}}", own.ref], text=True)
+    assert "humanize 4.8.0" in listed  # as people see it, who are shown the first characters only
 
 
 def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -> None:

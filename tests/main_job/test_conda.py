@@ -136,7 +136,7 @@ conda_env.create_prefix(Path({str(prefix)!r}), names, sorted(Path({str(wheels)!r
 
 def test_what_conda_and_mamba_install_are_layers(built: Any, tools: Environment) -> None:
     def layer(command: str) -> tuple[int, dict[str, Any]]:
-        told = tools.cli("exec", "--image", REF, "--python", str(tools.python), "--", command)
+        told = tools.cli("exec", "--image", REF, "--python", str(tools.python), "--", *command.split())
         assert not told["layer"]["literal"]
         return told["number"], told["layer"]
 

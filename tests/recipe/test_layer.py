@@ -77,7 +77,7 @@ def test_certificates_are_mounted_and_no_secret() -> None:
     assert "type=secret,id=ca" not in final
     assert "type=secret,id=netrc" in final
     # In the journal, which everybody reads, it is what a build may be handed.
-    assert "type=secret,id=ca" in whole("# first\nFROM a AS uv\n", [addition], BUILDKIT)
+    assert "type=secret,id=ca" in whole("# first\nFROM a AS uv\n", [addition], BUILDKIT)[0]
 
 
 def test_what_is_gone_is_removed_by_name() -> None:

@@ -29,6 +29,7 @@ from ..recipe.steps import BUILDKIT
 from ..resolve.credentials import Login
 from . import journal, state
 from .journal import Entry, Journal, layer_folder
+from .looking import with_asked
 from .model import Layer, applied, applied_to_snapshot
 from .pinning import addition, label
 from .state import REPOSITORY, Made, State
@@ -60,28 +61,25 @@ class Known:
         """Whether others made the first image, so that no environment but its own containers is in it."""
         return self.state.method == FOUND
 
-    def plan(self, number: int | None = None) -> Plan:
-        """What the image with ``number`` layers is meant to hold; the head's without."""
-        plan = self.first
-        for made in self.state.layers[1:number]:
-            plan = applied(plan, made.layer)
-        return plan
+    def plan(self) -> Plan:
+        """What the head's image is meant to hold."""
+        return self._with(made.layer for made in self.state.layers[1:])
 
     def baseline(self) -> Plan:
-        """What the environment has where nothing went past us: as `transaction.seen` sees it.
+        """What the environment has where nothing went past us: as `looking.seen` sees it.
 
         What was installed into the image only is not there.
         """
-        here = [made for made in self.state.layers[1:] if made.layer.origin != "image-only"]
+        here = [made.layer for made in self.state.layers[1:] if made.layer.origin != "image-only"]
+        snapshot = self.snapshot(here)
+        plan = self._with(here)
+        return with_asked(plan, snapshot) if snapshot else plan
+
+    def _with(self, layers: Iterable[Layer]) -> Plan:
         plan = self.first
-        for made in here:
-            plan = applied(plan, made.layer)
-        snapshot = self.snapshot(made.layer for made in here)
-        if snapshot is None:
-            return plan
-        apt = {each.name: each for each in snapshot.packages.apt if each.manual}
-        apt |= {each.name: each for each in plan.packages.apt}
-        return replace(plan, packages=replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt))))
+        for layer in layers:
+            plan = applied(plan, layer)
+        return plan
 
     def in_journal(self) -> list[str] | None:
         """Ids of the layers that the journal on the disk has; None where there is none."""
@@ -220,17 +218,15 @@ class Layered(Known):
     def write_journal(self, entries: tuple[Entry, ...] | None = None) -> None:
         """The journal of the head, whose layers above the first may be given. Raises `OutputError`."""
         entries = self.entries() if entries is None else entries
-        journal.write(self.folder, self.as_journal(entries), self._of_all(entries))
-
-    def as_journal(self, entries: tuple[Entry, ...]) -> Journal:
         now = self.state
-        return Journal(
+        written = Journal(
             image=now.image,
             notebook=Path(now.notebook).name if now.notebook else None,
             method=now.method,
             base=self.files,
             entries=entries,
         )
+        journal.write(self.folder, written, self._of_all(entries))
 
     def _of_all(self, entries: tuple[Entry, ...]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

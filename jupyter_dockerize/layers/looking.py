@@ -22,18 +22,19 @@ def seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan
     Of Debian's packages those that somebody asked for count as well as those that are needed.
     """
     snapshot = look(where, report=quietly(report), cancel=cancel)
-    return _asked(planned_like(head, snapshot), snapshot), snapshot
+    return with_asked(planned_like(head, snapshot), snapshot), snapshot
 
 
 def inside(engine: Engine, image: Image, head: Plan, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
     """What an image would be planned as, and what it holds. None of its files is on this machine."""
     snapshot = probe_image(engine, image, report=quietly(report), cancel=cancel)
-    plan = _asked(planned_like(head, snapshot), snapshot)
+    plan = with_asked(planned_like(head, snapshot), snapshot)
     pip = tuple(replace(each, dist_info=None, location=None) for each in plan.packages.pip)
     return replace(plan, packages=replace(plan.packages, pip=pip)), snapshot
 
 
-def _asked(plan: Plan, snapshot: Snapshot) -> Plan:
+def with_asked(plan: Plan, snapshot: Snapshot) -> Plan:
+    """With those of Debian's packages that somebody asked for."""
     asked = {each.name: each for each in snapshot.packages.apt if each.manual}
     apt = {**asked, **{each.name: each for each in plan.packages.apt}}
     packages = replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt)))
@@ -50,4 +51,4 @@ def quietly(report: Report) -> Report:
     return lambda event: None if isinstance(event, Log | Progress) else report(event)
 
 
-__all__ = ["inside", "nothing_in", "quietly", "seen"]
+__all__ = ["inside", "nothing_in", "quietly", "seen", "with_asked"]

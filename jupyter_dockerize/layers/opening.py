@@ -26,7 +26,7 @@ from ..environment.plan.copied import as_copied
 from ..environment.plan.planning import Plan, redacted
 from ..errors import EngineError, RegistryError, UsageError
 from ..events import Report
-from ..export.inside import has_plan, probe_image
+from ..export.inside import has_plan, probe_image, stored_plan
 from ..export.keeping import folder_of
 from ..export.recipes import SNAPSHOT
 from ..export.verify import planned_like
@@ -159,7 +159,8 @@ def _adopted(
     ref: str, engine: Engine, image: Image, place: Path, notebook: Path | None, cancel: Cancel
 ) -> Layered:
     """An image that was built here becomes the first layer."""
-    said_by(engine, image, cancel=cancel)  # raises where it was not
+    if not has_plan(image):
+        stored_plan(engine, image, cancel=cancel)  # raises, and says why
     found = begun(ref, engine, image, place, notebook, cancel=cancel)
     found.save()
     found.write_journal()

@@ -80,6 +80,18 @@ def test_certificates_are_mounted_and_no_secret() -> None:
     assert "type=secret,id=ca" in whole("# first\nFROM a AS uv\n", [addition], BUILDKIT)[0]
 
 
+def test_a_recipe_without_uv_gets_it_where_a_layer_uses_it() -> None:
+    """A conda environment that has nothing of pip needs none."""
+    first = "# Made by\nFROM a AS base\nRUN b\n\n# The image.\nFROM base\nUSER 1000\n"
+    addition = replace(INSTALL, base=Base(ref="mambaorg/micromamba:2", kind="conda", reason="x"))
+    text, files = whole(first, [addition], BUILDKIT)
+    stages = [line for line in text.splitlines() if line.startswith("FROM ")]
+    assert stages == ["FROM a AS base", "FROM base AS uv", "FROM base"]
+    assert "source=env/uv.txt" in text
+    assert list(files) == ["env/uv.txt"]
+    assert whole(first, [replace(addition, locks=())], BUILDKIT)[1] == {}
+
+
 def test_what_is_gone_is_removed_by_name() -> None:
     addition = replace(INSTALL, locks=(), files={}, added=(), gone_pip=("attrs",), gone_apt=("bc",))
     run = next(step for step in steps(addition) if isinstance(step, Run))

@@ -38,7 +38,9 @@ class Rooms(LoadScopeScheduling):
     """Whole folders of ``tests``, because their modules share environments, and the files beside them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "/".join(nodeid.partition("::")[0].split("/")[:2])
+        parts = nodeid.partition("::")[0].split("/")
+        # A third of all the time, and little that is shared.
+        return "/".join(parts if parts[1] == "layers" else parts[:2])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -119,9 +119,9 @@ class DockerizeMagics(Magics):
         It costs microseconds where nothing was installed. Whatever goes wrong is no fault of the cell's.
         """
         if self._watch.moved():
-            from .layers.drift import note
-
             with suppress(Exception):
+                from .layers.drift import note
+
                 if said := note(self._notebook()):
                     print(said)
 

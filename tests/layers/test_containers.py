@@ -14,6 +14,7 @@ from typing import Any
 
 import docker.errors
 import pytest
+import requests
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
@@ -21,7 +22,7 @@ from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.inhabited import Inhabited
 from jupyter_dockerize.errors import CancelledError, EngineError, FindingsError, UsageError
 from jupyter_dockerize.events import Event, Log, ignore
-from jupyter_dockerize.layers import state
+from jupyter_dockerize.layers import scanning, state
 from jupyter_dockerize.recipe.bundle import Bundle
 from jupyter_dockerize.typed import parse
 from jupyter_dockerize.verbs import perform
@@ -239,6 +240,69 @@ def test_a_secret_in_a_file_stops_the_commit(engine: DockerEngine, start: Start,
     assert names(engine, ref) == []
     if "config.txt" in command:  # what the error says
         assert api.commit(container.name, ref, allow=["secret-in-file"]).number == 2
+
+
+def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    api.execute_in(start().name, "mkdir ~/data && head -c 30000000 /dev/zero > ~/data/zeros", ref)
+    mount = {"Type": "tmpfs", "Target": "/work"}  # the engine makes the folder, which has changed by that
+    container = start(ref, HostConfig={"Mounts": [mount], "Tmpfs": {"/home/jovyan/scratch": ""}})
+    run(
+        engine,
+        container,
+        "chmod 700 ~/data; ln -s data ~/link; mkfifo ~/pipe\n"
+        f"head -c 30000000 /dev/zero > /work/zeros; echo {CANARY} > /work/key",
+    )
+    assert engine.changes(container).keys() >= {"/work", "/home/jovyan/data", "/home/jovyan/pipe"}
+    came = 0
+    archive = docker.APIClient.get_archive
+
+    def counted(*arguments: Any) -> Any:
+        stream, about = archive(*arguments)
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal came
+            for block in stream:
+                came += len(block)
+                yield block
+
+        return blocks(), about
+
+    monkeypatch.setattr(docker.APIClient, "get_archive", counted)
+    said: list[Event] = []
+    done = api.commit(container.name, ref, report=said.append)
+    assert done.number == 3
+    assert came < 1 << 20
+    assert {each.code for each in done.findings} <= {"files-of-no-package", "not-pinned"}
+    assert "/work" not in " ".join(each.message for each in done.findings)
+
+
+def test_files_that_were_not_searched_for_secrets_are_counted(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "MOST", 4)
+    monkeypatch.setattr(scanning, "SCAN_LIMIT", 1000)
+    container = start()
+    run(engine, container, "cd; head -c 1001 /dev/zero > a; touch b c d e")
+    done = api.commit(container.name, ref)
+    (found,) = [each for each in done.findings if each.code == "files-not-searched"]
+    assert found.message.startswith(f"3 files of {container.name} not searched for secrets: ")
+    assert found.message.endswith("/home/jovyan/a, /home/jovyan/d, /home/jovyan/e")
+
+
+def test_an_engine_that_dies_while_files_are_searched_is_an_error_of_the_engine(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*arguments: Any) -> Any:
+        raise requests.ConnectionError("Connection aborted.")
+
+    container = start()
+    run(engine, container, "touch ~/one")
+    monkeypatch.setattr(docker.APIClient, "get_archive", broken)
+    with pytest.raises(EngineError, match="asked to read /home/jovyan"):
+        api.commit(container.name, ref)
+    assert names(engine, ref) == []
 
 
 def test_an_interrupt_leaves_the_head_as_it_was(engine: DockerEngine, start: Start, ref: str):

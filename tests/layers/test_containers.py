@@ -18,9 +18,16 @@ import requests
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents.identity import LABEL_PYTHON
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.inhabited import Inhabited
-from jupyter_dockerize.errors import CancelledError, EngineError, FindingsError, UsageError
+from jupyter_dockerize.errors import (
+    CancelledError,
+    EngineError,
+    FindingsError,
+    UsageError,
+    VerificationError,
+)
 from jupyter_dockerize.events import Event, Log, ignore
 from jupyter_dockerize.layers import scanning, state
 from jupyter_dockerize.recipe.bundle import Bundle
@@ -28,6 +35,7 @@ from jupyter_dockerize.typed import parse
 from jupyter_dockerize.verbs import perform
 
 from ..conftest import Rig
+from ..resolve.index import private_index
 
 pytestmark = pytest.mark.engine
 
@@ -35,6 +43,7 @@ BASE = "python:3.11.7-slim-bookworm"
 CANARY = f"canary{uuid.uuid4().hex}"
 TOKEN = "token: " + uuid.uuid4().hex + uuid.uuid4().hex[:16]
 LAB = "jupyter-dockerize-test-lab"
+USER, PASSWORD = "canary-user", "canary-Pa55-7f3a9"
 PACKAGES = "/usr/local/lib/python3.11/site-packages"
 RUNTIME = "/home/jovyan/.local/share/jupyter/runtime"
 # What a Jupyter image does, without the minutes that it takes to make one.
@@ -240,6 +249,51 @@ def test_a_secret_in_a_file_stops_the_commit(engine: DockerEngine, start: Start,
     assert names(engine, ref) == []
     if "config.txt" in command:  # what the error says
         assert api.commit(container.name, ref, allow=["secret-in-file"]).number == 2
+
+
+def test_an_index_that_the_command_names_is_asked_with_the_login_of_the_command(
+    engine: DockerEngine, start: Start, ref: str, tmp_path: Path
+):
+    with private_index((USER, PASSWORD)) as index:
+        digest = index.add("harbour", "1.0")
+        url = index.url.replace("//", f"//{USER}:{PASSWORD}@")
+        container = start(HostConfig={"NetworkMode": "host"}, Env=[*NETWORK, "NO_PROXY=127.0.0.1"])
+        done = api.execute_in(container.name, f"pip install --extra-index-url {url} harbour", ref)
+    assert done.layer is not None
+    assert [str(each) for each in done.layer.added] == ["harbour 1.0"]
+    assert not done.layer.literal
+    assert {each.code for each in done.findings} == {"base-not-pinned"}
+    journal = tmp_path / "dockerize" / ref
+    lock = next(journal.glob("layers/0002-*/requirements-index-1.txt")).read_text()
+    assert f"--index-url {index.url}\n" in lock
+    assert f"--hash={digest}" in lock
+    for path in (path for path in (*journal.rglob("*"), *state.folder_for(ref).rglob("*")) if path.is_file()):
+        assert PASSWORD.encode() not in path.read_bytes()
+
+
+def test_a_literal_command_with_a_secret_is_not_kept_to_be_run_without_it(
+    engine: DockerEngine, start: Start, ref: str, tmp_path: Path
+):
+    command = f"PASSWORD={PASSWORD}; touch ~/said"
+    done = api.execute_in(start().name, command, ref)
+    assert done.layer is not None
+    assert done.layer.literal
+    assert not list((tmp_path / "dockerize" / ref).glob("layers/*/run.sh"))
+    (said,) = [each for each in done.findings if each.code == "not-pinned"]
+    assert said.severity == "warning"
+    assert "holds a secret" in said.message
+
+
+def test_what_a_label_says_of_the_interpreter_is_a_name_and_no_script(
+    engine: DockerEngine, start: Start, lab: str, ref: str
+):
+    text = f'FROM {lab}\nLABEL {LABEL_PYTHON}="/usr/local/bin/python; touch /tmp/ran; true"\n'
+    named = f"{ref}:labelled"
+    engine.build(Bundle({"Dockerfile": text.encode()}), named, secrets={}, report=ignore, cancel=Cancel())
+    container = start(named)
+    with pytest.raises(VerificationError, match="no Python"):
+        api.execute_in(container.name, "touch ~/one", ref)
+    assert run(engine, container, "ls /tmp/ran 2>/dev/null || echo none") == "none\n"
 
 
 def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(

@@ -493,7 +493,7 @@ def execute(
     parsed = Command.parse(command)
     if parsed.needs_root and not image_only:
         raise UsageError(
-            f"{parsed.safe.split()[0]} needs root, and this environment's user is not",
+            f"{parsed.needs_root} needs root, and this environment's user is not",
             fix="install it into the image only: --image-only",
         )
     if parsed.secret and (parsed.literal or image_only):

@@ -176,13 +176,17 @@ def build(
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
     from .export.asked import check, image_of
-    from .layers.beginning import alone, begin
 
     started = time.monotonic()
     cancel = cancel or Cancel()
     check(where, wishes)
     target = image_of(where, ref)
-    with alone(target, report=report, cancel=cancel) if output is None else contextlib.nullcontext():
+    notes: tuple[Finding, ...] = ()
+    with contextlib.ExitStack() as stack:
+        if sys.platform != "win32" and output is None:
+            from .layers.beginning import alone
+
+            stack.enter_context(alone(target, report=report, cancel=cancel))
         built = _made(
             where,
             wishes,
@@ -198,7 +202,10 @@ def build(
             report=report,
             cancel=cancel,
         )
-        notes = begin(built, where, report=report, cancel=cancel)
+        if sys.platform != "win32" and output is None:
+            from .layers.beginning import begin
+
+            notes = begin(built, where, report=report, cancel=cancel)
     if where.here and where.notebook is None:
         notes = (*notes, NO_NOTEBOOK)
     return replace(built, findings=(*built.findings, *notes))
@@ -486,7 +493,7 @@ def execute(
     parsed = Command.parse(command)
     if parsed.needs_root and not image_only:
         raise UsageError(
-            f"{parsed.safe.split()[0]} needs root, and this environment's user is not",
+            f"{parsed.needs_root} needs root, and this environment's user is not",
             fix="install it into the image only: --image-only",
         )
     if parsed.secret and (parsed.literal or image_only):
@@ -751,7 +758,7 @@ def images(*, engine: str = "auto") -> list[Image]:
     """The images that this product made, newest first, and those of our own store that are damaged. Those
     that only layers stand on are not among them."""
     from .engines import available
-    from .image.store import REPOSITORY
+    from .image.reference import REPOSITORY
 
     found = []
     for image in (image for one in available(engine) for image in one.images()):
@@ -772,9 +779,11 @@ def prune(refs: Sequence[str] = (), *, undone: bool = False, dry_run: bool = Fal
     With ``dry_run`` nothing is removed. Raises `UsageError` where there is no such image; then nothing goes.
     """
     if sys.platform == "win32":
-        from .export.pruning import prune as prune_store
-
-        return prune_store(refs, dry_run=dry_run)
+        raise UsageError(
+            "nothing is kept here that could be pruned",
+            why="on Windows all images are Docker's",
+            fix="`docker image rm NAME` removes one, `docker image prune` those that have no name any more",
+        )
     from .layers.pruning import prune as prune_layers
 
     return prune_layers(refs, undone=undone, dry_run=dry_run)

@@ -121,9 +121,9 @@ class DockerizeMagics(Magics):
         no kernel ran, where the notebook has a journal. Whatever goes wrong is no fault of the cell's.
         """
         if self._watch.moved() or self._begins():
-            from .layers.drift import note
-
             with suppress(Exception):
+                from .layers.drift import note
+
                 if said := note(self._notebook()):
                     print(said)
 

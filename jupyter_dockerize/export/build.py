@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,7 +166,7 @@ def verified(
 def _keep(
     engine: Engine, ref: str, image: Image, recipe: Callable[[], Kept]
 ) -> tuple[Path | None, tuple[Finding, ...]]:
-    if os.name != "posix":  # our store locks its files as Unix does
+    if sys.platform == "win32":  # our store locks its files as Unix does
         said = "beside images no recipe is kept here: that is done on Linux and macOS"
         fix = "`jupyter dockerize recipe NB -o DIR` writes it"
         return None, (Finding("recipe-not-kept", "info", said, fix),)

@@ -14,6 +14,7 @@ from ..errors import ReferenceError  # noqa: A004 - the field's word
 
 DOCKER_HUB = "docker.io"
 OFFICIAL = "library/"
+REPOSITORY = "jupyter-dockerize-layers"  # of the names that the images of layers keep, in every engine
 LONGEST_NAME = 255  # reference.go, RepositoryNameTotalLengthMax
 
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"

@@ -23,13 +23,12 @@ from .cache import FILE as RECORDS
 from .layout import BLOBS, MARK, Layout
 from .listed import Damaged, Stored, read
 from .manifest import ImageValue
-from .reference import Reference
+from .reference import REPOSITORY, Reference
 
 LOCK = "lock"
 BASES = "bases"  # what images hold that others made, remembered (`copy.listing`)
 RECIPES = "recipes"  # what it takes to rebuild images: ours by the manifest's digest, others' by their names
 LAYERS = "layers"  # what is known here of layered images
-REPOSITORY = "jupyter-dockerize-layers"  # of the names that the images of layers keep, in every engine
 _OWN = {LAYERS, LOCK, MARK, BLOBS.partition("/")[0], RECORDS, BASES, RECIPES}  # what is there beside an index
 _DIGITS = re.compile(r"[0-9a-f]{64}")
 SHORTEST = len("sha256:") + 12  # of an id

@@ -106,12 +106,12 @@ _WRAPPERS = frozenset(
         "timeout",
         "stdbuf",
         "setsid",
-        "doas",
         "su",
     )
 )
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ash", "eval", "su"))
 _AMOUNT = re.compile(r"[\d.]+[smhd]?|\{\}")
+_SUDO = frozenset(("sudo", "/usr/bin/sudo", "doas", "/usr/bin/doas"))
 _OF_SUDO = frozenset(
     ("-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-D", "-R", "-T")
 )
@@ -120,11 +120,14 @@ _JOINTS = frozenset(("&&", ";", "\n"))
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One program that a command starts; ``rest`` is what follows its name."""
+    """One program that a command starts; ``rest`` is what follows its name.
+
+    ``rootless`` is its name where it wants to be root's, and nobody lends it that; "" otherwise.
+    """
 
     manager: Manager | None
     install: bool  # it installs, uninstalls or upgrades here, and does nothing else
-    root: bool
+    rootless: str = ""
     rest: tuple[Word, ...] = ()
 
 
@@ -150,7 +153,7 @@ def _call(words: Sequence[Word], deep: int, *, sudo: bool) -> Iterator[Call]:
         value = words[at].value
         if assigned := _ASSIGNED.fullmatch(value):
             wrapped = wrapped or assigned[1] != "DEBIAN_FRONTEND"
-        elif value in ("sudo", "/usr/bin/sudo"):
+        elif value in _SUDO:
             sudo = True
             while at + 1 < len(words) and words[at + 1].value.startswith("-"):
                 at += 1
@@ -182,14 +185,16 @@ def _named(name: str, rest: tuple[Word, ...], *, wrapped: bool, sudo: bool) -> C
         program = values[at + 1] if at + 1 < len(values) else ""
         rest = rest[at + 2 :]
         if program not in ("pip", "uv"):
-            return Call(None, install=False, root=False)
+            return Call(None, install=False)
     manager = _PROGRAMS.get(program)
     values = [word.value for word in rest]
     if program == "dpkg":
         changes = bool(_DPKG.intersection(values))
-        return Call("apt" if changes else None, install=False, root=changes and not sudo)
+        return Call(
+            "apt" if changes else None, install=False, rootless=program if changes and not sudo else ""
+        )
     if manager is None:
-        return Call(None, install=False, root=False)
+        return Call(None, install=False)
     wrapped = wrapped or program == "aptitude"
     verb, arguments = _verb(manager, values)
     if manager == "uv":
@@ -201,7 +206,7 @@ def _named(name: str, rest: tuple[Word, ...], *, wrapped: bool, sudo: bool) -> C
     return Call(
         manager,
         install=not wrapped and alike and here and verb in _VERBS[manager],
-        root=apt and not sudo and verb not in _ANYBODY,
+        rootless=program if apt and not sudo and verb not in _ANYBODY else "",
         rest=rest,
     )
 

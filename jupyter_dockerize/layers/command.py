@@ -42,7 +42,7 @@ class Command:
     managers: frozenset[Manager]  # whom its lines call
     indexes: tuple[Index, ...] = ()  # named in it
     logins: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)  # host, user, password
-    needs_root: bool = False  # it calls apt, we are not root, and there is no sudo
+    needs_root: str = ""  # the program of apt's that it calls, where we are not root, and there is no sudo
 
     @property
     def secret(self) -> bool:
@@ -71,7 +71,7 @@ class Command:
             managers=frozenset(call.manager for call in found if call.manager),
             indexes=tuple(dict.fromkeys(named)),
             logins=tuple(dict.fromkeys(logins)),
-            needs_root=any(call.root for call in found) and not _root(),
+            needs_root="" if _root() else next((call.rootless for call in found if call.rootless), ""),
         )
 
 

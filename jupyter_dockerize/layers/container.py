@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -128,10 +129,12 @@ def execute(
         typed = Typed(
             command=command.safe,
             origin="commit",
-            script=command.safe,
+            script=None if command.secret else command.safe,
             literal=command.literal,
             root=places.uid == 0,
+            indexes=command.indexes,
         )
+        layered.logins = {host: (user, password) for host, user, password in command.logins}
         values = (*command.secrets, *scanning.given(container))
         try:
             done = _committed(layered, container, typed, values, (), report, cancel)
@@ -298,16 +301,18 @@ class _Work:
         typed = self._typed
         if typed.script is None and self._others:
             typed = replace(typed, literal=True)
-        base, report, cancel = self._layered.base, self._report, self._cancel
+
+        def locked(typed: Typed, after: Plan) -> Pinned:
+            return pinned(
+                typed, head, after, change, snapshot, self._layered.base,
+                logins=self._layered.logins, report=self._report, cancel=self._cancel,
+            )  # fmt: skip
+
         try:
-            found = pinned(typed, head, after, change, snapshot, base, report=report, cancel=cancel)
-            why = ""
+            found, why = locked(typed, after), ""
         except (FindingsError, EngineError, UsageError) as error:
             why = f"{error.what}{f' ({error.why})' if error.why else ''}"
-            bare = replace(after, packages=Packages())
-            found = pinned(
-                replace(typed, literal=True), head, bare, change, snapshot, base, report=report, cancel=cancel
-            )
+            found = locked(replace(typed, literal=True), replace(after, packages=Packages()))
         self.findings = (*found.findings, *_unpinned(typed, why), *scanning.not_in_a_rebuild(self._others))
         return found
 
@@ -319,10 +324,20 @@ def _unpinned(typed: Typed, why: str) -> tuple[Finding, ...]:
                 "not-pinned",
                 "warning",
                 f"the layer is in the image, and its packages are not pinned: {why}",
-                "where it is rebuilt, indexes are asked again; the image itself is whole",
+                f"where it is rebuilt, {'indexes are asked again' if typed.script else 'they are missing'}; "
+                "the image itself is whole",
             ),
         )
-    if typed.literal and typed.script:
+    if typed.literal and not typed.script:
+        return (
+            Finding(
+                "not-pinned",
+                "warning",
+                "the command holds a secret, so it is not kept: an image that is rebuilt lacks what it did",
+                "nothing for the image, which is whole; typed without the secret, it is run again",
+            ),
+        )
+    if typed.literal:
         return (
             Finding(
                 "not-pinned",
@@ -351,7 +366,7 @@ def _places(engine: DockerEngine, container: Inhabited, image: Image, cancel: Ca
     pythons = [named] if named.startswith("/") else ["python3", "python"]
     for python in pythons:
         said.clear()
-        script = _PLACES.replace("{python}", python)
+        script = _PLACES.replace("{python}", shlex.quote(python))
         if engine.command(container, script, environ={}, output=said.append, cancel=cancel) == 0:
             break
     try:

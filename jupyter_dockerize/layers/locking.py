@@ -146,9 +146,11 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (proc(5)), which tells two processes of one number apart."""
+    """Field 22 of /proc/PID/stat (proc(5)), which tells two processes of one number apart; "" for one that
+    has ended, also where its parent has not asked how."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in ("Z", "X") else fields[19]
     except (OSError, IndexError):
         pass
     try:

@@ -52,25 +52,29 @@ def secrets(
 ) -> tuple[Finding, ...]:
     """`secret-in-file` for what changed in the container and holds a token, or one of ``values``."""
     found: list[Finding] = []
-    paths = list(_to_read(changed))
+    paths = list(_to_read(container, changed))
+    passed_over = paths[MOST:]
     wanted = [value.encode() for value in values if len(value) >= _SHORTEST]
     for path in paths[:MOST]:
         cancel.check()
         data = engine.read_from(container, path, SCAN_LIMIT)
-        if data is None or not data:
+        if data is None:
+            passed_over.append(path)
+        elif not data:
             continue
-        if any(value in data for value in wanted):
+        elif any(value in data for value in wanted):
             found.append(_secret(path, "holds a secret that the container or the command was given"))
         elif told := scan_file(data, path):
             found += told
         elif holds_secrets(path) and not path.startswith("/etc/"):
             found.append(_secret(path, "is where people keep secrets, or what they typed"))
-    if paths[MOST:]:
+    if passed_over:
         found.append(
             Finding(
                 "files-not-searched",
                 "warning",
-                f"{count(len(paths) - MOST, 'file')} of {container.name} have not been searched for secrets",
+                f"{count(len(passed_over), 'file')} of {container.name} not searched for secrets: "
+                f"{_some(passed_over)}",
                 "remove what is not meant for the image, such as data and checkouts, and commit again",
             )
         )
@@ -81,8 +85,8 @@ def of_no_package(container: Inhabited, changed: Mapping[str, Kind]) -> tuple[st
     """Paths of files that no package manager wrote, and that are not passing either."""
     return tuple(
         path
-        for path in _files(changed)
-        if not _PACKAGES.match(path) and not _PASSING.fullmatch(path) and path not in container.mounts
+        for path in _files(container, changed)
+        if not _PACKAGES.match(path) and not _PASSING.fullmatch(path)
     )
 
 
@@ -90,13 +94,11 @@ def not_in_a_rebuild(paths: Collection[str]) -> tuple[Finding, ...]:
     """What to know of files that are in the image and not in its journal."""
     if not paths:
         return ()
-    named = ", ".join(sorted(paths)[:_NAMED])
-    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
     return (
         Finding(
             "files-of-no-package",
             "info",
-            f"in the image, but not in its journal: {named}{more}; an image that is rebuilt has none of it",
+            f"in the image, but not in its journal: {_some(paths)}; an image that is rebuilt has none of it",
             "keep such files in the project, or have a command of the journal make them",
         ),
     )
@@ -137,21 +139,27 @@ def _moved(engine: DockerEngine, container: Inhabited, ways: Collection[tuple[st
     engine.command(container, script, environ={}, output=lambda block: None, cancel=Cancel())
 
 
-def _to_read(changed: Mapping[str, Kind]) -> Iterator[str]:
-    for path in _files(changed):
+def _to_read(container: Inhabited, changed: Mapping[str, Kind]) -> Iterator[str]:
+    for path in _files(container, changed):
         configuration = path.rpartition("/")[2] in CONFIGURATION
         if configuration or _ORIGINS.fullmatch(path) or not (_PACKAGES.match(path) or path.endswith(".pyc")):
             yield path
 
 
-def _files(changed: Mapping[str, Kind]) -> Iterator[str]:
-    """What is there, but for folders with something in them, and those that every container has."""
-    folders = {path.rpartition("/")[0] for path in changed}
+def _files(container: Inhabited, changed: Mapping[str, Kind]) -> Iterator[str]:
+    """What is there, but for folders with something in them, those that every container has, and the places
+    of mounts, which engines make."""
+    folders = {path.rpartition("/")[0] for path in changed}.union(container.mounts)
     return (
         path
         for path, kind in sorted(changed.items())
         if kind != "gone" and path not in folders and (kind == "added" or path.count("/") > 1)
     )
+
+
+def _some(paths: Collection[str]) -> str:
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    return ", ".join(sorted(paths)[:_NAMED]) + more
 
 
 def _secret(path: str, what: str) -> Finding:

@@ -43,8 +43,6 @@ def run(
     cancel interrupts its process group, and ends it where that does not help: within 5 seconds it is gone.
     Raises `CancelledError` then, `UsageError` where it cannot be started here.
     """
-    if sys.platform == "win32":
-        raise UsageError("layers need Linux or macOS", fix="start JupyterLab in WSL, or in a container")
     if not Path(python).is_file():
         raise InterpreterError(f"there is no interpreter {python}")
     if cwd is not None and not cwd.is_dir():

@@ -18,8 +18,8 @@ from ..errors import UsageError
 from ..export.keeping import folder_of
 from ..image import disk
 from ..image.placed import placed
-from ..image.reference import Reference
-from ..image.store import LAYERS, REPOSITORY
+from ..image.reference import REPOSITORY, Reference
+from ..image.store import LAYERS
 from .folders import kept, sweep
 from .journal import Entry, files_below
 from .model import Layer, chained

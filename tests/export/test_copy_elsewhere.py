@@ -62,6 +62,14 @@ def test_an_ordinary_user_gets_an_image_without_an_engine(user: Elsewhere, pytho
     assert "unreadable-files" not in codes
 
 
+def test_apt_without_root_is_refused_before_it_runs_and_the_way_is_named(
+    user: Elsewhere, python: Path
+) -> None:
+    words = ["exec", "--python", python, "--image", "story", "--"]
+    done = user.cli(*words, "cd /tmp && DEBIAN_FRONTEND=noninteractive apt-get install -y jq")
+    refused(done, 2, "apt-get needs root, and this environment's user is not", "--image-only")
+
+
 def refused(done: Run, status: int, *said: str) -> None:
     assert done.status == status, done.stderr
     for words in said:

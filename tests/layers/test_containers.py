@@ -14,19 +14,28 @@ from typing import Any
 
 import docker.errors
 import pytest
+import requests
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents.identity import LABEL_PYTHON
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.engines.inhabited import Inhabited
-from jupyter_dockerize.errors import CancelledError, EngineError, FindingsError, UsageError
+from jupyter_dockerize.errors import (
+    CancelledError,
+    EngineError,
+    FindingsError,
+    UsageError,
+    VerificationError,
+)
 from jupyter_dockerize.events import Event, Log, ignore
-from jupyter_dockerize.layers import state
+from jupyter_dockerize.layers import scanning, state
 from jupyter_dockerize.recipe.bundle import Bundle
 from jupyter_dockerize.typed import parse
 from jupyter_dockerize.verbs import perform
 
 from ..conftest import Rig
+from ..resolve.index import private_index
 
 pytestmark = pytest.mark.engine
 
@@ -34,6 +43,7 @@ BASE = "python:3.11.7-slim-bookworm"
 CANARY = f"canary{uuid.uuid4().hex}"
 TOKEN = "token: " + uuid.uuid4().hex + uuid.uuid4().hex[:16]
 LAB = "jupyter-dockerize-test-lab"
+USER, PASSWORD = "canary-user", "canary-Pa55-7f3a9"
 PACKAGES = "/usr/local/lib/python3.11/site-packages"
 RUNTIME = "/home/jovyan/.local/share/jupyter/runtime"
 # What a Jupyter image does, without the minutes that it takes to make one.
@@ -239,6 +249,114 @@ def test_a_secret_in_a_file_stops_the_commit(engine: DockerEngine, start: Start,
     assert names(engine, ref) == []
     if "config.txt" in command:  # what the error says
         assert api.commit(container.name, ref, allow=["secret-in-file"]).number == 2
+
+
+def test_an_index_that_the_command_names_is_asked_with_the_login_of_the_command(
+    engine: DockerEngine, start: Start, ref: str, tmp_path: Path
+):
+    with private_index((USER, PASSWORD)) as index:
+        digest = index.add("harbour", "1.0")
+        url = index.url.replace("//", f"//{USER}:{PASSWORD}@")
+        container = start(HostConfig={"NetworkMode": "host"}, Env=[*NETWORK, "NO_PROXY=127.0.0.1"])
+        done = api.execute_in(container.name, f"pip install --extra-index-url {url} harbour", ref)
+    assert done.layer is not None
+    assert [str(each) for each in done.layer.added] == ["harbour 1.0"]
+    assert not done.layer.literal
+    assert {each.code for each in done.findings} == {"base-not-pinned"}
+    journal = tmp_path / "dockerize" / ref
+    lock = next(journal.glob("layers/0002-*/requirements-index-1.txt")).read_text()
+    assert f"--index-url {index.url}\n" in lock
+    assert f"--hash={digest}" in lock
+    for path in (path for path in (*journal.rglob("*"), *state.folder_for(ref).rglob("*")) if path.is_file()):
+        assert PASSWORD.encode() not in path.read_bytes()
+
+
+def test_a_literal_command_with_a_secret_is_not_kept_to_be_run_without_it(
+    engine: DockerEngine, start: Start, ref: str, tmp_path: Path
+):
+    command = f"PASSWORD={PASSWORD}; touch ~/said"
+    done = api.execute_in(start().name, command, ref)
+    assert done.layer is not None
+    assert done.layer.literal
+    assert not list((tmp_path / "dockerize" / ref).glob("layers/*/run.sh"))
+    (said,) = [each for each in done.findings if each.code == "not-pinned"]
+    assert said.severity == "warning"
+    assert "holds a secret" in said.message
+
+
+def test_what_a_label_says_of_the_interpreter_is_a_name_and_no_script(
+    engine: DockerEngine, start: Start, lab: str, ref: str
+):
+    text = f'FROM {lab}\nLABEL {LABEL_PYTHON}="/usr/local/bin/python; touch /tmp/ran; true"\n'
+    named = f"{ref}:labelled"
+    engine.build(Bundle({"Dockerfile": text.encode()}), named, secrets={}, report=ignore, cancel=Cancel())
+    container = start(named)
+    with pytest.raises(VerificationError, match="no Python"):
+        api.execute_in(container.name, "touch ~/one", ref)
+    assert run(engine, container, "ls /tmp/ran 2>/dev/null || echo none") == "none\n"
+
+
+def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    api.execute_in(start().name, "mkdir ~/data && head -c 30000000 /dev/zero > ~/data/zeros", ref)
+    mount = {"Type": "tmpfs", "Target": "/work"}  # the engine makes the folder, which has changed by that
+    container = start(ref, HostConfig={"Mounts": [mount], "Tmpfs": {"/home/jovyan/scratch": ""}})
+    run(
+        engine,
+        container,
+        "chmod 700 ~/data; ln -s data ~/link; mkfifo ~/pipe\n"
+        f"head -c 30000000 /dev/zero > /work/zeros; echo {CANARY} > /work/key",
+    )
+    assert engine.changes(container).keys() >= {"/work", "/home/jovyan/data", "/home/jovyan/pipe"}
+    came = 0
+    archive = docker.APIClient.get_archive
+
+    def counted(*arguments: Any) -> Any:
+        stream, about = archive(*arguments)
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal came
+            for block in stream:
+                came += len(block)
+                yield block
+
+        return blocks(), about
+
+    monkeypatch.setattr(docker.APIClient, "get_archive", counted)
+    said: list[Event] = []
+    done = api.commit(container.name, ref, report=said.append)
+    assert done.number == 3
+    assert came < 1 << 20
+    assert {each.code for each in done.findings} <= {"files-of-no-package", "not-pinned"}
+    assert "/work" not in " ".join(each.message for each in done.findings)
+
+
+def test_files_that_were_not_searched_for_secrets_are_counted(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "MOST", 4)
+    monkeypatch.setattr(scanning, "SCAN_LIMIT", 1000)
+    container = start()
+    run(engine, container, "cd; head -c 1001 /dev/zero > a; touch b c d e")
+    done = api.commit(container.name, ref)
+    (found,) = [each for each in done.findings if each.code == "files-not-searched"]
+    assert found.message.startswith(f"3 files of {container.name} not searched for secrets: ")
+    assert found.message.endswith("/home/jovyan/a, /home/jovyan/d, /home/jovyan/e")
+
+
+def test_an_engine_that_dies_while_files_are_searched_is_an_error_of_the_engine(
+    engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*arguments: Any) -> Any:
+        raise requests.ConnectionError("Connection aborted.")
+
+    container = start()
+    run(engine, container, "touch ~/one")
+    monkeypatch.setattr(docker.APIClient, "get_archive", broken)
+    with pytest.raises(EngineError, match="asked to read /home/jovyan"):
+        api.commit(container.name, ref)
+    assert names(engine, ref) == []
 
 
 def test_an_interrupt_leaves_the_head_as_it_was(engine: DockerEngine, start: Start, ref: str):

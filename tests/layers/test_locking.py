@@ -89,6 +89,20 @@ def test_a_process_that_has_the_number_of_one_that_died_is_another(tmp_path: Pat
         pass
 
 
+def test_one_that_has_ended_and_that_nobody_has_asked_for_its_status_is_dead(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    owner = Owner.of(child.pid, "died")
+    assert owner.alive
+    (tmp_path / FILE).write_text(json.dumps(asdict(owner)))
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie, as below a parent that does not care
+    try:
+        with locked(tmp_path, "mine", wait=False, report=ignore, cancel=Cancel()):
+            assert json.loads((tmp_path / FILE).read_text())["what"] == "mine"
+    finally:
+        child.communicate()
+
+
 def test_what_is_no_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("nonsense")
     with (

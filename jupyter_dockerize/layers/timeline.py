@@ -168,10 +168,12 @@ def _at(
 
 
 def _announce(found: Way, python: str, report: Report) -> None:
-    """How the environment is to follow, and who else sees that."""
+    """How the environment is to follow, what cannot, and who else sees that."""
     for verb, names in (("uninstalling", found.uninstall), ("installing", found.install)):
         if names:
             report(Log(f"{verb} here: {', '.join(names)}"))
+    for change, why in found.left:
+        report(Log(f"! {change} stays as it is here: {why}"))
     if sharing := others(python):
         report(Log(f"{sharing} other kernel{'s run' if sharing > 1 else ' runs'} in this environment, too"))
 

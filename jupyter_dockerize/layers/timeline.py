@@ -84,7 +84,9 @@ def _from_elsewhere(ref: str, name: str) -> State:
         raise no_layers(ref)
     first = Layer(command="%dockerize", origin="build")
     entries = [Entry(layer=layer, files={}) for layer in layers]
-    return State(image=ref, engine=engine.name, layers=state.from_elsewhere(first, "", entries, image.id))
+    return State(
+        image=ref, engine=engine.name, layers=state.from_elsewhere(ref, first, "", entries, image.id)
+    )
 
 
 def rollback(

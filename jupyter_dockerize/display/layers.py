@@ -77,11 +77,8 @@ def moved(value: Moved, follow: str) -> str:
         lines.append("the environment has the same packages")
     if value.brought is None and changes:
         lines.append(f"the environment stays as it is: `{follow}` brings it along")
-    if value.brought is not None:
-        for change, why in value.brought.left:
-            lines.append(f"! {plain(str(change))} stays as it is here: {why}")
-        if not value.brought.empty:
-            lines.append("restart the kernel: what it has imported is still the old one")
+    if value.brought is not None and not value.brought.empty:
+        lines.append("restart the kernel: what it has imported is still the old one")
     return "\n".join(lines)
 
 

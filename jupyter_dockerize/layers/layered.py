@@ -144,9 +144,10 @@ class Layered(Known):
             created="" if above else image.created,
             fingerprint=self.first.fingerprint,
         )
-        layers: tuple[Made, ...] = (state.first(layer, image.id, image.size),)
+        ref = self.state.image
+        layers: tuple[Made, ...] = (state.first(ref, layer, image.id, image.size),)
         if above:
-            layers = state.from_elsewhere(layer, plan_digest(dump(self.first)), above, image.id)
+            layers = state.from_elsewhere(ref, layer, plan_digest(dump(self.first)), above, image.id)
         self.state = replace(self.state, layers=layers, redo=())
         self.base = base_of(self.first, image)
 

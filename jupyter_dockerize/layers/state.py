@@ -181,19 +181,26 @@ def entry_of(ref: str, made: Made) -> Entry:
     return Entry(layer=made.layer, files=files)
 
 
-def first(layer: Layer, image: str, size: int) -> Made:
-    """The first layer; its image is what all others stand on."""
-    return Made(layer=layer, id="", chain=chained("", image), image=image, size=size)
+def first(ref: str, layer: Layer, image: str, size: int) -> Made:
+    """The first layer of ``ref``; its image is what all others stand on."""
+    return Made(layer=layer, id="", chain=_begun(ref, image), image=image, size=size)
 
 
-def from_elsewhere(first: Layer, plan: str, entries: Iterable[Entry], image: str) -> tuple[Made, ...]:
+def from_elsewhere(
+    ref: str, first: Layer, plan: str, entries: Iterable[Entry], image: str
+) -> tuple[Made, ...]:
     """The layers of an image that has all of them, and came from elsewhere; ``plan`` is the digest of the
     first one's."""
-    found = [Made(layer=first, id="", chain=chained("", plan), image="")]
+    found = [Made(layer=first, id="", chain=_begun(ref, plan), image="")]
     for entry in entries:
         chain = chained(found[-1].chain, entry.id)
         found.append(Made(layer=entry.layer, id=entry.id, chain=chain, image=""))
     return (*found[:-1], replace(found[-1], image=image))
+
+
+def _begun(ref: str, what: str) -> str:
+    """By its whole name: images of layers of ``analysis`` and ``me/analysis:v1`` lie in one repository."""
+    return chained(Reference.parse(ref).full, what)
 
 
 def next_chain(state: State, entry: Entry) -> str:

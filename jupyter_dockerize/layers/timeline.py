@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ..cancel import Cancel
 from ..engines import that_has
+from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
 from ..errors import NoEngineError, UsageError
-from ..events import Log, Report, ignore
+from ..events import Log, Report
 from ..export.inside import layers_in
-from ..export.prepare import look
 from . import pending, state
 from .bringing import Way, bring, others, way
 from .drift import between
@@ -84,7 +84,9 @@ def _from_elsewhere(ref: str, name: str) -> State:
         raise no_layers(ref)
     first = Layer(command="%dockerize", origin="build")
     entries = [Entry(layer=layer, files={}) for layer in layers]
-    return State(image=ref, engine=engine.name, layers=state.from_elsewhere(first, "", entries, image.id))
+    return State(
+        image=ref, engine=engine.name, layers=state.from_elsewhere(ref, first, "", entries, image.id)
+    )
 
 
 def rollback(
@@ -136,9 +138,9 @@ def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Repo
     if layered.found:
         layered.move(to)
         return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=None)
-    environment, _ = seen(layered.plan(), where, report, cancel)  # before anything moves: it may not answer
+    found = seen(layered.plan(), where, report, cancel)  # before anything moves: it may not answer
     layered.move(to)
-    return _at(layered, environment, where, env=env, report=report, cancel=cancel)
+    return _at(layered, found, where, env=env, report=report, cancel=cancel)
 
 
 def _given_up(
@@ -146,33 +148,36 @@ def _given_up(
 ) -> Moved:
     """What is pending gets no layer; what it did here stays, but with ``env``."""
     pending.refuse_running(left)
-    environment, _ = seen(layered.plan(), where, report, cancel)
+    found = seen(layered.plan(), where, report, cancel)
     pending.settled(layered.state.image)
     report(Log(f"given up: “{left.typed.command}” gets no layer"))
-    return _at(layered, environment, where, env=env, report=report, cancel=cancel)
+    return _at(layered, found, where, env=env, report=report, cancel=cancel)
 
 
 def _at(
-    layered: Layered, environment: Plan, where: Where, *, env: bool, report: Report, cancel: Cancel
+    layered: Layered, found: tuple[Plan, Snapshot], where: Where, *, env: bool, report: Report, cancel: Cancel
 ) -> Moved:
-    """The head as it is now, and what the environment has otherwise; with ``env`` that is brought to it."""
+    """The head as it is now, and what the environment, which was ``found``, has otherwise; with ``env`` that
+    is brought to it."""
+    environment, snapshot = found
     to, changes, brought = layered.state, between(layered, environment), None
     if env:
         brought = way(layered.plan(), environment, changes)
-        _bring(brought, where, report=report, cancel=cancel)
+        _announce(brought, snapshot.python.executable, report)
+        bring(brought, environment, snapshot, report=report, cancel=cancel)
         changes = between(layered, seen(layered.plan(), where, report, cancel)[0])
     return Moved(image=to.image, number=to.number, layer=to.head.layer, environment=changes, brought=brought)
 
 
-def _bring(found: Way, where: Where, *, report: Report, cancel: Cancel) -> None:
-    """The environment follows, after it was said how."""
-    python = look(where, report=ignore, cancel=cancel).python.executable
+def _announce(found: Way, python: str, report: Report) -> None:
+    """How the environment is to follow, what cannot, and who else sees that."""
     for verb, names in (("uninstalling", found.uninstall), ("installing", found.install)):
         if names:
             report(Log(f"{verb} here: {', '.join(names)}"))
+    for change, why in found.left:
+        report(Log(f"! {change} stays as it is here: {why}"))
     if sharing := others(python):
         report(Log(f"{sharing} other kernel{'s run' if sharing > 1 else ' runs'} in this environment, too"))
-    bring(found, python, report=report, cancel=cancel)
 
 
 __all__ = ["History", "Moved", "Row", "history", "rollback"]

@@ -1,4 +1,4 @@
-"""uv as the resolver: what it is asked, what it is told of this machine, and what it answers.
+"""uv, which resolves and installs: what it is asked, what it is told of this machine, and what it answers.
 
 uv is given everything by argument: neither its own configuration files nor ``UV_INDEX`` and the
 like have a say, so that the same question has the same answer. Its messages are not an
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..cancel import Cancel
 from ..errors import EngineError, RegistryError
@@ -113,8 +114,7 @@ def compile_pins(
     argv += [f"--python-platform={target.platform}"] if target.platform else []
     argv += [] if dependencies else ["--no-deps"]
     argv += [] if build else ["--no-build"]
-    argv += [f"--index={url}" for url in extra]
-    argv += [f"--default-index={default}"] if default else []
+    argv += _asking(default, extra)
     with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-") as folder:
         place = Path(folder)  # made by mkdtemp: nobody else can read it
         (place / "requirements.in").write_text("\n".join(requirements) + "\n", "utf-8")
@@ -137,6 +137,48 @@ def compile_pins(
             fix="check the network, the proxy and the CA bundle (SSL_CERT_FILE)",
         )
     return parse(out)
+
+
+def change(
+    verb: Literal["install", "uninstall"],
+    names: Sequence[str],
+    python: str,
+    *,
+    default: str | None = None,
+    extra: Sequence[str] = (),
+    links: Sequence[str] = (),
+    again: bool = False,
+    access: Access = ANONYMOUS,
+    cancel: Cancel,
+) -> list[str]:
+    """Installs or uninstalls ``names`` and nothing beyond them, in the environment of the interpreter
+    ``python``; what uv said, by lines.
+
+    Indexes are asked as by `compile_pins`; ``links`` are folders with wheels. All that is to be
+    installed is there before anything changes. With ``again`` what has that version is installed anew.
+
+    Raises `EngineError`.
+    """
+    argv = [
+        binary(), "pip", verb, f"--python={python}", "--break-system-packages",
+        "--no-config", "--no-progress", "--color=never", "--no-python-downloads",
+        "--keyring-provider=disabled",
+    ]  # fmt: skip
+    if verb == "install":
+        argv += ["--no-deps", "--index-strategy=first-index", *_asking(default, extra)]
+        argv += [f"--find-links={place}" for place in links]
+        argv += ["--reinstall"] if again else []
+    with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-") as folder:
+        place = Path(folder)
+        with _file_of(access.netrc, place) as (netrc, handed):
+            status, _, err = _run([*argv, *names], place, _environ(access, netrc), handed, cancel)
+    if status != 0:
+        raise EngineError(f"uv could not {verb} {', '.join(names)}", why=_last_cause(err))
+    return err.splitlines()
+
+
+def _asking(default: str | None, extra: Sequence[str]) -> list[str]:
+    return [*(f"--index={url}" for url in extra), *([f"--default-index={default}"] if default else [])]
 
 
 def parse(text: str) -> list[Served]:
@@ -231,4 +273,4 @@ def _last_cause(err: str) -> str:
     return re.sub(r"\w+://\S+", "…", cause.partition("cause:")[2] or cause).strip()[:300]
 
 
-__all__ = ["Served", "Target", "Unsolved", "binary", "compile_pins", "parse"]
+__all__ = ["Served", "Target", "Unsolved", "binary", "change", "compile_pins", "parse"]

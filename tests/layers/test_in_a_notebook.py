@@ -74,6 +74,27 @@ def test_the_story_of_layers_is_told_cell_by_cell(kernel: Session, own: Own) -> 
     assert (own.imports("humanize", "cowsay"), own.here("humanize", "cowsay")) == ([False, False],) * 2
 
 
+def test_how_the_environment_is_to_follow_is_said_before_it_does(kernel: Session, own: Own) -> None:
+    """With what cannot follow, and with who else sees it."""
+    assert own.where.notebook
+    said(kernel, "%docker_exec pip install --no-deps ipykernel==6.29.5 humanize==4.8.0")
+    beside = own.where.notebook.parents[1] / "beside"
+    beside.mkdir()
+    with Session(own.python, beside):
+        back = [line.strip() for line in said(kernel, "%docker_undo --env").splitlines()]
+    told = [
+        re.sub(r"\d+\.\S+ → 6.29.5", "A → B", line) for line in back if " kernel" in line or "manize" in line
+    ]
+    assert told == [
+        "uninstalling here: humanize",
+        "! ipykernel A → B stays as it is here: this kernel runs on it",
+        "1 other kernel runs in this environment, too",
+        "- humanize==4.8.0",
+        "restart the kernel: what it has imported is still the old one",
+    ]
+    assert own.here("humanize") == [False]
+
+
 def test_a_command_that_fails_raises_and_makes_no_layer(kernel: Session, own: Own) -> None:
     out = kernel.run("%docker_exec pip install humanize==99")
     assert failed(out) == "CommandError: the command failed with status 1"

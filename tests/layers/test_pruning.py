@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +102,23 @@ def test_all_layers_of_an_image_go_by_its_name_and_docker_keeps_that(own: Own) -
     ]
     with pytest.raises(UsageError, match="there is no image"):
         api.prune([own.ref])
+
+
+def test_two_names_of_one_image_have_layers_of_their_own(own: Own) -> None:
+    """What goes with one of them stays for the other."""
+    own.exec("pip install humanize==4.8.0")
+    other = f"{own.ref}:v1"
+    now = state.load(own.ref)
+    assert now
+    own.engine.tag(now.layers[0].image, other)
+    assert own.where.notebook
+    folder = own.where.notebook.parents[1] / "beside"
+    folder.mkdir()
+    where = replace(own.where, notebook=Path(shutil.copy(own.where.notebook, folder)))
+    api.execute(where, "pip install cowsay==6.0", other, engine="docker")
+    api.prune([own.ref])
+    now = state.load(other)
+    assert now
+    assert all(own.engine.inspect(now.tag(made)) for made in now.layers)
+    api.rollback(where, 1, other)
+    assert own.imports("humanize") == [True]

@@ -120,8 +120,8 @@ class DockerizeMagics(Magics):
         It costs microseconds where nothing was installed. Below the first cell it says what went past while
         no kernel ran, where the notebook has a journal. Whatever goes wrong is no fault of the cell's.
         """
-        if self._watch.moved() or self._begins():
-            with suppress(Exception):
+        with suppress(Exception):
+            if self._watch.moved() or self._begins():
                 from .layers.drift import note
 
                 if said := note(self._notebook()):

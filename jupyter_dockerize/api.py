@@ -531,7 +531,6 @@ def execute(
                 parsed, python=python, started=begun, report=report, cancel=cancel
             ),
             where,
-            whole=not parsed.secret,
             report=report,
             cancel=cancel,
         )

@@ -29,13 +29,11 @@ class Pending:
     """What a command did, or was doing, and no image has yet.
 
     ``before`` is what the environment's plan was; ``entry`` is there once it is known what changed,
-    ``image`` once its image was built. ``whole``: no secret was cut out of the script, so that it can be run
-    again.
+    ``image`` once its image was built.
     """
 
     phase: Phase
     typed: Typed
-    whole: bool = True
     before: Plan | None = None
     files: Stamps | None = None  # what those of a copied image were like
     entry: Entry | None = None
@@ -55,7 +53,6 @@ class _Noted:
 
     phase: Phase
     typed: Typed
-    whole: bool
     data: str
     layer: Layer | None = None
     image: str = ""
@@ -77,7 +74,6 @@ def note(ref: str, found: Pending) -> None:
     said = _Noted(
         phase=found.phase,
         typed=found.typed,
-        whole=found.whole,
         data=kept(folder, "pending", files),
         layer=found.entry.layer if found.entry else None,
         image=found.image,
@@ -105,7 +101,6 @@ def of(ref: str) -> Pending | None:
     return Pending(
         phase=said.phase,
         typed=said.typed,
-        whole=said.whole,
         before=parse(before, Plan) if before else None,
         files=msgspec.msgpack.decode(stamps, type=Stamps) if stamps else None,
         entry=Entry(layer=said.layer, files=own) if said.layer else None,

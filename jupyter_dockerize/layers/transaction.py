@@ -36,15 +36,13 @@ def execute(
     run: Callable[[str, Callable[[int], None]], int],
     where: Where,
     *,
-    whole: bool,
     report: Report,
     cancel: Cancel,
 ) -> Done:
     """Runs the command in the environment of ``where``, and keeps what it did as one layer.
 
     ``run`` is given the environment's interpreter, and whom to tell the number of the command's process; it
-    returns the command's exit status. ``whole`` says that the typed text holds no secret, so that it can be
-    kept. Raises what building and verifying raise; then the change is pending.
+    returns the command's exit status. Raises what building and verifying raise; then the change is pending.
     """
     started = time.monotonic()
     ref, head = layered.state.image, layered.plan()
@@ -53,7 +51,7 @@ def execute(
     report(Step(1, len(STEPS), RUNNING))
     before = seen(head, where, report, cancel)
     files = _files_of(layered, *before) if layered.copied else None
-    noted = Pending(phase="running", typed=typed, whole=whole, before=before[0], files=files)
+    noted = Pending(phase="running", typed=typed, before=before[0], files=files)
     pending.note(ref, noted)
     began = time.monotonic()
     try:
@@ -152,7 +150,7 @@ def keep(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel
     left = pending.of(now.image)
     if left is not None:
         pending.refuse_running(left)
-        if left.typed.literal and left.whole:
+        if left.typed.literal:
             pending.refuse(now.image)
     files = copied.remembered(now.image, now.head.chain) if layered.copied else None
     return _from(layered, typed, layered.baseline(), files, where, report=report, cancel=cancel)
@@ -168,8 +166,7 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     try:
         if left.entry is None or layered.copied:
             before = left.before or layered.baseline()
-            typed = left.typed if left.whole else replace(left.typed, literal=False)
-            return _from(layered, typed, before, left.files, where, report=report, cancel=cancel)
+            return _from(layered, left.typed, before, left.files, where, report=report, cancel=cancel)
         return _again(layered, left.entry, where, report=report, cancel=cancel)
     except BaseException as error:
         pending.failed(ref, error)

@@ -53,7 +53,9 @@ _VALUED: dict[Manager, frozenset[str]] = {  # options with a value, where they m
     ),
     "uv": frozenset(("--cache-dir", "--color", "--config-file")),
     "conda": frozenset(),
-    "apt": frozenset(("-o", "--option", "-t", "--target-release", "-c", "--config-file")),
+    "apt": frozenset(
+        ("-o", "--option", "-t", "--target-release", "--default-release", "-c", "--config-file")
+    ),
 }
 _ANYBODY = frozenset(
     (
@@ -196,12 +198,12 @@ def _named(name: str, rest: tuple[Word, ...], *, wrapped: bool, sudo: bool) -> C
     if manager is None:
         return Call(None, install=False)
     wrapped = wrapped or program == "aptitude"
-    verb, arguments = _verb(manager, values)
+    verb, others = _verb(manager, values)
     if manager == "uv":
         wrapped = wrapped or verb != "pip"
-        verb, arguments = _verb(manager, arguments)
+        verb, others = _verb(manager, others)
     apt = manager == "apt"
-    here = not any(_elsewhere(manager, value) for value in arguments)
+    here = not any(_elsewhere(manager, value) for value in others)
     alike = folder in ("", "/usr/bin", "/bin") if apt else not folder and not sudo
     return Call(
         manager,
@@ -219,6 +221,25 @@ def _verb(manager: Manager, values: Sequence[str]) -> tuple[str, Sequence[str]]:
     return (values[at] if at < len(values) else ""), [*values[:at], *values[at + 1 :]]
 
 
+def arguments(call: Call) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Its words that are no options, the verb first, and its options that have a value, with that."""
+    valued = _VALUED[call.manager] if call.manager else frozenset()
+    words: list[str] = []
+    options: dict[str, str] = {}
+    values = iter([word.value for word in call.rest])
+    for value in values:
+        name, equals, given = value.partition("=")
+        if not value.startswith("-"):
+            words.append(value)
+        elif value in valued:
+            options[value] = next(values, "")
+        elif value.startswith("--") and equals:
+            options[name] = given
+        elif value[:2] in valued:
+            options[value[:2]] = value[2:].removeprefix("=")
+    return tuple(words), options
+
+
 def _elsewhere(manager: Manager, value: str) -> bool:
     """Whether an argument leads out of the environment; for apt, to a file that no index has."""
     if manager == "apt":
@@ -227,4 +248,4 @@ def _elsewhere(manager: Manager, value: str) -> bool:
     return value.partition("=")[0] in known or (value[:2] in known and not value.startswith("--"))
 
 
-__all__ = ["Call", "Manager", "calls", "joined"]
+__all__ = ["Call", "Manager", "arguments", "calls", "joined"]

@@ -27,28 +27,33 @@ from ..image.tar import Member
 from ..resolve import apt
 from . import copied, pending
 from .adding import STEPS, Done, add
-from .calls import calls
+from .calls import arguments, calls, joined
 from .journal import Entry
 from .layered import Layered
 from .looking import quietly
 from .model import Layer, Typed, applied
 from .pinning import Pinned
-from .words import Word, split
+from .words import split
 
 FETCHING = "Fetching the packages"
 MARKS = "var/lib/apt/extended_states"
 _WANTED = ("install", "update")
+_RELEASE = ("-t", "--target-release", "--default-release")
 
 
 def asked(command: str) -> tuple[str, ...]:
-    """The names that ``apt-get install`` is given, () where the command is anything else."""
+    """The names that ``apt-get install`` is given, () where the command is anything else.
+
+    A release that an option names stands behind each, as apt takes it, too: "jq/bookworm-backports".
+    """
     items, names = split(command), []
     for call in calls(items):
-        words = [word.value for word in call.rest if not word.value.startswith("-")]
+        words, options = arguments(call)
         if call.manager != "apt" or not call.install or not words or words[0] not in _WANTED:
             return ()
-        names += words[1:]
-    return tuple(names) if all(isinstance(item, Word) or item in ("&&", ";", "\n") for item in items) else ()
+        release = "".join(f"/{value}" for name, value in options.items() if name in _RELEASE)
+        names += [name if "=" in name or "/" in name else f"{name}{release}" for name in words[1:]]
+    return tuple(names) if joined(items) else ()
 
 
 def unpack(layered: Layered, typed: Typed, where: Where, *, report: Report, cancel: Cancel) -> Done:
@@ -68,10 +73,11 @@ def unpack(layered: Layered, typed: Typed, where: Where, *, report: Report, canc
     pending.refuse(now.image)
     head = engine.find(now.head.image)
     report(Step(1, len(STEPS), FETCHING))
-    status = _text(engine.read(head.id, f"/{STATUS}", report=quietly(report), cancel=cancel))
+    data = engine.read(head.id, f"/{STATUS}", report=quietly(report), cancel=cancel)
+    status = _text(data)
     with tempfile.TemporaryDirectory(prefix="jupyter-dockerize-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        files = apt.fetch(names, status.encode(), folder / "apt", report=report, cancel=cancel)
+        files = apt.fetch(names, data, folder / "apt", report=report, cancel=cancel)
         place = Root(Path("/")).place
         debs = [read(file, folder / str(number), place) for number, file in enumerate(files)]
         if not debs:

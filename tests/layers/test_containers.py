@@ -35,6 +35,7 @@ from jupyter_dockerize.typed import parse
 from jupyter_dockerize.verbs import perform
 
 from ..conftest import Rig
+from ..kernels import Session
 from ..resolve.index import private_index
 
 pytestmark = pytest.mark.engine
@@ -175,6 +176,27 @@ def test_what_was_installed_in_a_container_outlives_it(
     assert "humanize==4.9.0" in lock
     assert "--hash=sha256:" in lock
     assert not any(CANARY.encode() in path.read_bytes() for path in journal.rglob("*") if path.is_file())
+
+
+def test_a_cell_installs_into_a_container_and_commits_it(
+    engine: DockerEngine, start: Start, ref: str, older: Path, tmp_path: Path
+):
+    container = start()
+    with Session(older, tmp_path) as kernel:
+        out = kernel.run(f"%docker_exec --container {container.name} --image {ref} pip install cowsay==6.0")
+        assert out.error is None, out.error
+        assert f"container {container.name} + image {ref}, layer 2\n" in out.stdout
+        assert "Successfully installed cowsay-6.0" in out.stdout
+        assert f"\nlayer 2 of {ref}: cowsay 6.0 · " in out.stdout
+        assert look(engine, ref, "pip show cowsay").startswith("Name: cowsay\nVersion: 6.0\n")
+        run(engine, container, "pip uninstall --quiet --yes cowsay")
+        out = kernel.run(f"%dockerize commit --container {container.name} -t {ref}")
+        assert out.error is None, out.error
+        assert f"layer 3 of {ref}: cowsay 6.0 removed · " in out.stdout + str(out.displays)
+        out = kernel.run(f"%docker_exec --container {container.name} --image {ref} exit 7")
+        assert out.error is not None
+        assert out.error["evalue"] == "the command failed with status 7"
+    assert look(engine, ref, "pip show cowsay 2>/dev/null || echo none") == "none\n"
 
 
 def test_a_command_that_fails_makes_no_layer_and_passes_its_status_on(

@@ -92,6 +92,16 @@ def test_what_is_no_install_runs_in_the_image_as_it_was_typed(own: Own) -> None:
     assert owner == b"1000\n"
 
 
+def test_the_status_of_a_command_that_fails_is_that_of_the_command_line(
+    own: Own, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--python", str(own.python), "--notebook", str(own.where.notebook)]
+    assert main(["exec", "--image", own.ref, *where, "--", "exit 7"]) == 7
+    said = capsys.readouterr()
+    assert f"no layer was made: {own.ref} is at layer 1" in said.out + said.err
+    assert pending.of(own.ref) is None
+
+
 def test_the_image_alone_gets_what_needs_root(own: Own) -> None:
     done = own.exec("pip install cowsay==6.0", image_only=True)
     assert done.layer is not None

@@ -72,15 +72,14 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     refuse(found.findings, plan.wishes.allow)
     bundle = render(whole, found, engine.features())
     report(Step(3, len(STEPS), BUILDING))
-    tag = state.layer_tag(now.image, "consolidated")
-    image = engine.build(
-        bundle,
-        tag,
-        secrets=secrets_for(found, snapshot),
-        report=steps_within(BUILDING, captions(bundle.dockerfile), report),
-        cancel=cancel,
-    )
-    try:
+    with state.passing(engine, now.image, "consolidated") as tag:
+        image = engine.build(
+            bundle,
+            tag,
+            secrets=secrets_for(found, snapshot),
+            report=steps_within(BUILDING, captions(bundle.dockerfile), report),
+            cancel=cancel,
+        )
         report(Step(4, len(STEPS), VERIFYING))
         comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
         if comparison.verdict == "different":
@@ -98,8 +97,6 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
                 raise different(now.image, comparison, _AS_IT_WAS)
             folded.state = folded.state.with_layer(folded.made(entry, above))
         folded.publish(layered)
-    finally:
-        engine.remove(tag)
     return Consolidated(
         image=now.image,
         before=now.number,

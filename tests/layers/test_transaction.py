@@ -13,10 +13,17 @@ from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.cli import main
 from jupyter_dockerize.engines.docker import DockerEngine
-from jupyter_dockerize.errors import BuildError, CancelledError, UsageError, VerificationError
+from jupyter_dockerize.environment.comparison import Comparison
+from jupyter_dockerize.errors import (
+    BuildError,
+    CancelledError,
+    EngineError,
+    UsageError,
+    VerificationError,
+)
 from jupyter_dockerize.events import Event, Log, Step
 from jupyter_dockerize.export.inside import layers_in
-from jupyter_dockerize.layers import journal, pending, state
+from jupyter_dockerize.layers import consolidating, journal, pending, state
 
 from .conftest import Own
 
@@ -300,6 +307,35 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     with pytest.raises(UsageError, match="one layer only"):
         api.rollback(own.where, 1, own.ref)
         api.consolidate(own.where, own.ref)
+
+
+def test_a_name_that_the_engine_does_not_give_up_spoils_nothing_and_hides_nothing(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of images on the way are removed by the next prune."""
+
+    def busy(engine: DockerEngine, ref: str) -> None:
+        raise EngineError(f"{ref} is in use")
+
+    def otherwise(*_: object, **__: object) -> Comparison:
+        return Comparison(verdict="different", packages=1)
+
+    own.exec("pip install humanize==4.8.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(DockerEngine, "remove", busy)
+        assert own.exec("pip install cowsay==6.0", image_only=True).number == 3
+        with patch.context() as broken:
+            broken.setattr(consolidating, "verify_against_plan", otherwise)
+            with pytest.raises(VerificationError, match="not what was installed"):
+                api.consolidate(own.where, own.ref)
+        assert api.consolidate(own.where, own.ref).number == 1
+    kept = {f"{state.REPOSITORY}/{own.ref}:{chain}" for chain in state.names(state.folder_for(own.ref))}
+    now = state.load(own.ref)
+    assert now
+    going = {each.name for each in api.prune().layers}
+    assert kept - going == {now.tag(now.head)}
+    assert not any(map(own.engine.inspect, going))
+    assert own.imports("humanize", "cowsay") == [True, True]
 
 
 def test_a_layer_is_named_by_its_number(own: Own, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.cli import main
 from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.comparison import Comparison
+from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import (
     BuildError,
     CancelledError,
@@ -294,8 +295,12 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     own.exec("echo kept > $VIRTUAL_ENV/said")
     own.exec("pip install humanize==4.9.0 cowsay==6.0")
     before = api.history(own.where, own.ref).rows[-1].layer.fingerprint
-    folded = api.consolidate(own.where, own.ref)
+    assert own.where.notebook
+    aside = own.where.notebook.rename(own.where.notebook.with_suffix(".aside"))  # as beside a journal alone
+    folded = api.consolidate(Where(python=own.where.python), own.ref)
+    aside.rename(own.where.notebook)
     assert (folded.before, folded.number) == (4, 2)
+    assert folded.size == own.engine.find(own.ref).size
     assert [row.layer.command for row in api.history(own.where, own.ref).rows] == [
         "%dockerize",
         "echo kept > $VIRTUAL_ENV/said",

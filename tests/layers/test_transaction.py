@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 
@@ -12,7 +13,9 @@ from uv import find_uv_bin
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.cli import main
+from jupyter_dockerize.contents.identity import Method
 from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.comparison import Comparison
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import (
@@ -24,7 +27,7 @@ from jupyter_dockerize.errors import (
 )
 from jupyter_dockerize.events import Event, Log, Step
 from jupyter_dockerize.export.inside import layers_in
-from jupyter_dockerize.layers import consolidating, journal, pending, state
+from jupyter_dockerize.layers import adding, consolidating, journal, pending, state
 
 from .conftest import Own
 
@@ -312,6 +315,24 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     with pytest.raises(UsageError, match="one layer only"):
         api.rollback(own.where, 1, own.ref)
         api.consolidate(own.where, own.ref)
+
+
+@pytest.mark.parametrize("method", ["rebuild", "copy"])
+def test_before_there_are_too_many_layers_the_way_out_is_named_and_works(
+    method: Method, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "MANY", 3)
+    api.build(own.where, Wishes(), own.ref, method=method, engine="docker")
+    assert "many-layers" not in [each.code for each in own.exec("pip install humanize==4.8.0").findings]
+    findings = {each.code: each for each in own.exec("pip install cowsay==6.0").findings}
+    _, command, _ = findings["many-layers"].fix.split("`")
+    words = shlex.split(command)[2:]
+    assert main([*words, *(["--python", str(own.python)] if words[0] == "build" else [])]) == 0
+    again = own.exec("pip install six==1.16.0")
+    assert (again.number, "many-layers" in [each.code for each in again.findings]) == (2, False)
+    assert own.engine.find(own.ref).labels["jupyter-dockerize.method"] == method
+    site = ["/opt/env/bin/python"] if method == "rebuild" else [str(own.python)]
+    own.engine.execute(own.ref, [*site, "-c", "import humanize, cowsay, six"])
 
 
 def test_a_name_that_the_engine_does_not_give_up_spoils_nothing_and_hides_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
@@ -169,16 +170,16 @@ def different(ref: str, comparison: Comparison, fix: str) -> VerificationError:
 
 
 def many(now: State) -> tuple[Finding, ...]:
+    """A warning where engines will soon take no layer more, with what folds them."""
     if now.number < MANY:
         return ()
-    return (
-        Finding(
-            "many-layers",
-            "warning",
-            f"{now.image} has {now.number} layers, and engines stop at about 127",
-            f"`jupyter dockerize consolidate {now.image}` makes one recipe of them",
-        ),
-    )
+    fix = f"`jupyter dockerize consolidate {now.image}` makes one recipe of them"
+    if now.method != "rebuild":  # there is no recipe
+        words = [*([now.notebook] if now.notebook else []), "-t", now.image, "--engine", now.engine]
+        words += ["--method", "copy"] if now.method == "copy" else []
+        fix = f"`jupyter dockerize build {shlex.join(words)}` makes the image anew, with a few layers"
+    message = f"{now.image} has {now.number} layers, and engines stop at about 127"
+    return (Finding("many-layers", "warning", message, fix),)
 
 
 __all__ = [

@@ -72,15 +72,14 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     refuse(found.findings, plan.wishes.allow)
     bundle = render(whole, found, engine.features())
     report(Step(3, len(STEPS), BUILDING))
-    tag = state.layer_tag(now.image, "consolidated")
-    image = engine.build(
-        bundle,
-        tag,
-        secrets=secrets_for(found, snapshot),
-        report=steps_within(BUILDING, captions(bundle.dockerfile), report),
-        cancel=cancel,
-    )
-    try:
+    with state.passing(engine, now.image, "consolidated") as tag:
+        image = engine.build(
+            bundle,
+            tag,
+            secrets=secrets_for(found, snapshot),
+            report=steps_within(BUILDING, captions(bundle.dockerfile), report),
+            cancel=cancel,
+        )
         report(Step(4, len(STEPS), VERIFYING))
         comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
         if comparison.verdict == "different":
@@ -89,22 +88,21 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         folded = Layered(now, redacted(whole), files, engine, layered.base)
         folded.begin(image)
         folded.hold()
+        head = image
         for entry in _literal(layered):
             added = Pinned(entry=entry, plan=folded.plan())
-            above = build(folded, added, snapshot, report=report, cancel=cancel)
+            head = build(folded, added, snapshot, report=report, cancel=cancel)
             state.keep_files(now.image, entry)
-            comparison = verify_against_plan(engine, above, folded.plan(), report=report, cancel=cancel)
+            comparison = verify_against_plan(engine, head, folded.plan(), report=report, cancel=cancel)
             if comparison.verdict == "different":
                 raise different(now.image, comparison, _AS_IT_WAS)
-            folded.state = folded.state.with_layer(folded.made(entry, above))
+            folded.state = folded.state.with_layer(folded.made(entry, head))
         folded.publish(layered)
-    finally:
-        engine.remove(tag)
     return Consolidated(
         image=now.image,
         before=now.number,
         number=folded.state.number,
-        size=image.size,
+        size=head.size,
         summary=comparison.summary(),
         findings=found.findings,
         seconds=time.monotonic() - started,
@@ -112,9 +110,9 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
 
 
 def _with_notebook(where: Where, layered: Layered) -> Where:
-    """The notebook and its files go in again, as they are now."""
-    notebook = layered.state.notebook
-    return replace(where, notebook=Path(notebook)) if where.notebook is None and notebook else where
+    """The notebook and its files go in again, as they are now; it need not be here."""
+    notebook = Path(layered.state.notebook or "")
+    return replace(where, notebook=notebook) if where.notebook is None and notebook.is_file() else where
 
 
 def _folded(held: Plan, here: Plan) -> Plan:

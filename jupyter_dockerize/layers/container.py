@@ -47,7 +47,7 @@ from .opening import opened
 from .output import Lines
 from .pinning import Pinned, changed, label, pinned
 from .programs import SETTINGS
-from .state import layer_tag, named, next_chain
+from .state import named, next_chain, passing
 
 RUNNING = "Running the command in the container"
 COMMITTING = "Committing the container"
@@ -217,16 +217,12 @@ def _committed(
         others = scanning.of_no_package(container, files)
         work = _Work(layered, typed, others, container, report, cancel)
         report(Log(f"{container.name} is paused while it is committed"))
-        tag = layer_tag(now.image, f"container-{container.id[:12]}")
-        try:
+        with passing(engine, now.image, "container") as tag:
             image = engine.commit(container, tag, work.about, report=report, cancel=cancel)
             if work.nothing:
                 return Done(image=now.image, number=now.number, layer=None, findings=found)
             entry = work.pinned.entry
             engine.tag(image.id, named(now.image, next_chain(now, entry), engine.name))
-        finally:
-            with contextlib.suppress(EngineError):
-                engine.remove(tag)
     made = stacked(layered, entry, engine.find(image.id))
     return Done(
         image=now.image,

@@ -19,7 +19,7 @@ from .layered import Layered
 from .looking import inside, nothing_in, quietly
 from .model import Layer, Typed, Was
 from .pinning import changed, pinned
-from .state import layer_tag, next_chain
+from .state import passing
 from .unpacking import unpack
 
 RUNNING_THERE = "Running the command in the image"
@@ -44,8 +44,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
         files={SCRIPT: (str(typed.script).rstrip("\n") + "\n").encode()},
     )
     before = inside(engine, engine.find(now.head.image), head, report, cancel)
-    tag = layer_tag(now.image, next_chain(now, trial))
-    try:
+    with passing(engine, now.image, "trial") as tag:
         snapshot = look(where, report=quietly(report), cancel=cancel)
         try:
             image = built(layered, trial, head, {}, tag, snapshot, RUNNING_THERE, report, cancel)
@@ -75,8 +74,6 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
             cancel=cancel,
         )
         done = add(layered, found, snapshot, report=report, cancel=cancel)
-    finally:
-        engine.remove(tag)
     return replace(done, seconds=time.monotonic() - started)
 
 

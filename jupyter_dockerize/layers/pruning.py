@@ -70,10 +70,14 @@ def prune(refs: Sequence[str], *, undone: bool, dry_run: bool) -> Pruned:
             _look(work, folder, stack)
         formers = _formers(work)
         ours = [tag for part in work.parts for tag, engine, image in part.loose if _only(engine, image, part)]
-        gone = prune_store([*_others(work, refs), *ours], dry_run=dry_run)
-        freed = gone.freed + sum(size_of(path) for part in work.parts for path in part.files)
+        going = [*_others(work, refs), *ours]
+        gone = prune_store(going, dry_run=True)  # raises before anything is done
+        freed = sum(size_of(path) for part in work.parts for path in part.files)
         freed += sum(each.size for each, engine in formers if not isinstance(engine, BuiltinEngine))
         if not dry_run:
+            for part in work.parts:
+                _let_go(part)
+            gone = prune_store(going, dry_run=False)
             for part in work.parts:
                 _remove(part, work.left)
     return replace(
@@ -82,7 +86,7 @@ def prune(refs: Sequence[str], *, undone: bool, dry_run: bool) -> Pruned:
         layers=tuple(each for each, _ in formers),
         forgotten=tuple(part.ref for part in work.parts if part.whole),
         left=tuple(work.left),
-        freed=freed,
+        freed=gone.freed + freed,
     )
 
 
@@ -161,20 +165,33 @@ def _any(work: _Work) -> bool:
 
 
 def _former(part: _Part, tag: str, image: Image, others: Sequence[Image]) -> Former:
-    own = _said(image.labels)
-    below = [each.size for each in others if own and len(_said(each.labels)) == len(own) - 1
-             and own[: len(own) - 1] == _said(each.labels)]  # fmt: skip
     layers = layers_of(image.labels)
     return Former(
         image=part.ref,
         command=layers[-1].command if layers else "%dockerize",
         name=tag,
-        size=0 if _named_otherwise(image, part) else max(0, image.size - max(below, default=0)),
+        size=0 if _named_otherwise(image, part) else max(0, image.size - _below(part, image, others)),
+    )
+
+
+def _below(part: _Part, image: Image, others: Sequence[Image]) -> int:
+    """The size of the image that it stands on: of the same name, with all of its layers but the last."""
+    said = _said(image.labels)
+    names = {_full(state.layer_tag(part.ref, chain)) for chain in state.names(part.folder)}
+    return max(
+        (
+            each.size
+            for each in others
+            if said and _said(each.labels) == said[:-1] and names & set(map(_full, each.refs))
+        ),
+        default=0,
     )
 
 
 def _said(labels: Mapping[str, str]) -> list[str]:
-    return [text for name, text in sorted(labels.items()) if name.startswith(LABEL)]
+    """What it says of its layers, in their order: shorter numbers are lower ones."""
+    own = (name for name in labels if name.startswith(LABEL))
+    return [labels[name] for name in sorted(own, key=lambda name: (len(name), name))]
 
 
 def _named_otherwise(image: Image, part: _Part) -> bool:
@@ -197,12 +214,16 @@ def _others(work: _Work, refs: Sequence[str]) -> Iterator[str]:
             yield ref
 
 
-def _remove(part: _Part, left: list[tuple[str, str]]) -> None:
-    """First nothing refers to it any more, then it goes."""
+def _let_go(part: _Part) -> None:
+    """Nothing refers any more to what goes: cut off in between, that is left, and nobody misses it."""
     if part.keep and part.keep != part.now:
         state.save(part.keep)
     elif part.now and not part.keep:
         state.forget(part.ref)
+
+
+def _remove(part: _Part, left: list[tuple[str, str]]) -> None:
+    """What no engine's own pruning has taken yet; what an engine does not give up is named in ``left``."""
     for tag, engine, _ in part.loose:
         try:
             engine.remove(tag)

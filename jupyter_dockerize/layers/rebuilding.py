@@ -114,23 +114,16 @@ def _first(
     cancel: Cancel,
 ) -> Layered:
     bundle = Bundle(written.base, secrets=secrets_of(plan), platform=plan.build_platform)
-    tag = state.layer_tag(written.image, "first")
     layered = first_of(written, plan, folder, engine)
-    image = engine.build(
-        bundle,
-        tag,
-        secrets=secrets_for(Resolution(base=layered.base, secrets=bundle.secrets), snapshot),
-        report=steps_within(step, captions(bundle.dockerfile), report),
-        cancel=cancel,
-    )
-    try:
+    secrets = secrets_for(Resolution(base=layered.base, secrets=bundle.secrets), snapshot)
+    steps = steps_within(step, captions(bundle.dockerfile), report)
+    with state.passing(engine, written.image, "first") as tag:
+        image = engine.build(bundle, tag, secrets=secrets, report=steps, cancel=cancel)
         comparison = verify_against_plan(engine, image, plan, report=report, cancel=cancel)
         if comparison.verdict == "different":
             raise different(written.image, comparison, _AS_IT_WAS)
         layered.begin(image)
         layered.hold()
-    finally:
-        engine.remove(tag)
     return layered
 
 

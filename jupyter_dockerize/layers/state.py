@@ -7,14 +7,15 @@ engine, so that nothing is lost before somebody prunes.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..engines.base import Engine
 from ..engines.builtin import BuiltinEngine
 from ..environment.model import SCHEMA, dump, parse
 from ..environment.plan.planning import Plan
-from ..errors import UsageError
+from ..errors import DockerizeError, UsageError
 from ..export.keeping import folder_of
 from ..image import disk
 from ..image.placed import placed
@@ -110,6 +111,23 @@ def named(ref: str, chain: str, engine: str) -> str:
     disk.make_folder(folder)
     disk.put(folder / chain, engine.encode())
     return layer_tag(ref, chain)
+
+
+@contextlib.contextmanager
+def passing(engine: Engine, ref: str, what: str) -> Iterator[str]:
+    """A name for an image on the way to one of ``ref``; at the end it goes.
+
+    Where the engine does not give it up, or this process dies, it is one that `prune` finds. Raises
+    `OutputError`.
+    """
+    chain = _begun(ref, what)
+    tag = named(ref, chain, engine.name)
+    try:
+        yield tag
+    finally:
+        with contextlib.suppress(DockerizeError):
+            engine.remove(tag)
+            (folder_for(ref) / NAMES / chain).unlink(missing_ok=True)
 
 
 def names(folder: Path) -> dict[str, str]:
@@ -209,5 +227,6 @@ def next_chain(state: State, entry: Entry) -> str:
 
 __all__ = [
     "REPOSITORY", "Made", "State", "entry_of", "first", "first_of", "folder_for", "forget", "from_elsewhere",
-    "keep_files", "keep_first", "layer_tag", "load", "named", "names", "next_chain", "ref_of", "save",
+    "keep_files", "keep_first", "layer_tag", "load", "named", "names", "next_chain", "passing", "ref_of",
+    "save",
 ]  # fmt: skip

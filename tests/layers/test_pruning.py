@@ -12,11 +12,22 @@ import pytest
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.cli import main
+from jupyter_dockerize.contents.identity import LABEL_SCHEMA
+from jupyter_dockerize.engines.builtin import BuiltinEngine
+from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.environment.layer import LABEL, Layer
+from jupyter_dockerize.environment.model import to_json
+from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.events import ignore
-from jupyter_dockerize.layers import state
+from jupyter_dockerize.export.pruning import prune as prune_store_itself
+from jupyter_dockerize.image.manifest import canonical
+from jupyter_dockerize.image.store import Pruned
+from jupyter_dockerize.layers import pruning, state
 from jupyter_dockerize.layers.locking import locked
+from jupyter_dockerize.recipe.bundle import DOCKERFILE, Bundle
 
+from ..image.copy.environments import venv
 from .conftest import Own
 
 pytestmark = pytest.mark.engine
@@ -122,3 +133,66 @@ def test_two_names_of_one_image_have_layers_of_their_own(own: Own) -> None:
     assert all(own.engine.inspect(now.tag(made)) for made in now.layers)
     api.rollback(where, 1, other)
     assert own.imports("humanize") == [True]
+
+
+def test_each_layer_has_its_own_size_also_from_the_tenth_on(own: Own, engine: DockerEngine) -> None:
+    """Images of other names that have the same layers, or none, do not count."""
+    stranger = f"{own.ref}-stranger"
+    _built(engine, "scratch", 500_000, {"of": stranger}, stranger)
+    labels, base = {"of": own.ref}, "scratch"
+    for number in range(1, 12):
+        if number > 1:
+            layer = Layer(command=f"layer {number}", origin="exec")
+            labels[f"{LABEL}{number}"] = canonical(to_json(layer)).decode()
+        tag = state.named(own.ref, f"{number:012x}", engine.name)
+        _built(engine, base, number * 1000, labels, tag)
+        base = tag
+    gone = {each.command: each.size for each in api.prune(dry_run=True).layers}
+    engine.remove(stranger)
+    assert gone == {"%dockerize": 1000} | {f"layer {number}": number * 1000 for number in range(2, 12)}
+
+
+def _built(engine: DockerEngine, base: str, size: int, labels: dict[str, str], tag: str) -> None:
+    """An image of ours that adds ``size`` bytes."""
+    words = " ".join(f"{name}='{text}'" for name, text in {LABEL_SCHEMA: "1", **labels}.items())
+    lines = [f"FROM {base}", f'COPY ["data", "/data-{size}"]', f"LABEL {words}"]
+    bundle = Bundle({DOCKERFILE: "\n".join(lines).encode(), "data": b"x" * size})
+    engine.build(bundle, tag, secrets={}, report=ignore, cancel=Cancel())
+
+
+@pytest.mark.rig
+def test_layers_of_our_own_store_go_when_nothing_says_any_more_that_they_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off in between, what is left belongs to nobody; the other way round a redo would find nothing."""
+    monkeypatch.setenv("JUPYTER_DOCKERIZE_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+    where, ref = Where(python=str(venv(tmp_path / "env"))), "pruned"
+    for word in ("one", "two"):
+        api.execute(where, f"echo {word} > $VIRTUAL_ENV/{word}", ref, engine="builtin")
+    api.undo(where, ref)
+    assert api.prune().layers == ()
+    left: list[int] = []
+
+    def prune_store(refs: list[str], *, dry_run: bool) -> Pruned:
+        if not dry_run:
+            now = state.load(ref)
+            left.append(len(now.redo) if now else -1)
+        return prune_store_itself(refs, dry_run=dry_run)
+
+    monkeypatch.setattr(pruning, "prune_store", prune_store)
+    said = api.prune(undone=True, dry_run=True)
+    gone = api.prune(undone=True)
+    assert (gone.layers, gone.freed) == (said.layers, said.freed)
+    assert [each.command for each in gone.layers] == ["echo two > $VIRTUAL_ENV/two"]
+    assert 0 < gone.layers[0].size <= gone.freed < 1_000_000
+    with pytest.raises(UsageError, match=r"nothing of .* was undone"):
+        api.redo(where, ref)
+    assert BuiltinEngine().read(ref, str(tmp_path / "env/one"), cancel=Cancel()) == b"one\n"
+    assert api.rollback(where, 1, ref).number == 1
+    with pytest.raises(UsageError):
+        api.prune([ref, "nobodys"])
+    assert state.load(ref)
+    assert api.prune([ref]).forgotten == (ref,)
+    assert BuiltinEngine().images() == []
+    assert left == [0, -1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,11 +14,21 @@ from uv import find_uv_bin
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
 from jupyter_dockerize.cli import main
+from jupyter_dockerize.contents.identity import Method
 from jupyter_dockerize.engines.docker import DockerEngine
-from jupyter_dockerize.errors import BuildError, CancelledError, UsageError, VerificationError
+from jupyter_dockerize.environment.choices import Wishes
+from jupyter_dockerize.environment.comparison import Comparison
+from jupyter_dockerize.environment.observe.ways import Where
+from jupyter_dockerize.errors import (
+    BuildError,
+    CancelledError,
+    EngineError,
+    UsageError,
+    VerificationError,
+)
 from jupyter_dockerize.events import Event, Log, Step
 from jupyter_dockerize.export.inside import layers_in
-from jupyter_dockerize.layers import journal, pending, state
+from jupyter_dockerize.layers import adding, consolidating, journal, pending, state
 
 from .conftest import Own
 
@@ -322,8 +333,12 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     own.exec("echo kept > $VIRTUAL_ENV/said")
     own.exec("pip install humanize==4.9.0 cowsay==6.0")
     before = api.history(own.where, own.ref).rows[-1].layer.fingerprint
-    folded = api.consolidate(own.where, own.ref)
+    assert own.where.notebook
+    aside = own.where.notebook.rename(own.where.notebook.with_suffix(".aside"))  # as beside a journal alone
+    folded = api.consolidate(Where(python=own.where.python), own.ref)
+    aside.rename(own.where.notebook)
     assert (folded.before, folded.number) == (4, 2)
+    assert folded.size == own.engine.find(own.ref).size
     assert [row.layer.command for row in api.history(own.where, own.ref).rows] == [
         "%dockerize",
         "echo kept > $VIRTUAL_ENV/said",
@@ -335,6 +350,53 @@ def test_all_layers_become_one_recipe_and_what_was_typed_stays_on_it(own: Own) -
     with pytest.raises(UsageError, match="one layer only"):
         api.rollback(own.where, 1, own.ref)
         api.consolidate(own.where, own.ref)
+
+
+@pytest.mark.parametrize("method", ["rebuild", "copy"])
+def test_before_there_are_too_many_layers_the_way_out_is_named_and_works(
+    method: Method, own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "MANY", 3)
+    api.build(own.where, Wishes(), own.ref, method=method, engine="docker")
+    assert "many-layers" not in [each.code for each in own.exec("pip install humanize==4.8.0").findings]
+    findings = {each.code: each for each in own.exec("pip install cowsay==6.0").findings}
+    _, command, _ = findings["many-layers"].fix.split("`")
+    words = shlex.split(command)[2:]
+    assert main([*words, *(["--python", str(own.python)] if words[0] == "build" else [])]) == 0
+    again = own.exec("pip install six==1.16.0")
+    assert (again.number, "many-layers" in [each.code for each in again.findings]) == (2, False)
+    assert own.engine.find(own.ref).labels["jupyter-dockerize.method"] == method
+    site = ["/opt/env/bin/python"] if method == "rebuild" else [str(own.python)]
+    own.engine.execute(own.ref, [*site, "-c", "import humanize, cowsay, six"])
+
+
+def test_a_name_that_the_engine_does_not_give_up_spoils_nothing_and_hides_nothing(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of images on the way are removed by the next prune."""
+
+    def busy(engine: DockerEngine, ref: str) -> None:
+        raise EngineError(f"{ref} is in use")
+
+    def otherwise(*_: object, **__: object) -> Comparison:
+        return Comparison(verdict="different", packages=1)
+
+    own.exec("pip install humanize==4.8.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(DockerEngine, "remove", busy)
+        assert own.exec("pip install cowsay==6.0", image_only=True).number == 3
+        with patch.context() as broken:
+            broken.setattr(consolidating, "verify_against_plan", otherwise)
+            with pytest.raises(VerificationError, match="not what was installed"):
+                api.consolidate(own.where, own.ref)
+        assert api.consolidate(own.where, own.ref).number == 1
+    kept = {f"{state.REPOSITORY}/{own.ref}:{chain}" for chain in state.names(state.folder_for(own.ref))}
+    now = state.load(own.ref)
+    assert now
+    going = {each.name for each in api.prune().layers}
+    assert kept - going == {now.tag(now.head)}
+    assert not any(map(own.engine.inspect, going))
+    assert own.imports("humanize", "cowsay") == [True, True]
 
 
 def test_a_layer_is_named_by_its_number(own: Own, capsys: pytest.CaptureFixture[str]) -> None:

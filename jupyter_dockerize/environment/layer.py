@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import UsageError
+from .choices import Choice
 from .model import SCHEMA, Index, Packages, Python, Snapshot, ordered, parse
-from .plan.planning import Plan
+from .plan.planning import Plan, sorted_choices
 
 Origin = Literal["build", "exec", "image-only", "keep", "commit"]
 LayerManager = Literal["python", "pip", "conda", "apt"]
@@ -60,6 +61,7 @@ class Layer:
     packages: Packages = Packages()  # noqa: RUF009 - frozen
     was: tuple[Was, ...] = ()
     indexes: tuple[Index, ...] = ()  # that the command named
+    choices: tuple[Choice, ...] = ()  # what of its packages the image has otherwise: a checkout as a wheel
     python: Python | None = None  # where the layer changed Python itself
     created: str = ""  # RFC 3339, UTC
     fingerprint: str = ""
@@ -102,11 +104,14 @@ def applied(plan: Plan, layer: Layer) -> Plan:
     """The plan of the image with one layer more. An index that only its command named is one beside the
     others: what came from those still does."""
     known = {index.url for index in plan.indexes}
+    touched = {("pip", p.name) for p in layer.packages.pip} | {(was.manager, was.name) for was in layer.was}
+    rest = (c for c in plan.choices if c.kind != "changed" or (c.manager, c.name) not in touched)
     more = (index for index in layer.indexes if index.url not in known)
     return replace(
         plan,
         python=layer.python or plan.python,
         packages=_with(plan.packages, layer),
+        choices=sorted_choices((*rest, *layer.choices)),
         indexes=(*plan.indexes, *(replace(i, kind="extra") if i.kind == "index" else i for i in more)),
     )
 

@@ -96,7 +96,10 @@ def _lean(package: PipPackage) -> PipPackage:
 
 
 def _pip(package: PipPackage) -> tuple[object, ...]:
-    return package.version, package.source.kind, package.source.url, package.source.commit, package.content
+    """A layer is kept redacted, so that both sides are told apart by what that leaves of an address."""
+    source = package.source
+    url = redact.url(source.url) if source.url else ""
+    return package.version, source.kind, url, source.commit, package.content
 
 
 def _conda(package: CondaPackage) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
 from ..environment.model import Packages, Snapshot, dump
+from ..environment.plan import redact
 from ..environment.plan.planning import Plan, refuse
 from ..errors import EngineError, FindingsError
 from ..events import Finding, Report
@@ -104,6 +105,7 @@ def pinned(
         packages=new,
         was=was,
         indexes=indexes,
+        choices=tuple(redact.choice(each) for each in part.choices if each.kind == "changed"),
         python=after.python if _version(after) != _version(head) else None,
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )

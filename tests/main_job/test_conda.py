@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from tests.rig import conda_env
 
-from .conftest import Environment, address, ask, in_image, notebook_folder, run
+from .conftest import CLI, Environment, address, ask, in_image, notebook_folder, run
 
 pytestmark = [pytest.mark.engine, pytest.mark.rig, pytest.mark.timeout(1200)]
 
@@ -136,7 +137,8 @@ conda_env.create_prefix(Path({str(prefix)!r}), names, sorted(Path({str(wheels)!r
 
 def test_what_conda_and_mamba_install_are_layers(built: Any, tools: Environment) -> None:
     def layer(command: str) -> tuple[int, dict[str, Any]]:
-        told = tools.cli("exec", "--image", REF, "--python", str(tools.python), "--", *command.split())
+        typed = ("exec", "--json", "--image", REF, "--python", tools.python, "--", *command.split())
+        told = json.loads(run(*CLI, *typed, environ=tools.environ, cwd=tools.notebook.parent))
         assert not told["layer"]["literal"]
         return told["number"], told["layer"]
 

@@ -72,7 +72,8 @@ class Layer:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What it added, replaced and removed, by manager and name."""
+        """What it added, replaced and removed, by manager and name; what pip sees of a package of conda's is
+        said once."""
         before = {(each.manager, each.name): each.version for each in self.was}
         after: dict[tuple[LayerManager, str], str] = {
             **{("pip", each.name): each.version for each in self.packages.pip},
@@ -81,10 +82,21 @@ class Layer:
         }
         if self.python:
             after["python", "python"] = self.python.version
+        found = {
+            (manager, name): Change(
+                manager=manager,
+                name=name,
+                before=before.get((manager, name), ""),
+                after=after.get((manager, name), ""),
+            )
+            for manager, name in sorted(
+                before.keys() | after.keys(), key=lambda key: (_SHOWN.index(key[0]), key[1])
+            )
+        }
         return tuple(
-            Change(manager=manager, name=name, before=before.get(key, ""), after=after.get(key, ""))
-            for key in sorted(before.keys() | after.keys(), key=lambda key: (_SHOWN.index(key[0]), key[1]))
-            for manager, name in (key,)
+            each
+            for each in found.values()
+            if each.manager != "pip" or found.get(("conda", each.name)) != replace(each, manager="conda")
         )
 
     @property

@@ -148,12 +148,13 @@ def test_what_conda_and_mamba_install_are_layers(built: Any, tools: Environment)
             "print(m.version('toolz'), *glob.glob('/opt/conda/conda-meta/*'))"
         )
         said, *records = in_image(REF, "python", "-c", program).split()
-        assert [Path(each).name for each in records if "toolz" in each] == [f"toolz-{said}-py_0.json"]
+        (record,) = (Path(each).name for each in records if "toolz" in each)
+        assert record.startswith(f"toolz-{said}-")
         return said
 
     toolz = {"manager": "conda", "name": "toolz"}
     number, added = layer("conda install -y toolz=0.12.1")
-    assert (number, added["added"]) == (2, [{**toolz, "before": None, "after": "0.12.1"}])
+    assert (number, added["added"]) == (2, [{**toolz, "before": "", "after": "0.12.1"}])
     assert version() == "0.12.1"
     number, changed = layer("mamba install -y toolz=0.11.2")
     assert (number, changed["changed"]) == (3, [{**toolz, "before": "0.12.1", "after": "0.11.2"}])

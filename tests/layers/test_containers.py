@@ -322,15 +322,15 @@ def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(
     engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
 ):
     api.execute_in(start().name, "mkdir ~/data && head -c 30000000 /dev/zero > ~/data/zeros", ref)
-    mount = {"Type": "tmpfs", "Target": "/work"}  # the engine makes the folder, which has changed by that
+    mount = {"Type": "tmpfs", "Target": "/scratch"}  # the engine makes the folder, which has changed by that
     container = start(ref, HostConfig={"Mounts": [mount], "Tmpfs": {"/home/jovyan/scratch": ""}})
     run(
         engine,
         container,
         "chmod 700 ~/data; ln -s data ~/link; mkfifo ~/pipe\n"
-        f"head -c 30000000 /dev/zero > /work/zeros; echo {CANARY} > /work/key",
+        f"head -c 30000000 /dev/zero > /scratch/zeros; echo {CANARY} > /scratch/key",
     )
-    assert engine.changes(container).keys() >= {"/work", "/home/jovyan/data", "/home/jovyan/pipe"}
+    assert engine.changes(container).keys() >= {"/scratch", "/home/jovyan/data", "/home/jovyan/pipe"}
     came = 0
     archive = docker.APIClient.get_archive
 
@@ -351,7 +351,7 @@ def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(
     assert done.number == 3
     assert came < 1 << 20
     assert {each.code for each in done.findings} <= {"files-of-no-package", "not-pinned"}
-    assert "/work" not in " ".join(each.message for each in done.findings)
+    assert "/scratch" not in " ".join(each.message for each in done.findings)
 
 
 def test_files_that_were_not_searched_for_secrets_are_counted(

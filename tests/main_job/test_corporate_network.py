@@ -50,23 +50,12 @@ class Index(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def corporate(tmp_path_factory: pytest.TempPathFactory, rig: object) -> Iterator[Environment]:
     folder = tmp_path_factory.mktemp("corporate")
-    wheels = folder / "index" / "simple" / "harbour"
-    run(
-        sys.executable,
-        "-m",
-        "uv",
-        "build",
-        "-q",
-        "--wheel",
-        "-o",
-        wheels,
-        git_project(folder / "harbour", "harbour", "DEPTH = 12\n"),
-    )
-    other = folder / "index" / "simple" / "buoy"
-    project = git_project(folder / "buoy", "buoy", "COLOUR = 'red'\n")
-    run(sys.executable, "-m", "uv", "build", "-q", "--wheel", "-o", other, project)
-    for each in (wheels, other):
-        (each / ".gitignore").unlink(missing_ok=True)
+    packages = ("harbour", "DEPTH = 12\n"), ("buoy", "COLOUR = 'red'\n"), ("jetty", ""), ("cleat", "")
+    for name, body in packages:
+        wheels = folder / "index" / "simple" / name
+        project = git_project(folder / name, name, body)
+        run(sys.executable, "-m", "uv", "build", "-q", "--wheel", "-o", wheels, project)
+        (wheels / ".gitignore").unlink(missing_ok=True)
     authority = trustme.CA()
     server = _serve(folder / "index", authority)
     bundle = folder / "ca.pem"
@@ -173,12 +162,17 @@ def test_nothing_that_was_printed_or_written_holds_a_secret(
 
 @pytest.fixture(scope="module")
 def layered(built: Any, corporate: Environment) -> Iterator[Any]:
-    """An install whose command names the index and its login, which nothing else here knows any more."""
+    """Installs whose command names the index and its login, which nothing else here knows any more."""
     environ = {name: value for name, value in corporate.environ.items() if name != "PIP_EXTRA_INDEX_URL"}
     index = corporate.environ["PIP_EXTRA_INDEX_URL"]
+    lines = (
+        f"pip install --no-deps --extra-index-url {index} buoy",
+        f"pip install --no-deps --index-url {index} jetty",
+        f"pip install --no-deps 'cleat @ {index}/cleat/cleat-0.3.1-py3-none-any.whl'",
+    )
     done = subprocess.run(
         [*CLI, "exec", "--notebook", str(corporate.notebook), "--python", str(corporate.python),
-         "--image", REF, "--", f"pip install --no-deps --extra-index-url {index} buoy"],
+         "--image", REF, "--", "\n".join(lines)],
         env={**environ, "NETRC": "/dev/null"}, capture_output=True, text=True, timeout=800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
@@ -186,7 +180,8 @@ def layered(built: Any, corporate: Environment) -> Iterator[Any]:
 
 
 def test_a_layer_from_the_index_that_its_command_names_is_in_the_image(layered: Any) -> None:
-    assert in_image(REF, "python", "-c", "import buoy; print(buoy.COLOUR)").split() == ["red"]
+    code = "import buoy, cleat, jetty; print(buoy.COLOUR)"
+    assert in_image(REF, "python", "-c", code).split() == ["red"]
 
 
 def test_nothing_of_the_layer_holds_the_login(

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import UsageError
+from .choices import Choice
 from .model import SCHEMA, Index, Packages, Python, Snapshot, ordered, parse
-from .plan.planning import Plan
+from .plan.packages import CARRIED, changed
+from .plan.planning import Plan, sorted_choices
 
 Origin = Literal["build", "exec", "image-only", "keep", "commit"]
 LayerManager = Literal["python", "pip", "conda", "apt"]
@@ -100,7 +102,7 @@ class Layer:
 
 def applied(plan: Plan, layer: Layer) -> Plan:
     """The plan of the image with one layer more. An index that only its command named is one beside the
-    others: what came from those still does."""
+    others: what came from those still does. What no index gives back is not what it was in the image."""
     known = {index.url for index in plan.indexes}
     more = (index for index in layer.indexes if index.url not in known)
     return replace(
@@ -108,7 +110,21 @@ def applied(plan: Plan, layer: Layer) -> Plan:
         python=layer.python or plan.python,
         packages=_with(plan.packages, layer),
         indexes=(*plan.indexes, *(replace(i, kind="extra") if i.kind == "index" else i for i in more)),
+        choices=_choices(plan, layer),
     )
+
+
+def _choices(plan: Plan, layer: Layer) -> tuple[Choice, ...]:
+    """Those of packages that are not there any more, or otherwise, are over."""
+    new = layer.packages.pip
+    over = {each.name for each in layer.was if each.manager == "pip"} | {each.name for each in new}
+    stay = (c for c in plan.choices if (c.manager, c.kind) != ("pip", "changed") or c.name not in over)
+    carried = (
+        changed(each, each.source.kind, "its installed files", "no index gives it back")
+        for each in new
+        if each.source.kind in CARRIED
+    )
+    return sorted_choices((*stay, *carried))
 
 
 def applied_to_snapshot(snapshot: Snapshot, layer: Layer) -> Snapshot:

@@ -96,7 +96,10 @@ def _lean(package: PipPackage) -> PipPackage:
 
 
 def _pip(package: PipPackage) -> tuple[object, ...]:
-    return package.version, package.source.kind, package.source.url, package.source.commit, package.content
+    """Its address as images tell it: those of this machine and of private hosts are in none."""
+    source = package.source
+    url = redact.url(source.url) if source.url else None
+    return package.version, source.kind, url, source.commit, package.content
 
 
 def _conda(package: CondaPackage) -> tuple[object, ...]:

@@ -28,6 +28,7 @@ from jupyter_dockerize.errors import (
 from jupyter_dockerize.events import Event, Log, Step
 from jupyter_dockerize.export.inside import layers_in
 from jupyter_dockerize.layers import adding, consolidating, journal, pending, state
+from jupyter_dockerize.resolve.wheelfile import Member, make
 
 from .conftest import Own
 
@@ -86,6 +87,27 @@ def test_what_fails_or_changes_nothing_makes_no_layer(own: Own) -> None:
     assert ([str(each) for each in kept.layer.changes], kept.layer.origin) == (["cowsay 6.0"], "keep")
     assert own.imports("humanize", "cowsay") == [True, True]
     assert api.keep(own.where, own.ref).layer is None
+
+
+def test_what_no_index_has_travels_as_a_wheel(own: Own) -> None:
+    """Of a file, a checkout or a repository; also where the journal is all that is left."""
+    metadata = Member(b"Metadata-Version: 2.1\nName: wheel-of-ours\nVersion: 1.0\n")
+    files = {"wheel_of_ours-1.0.dist-info/METADATA": metadata, "ours.py": Member(b"")}
+    wheel = make("wheel-of-ours", "1.0", ["py3-none-any"], files)
+    assert own.where.notebook
+    (own.where.notebook.parent / wheel.filename).write_bytes(wheel.data)
+    done = own.exec(f"pip install {own.where.notebook.parent / wheel.filename}")
+    assert (done.number, done.verdict) == (2, "equivalent")
+    assert api.keep(own.where, own.ref).layer is None
+    (own.where.notebook.parent / wheel.filename).unlink()
+    assert api.rebuild(own.journal, engine="docker").changed == ()
+    assert own.imports("ours") == [True]
+    verified = api.verify(own.ref, engine="docker")
+    assert verified.verdict == "equivalent"
+    assert "wheel-of-ours" in {each.name for each in verified.differences if each.class_ == "planned"}
+    own.exec("pip install --force-reinstall --no-deps humanize==4.8.0 && pip uninstall -y wheel-of-ours")
+    verified = api.verify(own.ref, engine="docker")
+    assert "wheel-of-ours" not in {each.name for each in verified.differences}
 
 
 def test_what_is_no_install_runs_in_the_image_as_it_was_typed(own: Own) -> None:

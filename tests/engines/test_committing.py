@@ -228,8 +228,8 @@ def test_changes_and_files_of_a_container(engine: DockerEngine, start: START):
     assert changes["/etc/issue"] == "gone"
     assert engine.read_from(container, "/opt/hello", 100) == b"hello\n"
     assert engine.read_from(container, "/opt/hello", 3) is None
-    assert engine.read_from(container, "/opt/none", 100) is None
-    assert engine.read_from(container, "/opt", 1 << 20) is None
+    assert engine.read_from(container, "/opt/none", 100) == b""
+    assert engine.read_from(container, "/opt", 1 << 20) == b""
 
 
 # A command

@@ -95,13 +95,11 @@ class Limits:
     output: int = 64 << 20  # bytes of stdout kept; more ends the run with an error
 
 
-def scratch(argv: Sequence[str]) -> str:
-    """The folder in which the sandboxed program may write; what the image has there is hidden from it.
+LARGEST = 64 << 20  # bytes that are read of an image, or of a container, at once
 
-    Environments are made below /tmp often, and below /var/tmp hardly ever: a copied one stays to be seen even
-    where another program of the image (its Jupyter server) is what runs.
-    """
-    return "/tmp" if argv[0].startswith("/var/tmp/") else "/var/tmp"  # noqa: S108 - in the image
+# The one folder in which the sandboxed program may write. Every image has it, and none has files of its own
+# there: a folder of the image that is covered could be where its environment lies, below /tmp, say.
+SCRATCH = "/dev/shm"  # noqa: S108 - in the image
 
 
 class Engine(Protocol):
@@ -193,13 +191,21 @@ class Engine(Protocol):
     ) -> bytes:
         """stdout of a program in a sandboxed container of the image, entry point bypassed.
 
-        User 1000, no network, nothing writable but 64 MB of /tmp and of shared memory each, no
-        capabilities, `Limits`. Raises `EngineError` with the end of stderr when it exits otherwise
-        than 0 or goes over a limit, `CancelledError` when it was cancelled.
+        User 1000, no network, nothing writable but 64 MB of `SCRATCH`, which is its TMPDIR, no capabilities,
+        `Limits`. A program that prints nothing may be run again. Raises `EngineError` with the end of
+        stderr when it exits otherwise than 0 or goes over a limit, `CancelledError` when it was cancelled.
         """
 
     def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
-        """A file of the image. Raises `EngineError` where there is none."""
+        """A file of the image, whole. Raises `EngineError` where there is none."""
+
+    def read_folder(
+        self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel
+    ) -> dict[str, bytes]:
+        """The files below a folder of the image, by their paths from there, without links.
+
+        Empty where there is no such folder. Raises `EngineError`, also where they have more than 64 MiB.
+        """
 
     def images(self) -> list[Image]:
         """The images that this product made (by label), newest first."""

@@ -22,7 +22,7 @@ from ..events import Counter, Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
-from . import diagnosis, inhabited, ownership, running, sandbox
+from . import archive, diagnosis, inhabited, ownership, running, sandbox
 from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
@@ -429,7 +429,22 @@ class DockerEngine:
 
     def read(self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel) -> bytes:
         """See `Engine.read`."""
-        return self.execute(ref, ["cat", path], cancel=cancel)
+        cancel.check()
+        connection = self._connected()
+        with archive.unstarted(connection, self.find(ref)) as container:
+            data = archive.file(connection, container, path)
+        if data is None:
+            raise EngineError(f"{ref} has no file {path}")
+        return data
+
+    def read_folder(
+        self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel
+    ) -> dict[str, bytes]:
+        """See `Engine.read_folder`."""
+        cancel.check()
+        connection = self._connected()
+        with archive.unstarted(connection, self.find(ref)) as container:
+            return archive.folder(connection, container, path)
 
     def execute(
         self,
@@ -467,8 +482,11 @@ class DockerEngine:
         return inhabited.changes(self._connected(), container)
 
     def read_from(self, container: Inhabited, path: str, most: int) -> bytes | None:
-        """See `inhabited.read`."""
-        return inhabited.read(self._connected(), container, path, most)
+        """The file, b"" where none is there any more; None where it has more than ``most`` bytes."""
+        try:
+            return archive.file(self._connected(), container.id, path, most) or b""
+        except archive.LargeError:
+            return None
 
     def start(
         self,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import queue
 import re
 import socket
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +27,6 @@ _TICK = 0.05  # seconds
 _TERMINATED, _KILLED, _GONE = 1.5, 3.0, 4.0  # seconds after the interrupt
 _SIGNALLED = 128  # a signal ended it
 _ENDED = 5.0  # seconds in which an engine knows the status of a command whose output has ended
-_LARGEST = 64 << 20  # bytes of one file that is read
-_NO_FILE = 0x8F28_0000  # bits of a mode (ModeType of Go's package io/fs), of which a regular file has none
 
 Kind = Literal["changed", "added", "gone"]
 _KINDS: tuple[Kind, ...] = ("changed", "added", "gone")
@@ -130,32 +126,6 @@ def changes(connection: Connection, container: Inhabited) -> dict[str, Kind]:
     """Path → what became of it since the container was started from its image."""
     with mapped(f"ask what changed in {container.name}"), contextlib.closing(connection.private()) as client:
         return {str(one["Path"]): _KINDS[int(one["Kind"])] for one in client.diff(container.id) or ()}
-
-
-def read(connection: Connection, container: Inhabited, path: str, most: int) -> bytes | None:
-    """The file at ``path``, b"" where none is there any more; None where it has more than ``most`` bytes.
-
-    Folders, links, pipes and devices are no files. Raises `EngineError`.
-    """
-    import docker.errors
-
-    with mapped(f"read {path} in {container.name}"):
-        try:
-            stream, about = connection.client().get_archive(container.id, path)
-        except docker.errors.NotFound:
-            return b""
-        if int(about.get("mode", 0)) & _NO_FILE:  # the archive of a folder is all that is in it
-            return b""
-        if not 0 <= int(about.get("size", 0)) <= min(most, _LARGEST):
-            return None
-        with (
-            contextlib.suppress(tarfile.TarError),
-            tarfile.open(fileobj=io.BytesIO(b"".join(stream)), mode="r:") as archive,
-        ):
-            member = archive.next()
-            file = archive.extractfile(member) if member is not None and member.isfile() else None
-            return file.read() if file is not None else b""
-    return b""
 
 
 def _base(connection: Connection, found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -299,4 +269,4 @@ class _Command:
             client.exec_start(made["Id"], detach=True)
 
 
-__all__ = ["Inhabited", "Kind", "changes", "find", "read", "run"]
+__all__ = ["Inhabited", "Kind", "changes", "find", "run"]

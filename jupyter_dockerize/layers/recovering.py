@@ -7,9 +7,7 @@ recipe of its first layer is not: that is locked anew, from the plan.
 
 from __future__ import annotations
 
-import io
 import re
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,7 +36,7 @@ from .layered import Layered, base_of
 from .model import LAYER, Layer
 from .state import State
 
-_FILE = re.compile(r"(?:\./)?([0-9a-z-]+)/([A-Za-z0-9._+-]+)")  # of KEPT: a layer's folder, a file of that
+_FILE = re.compile(r"([0-9a-z-]+)/([A-Za-z0-9._+-]+)")  # of KEPT: a layer's folder, a file of that
 _ANEW = "build the image again where the environment is"
 
 
@@ -167,17 +165,11 @@ def _fetched(
 
 def _kept(engine: Engine, image: Image, report: Report, cancel: Cancel) -> dict[str, dict[str, bytes]]:
     """The files of the layers in the image: folder → name → bytes. Anybody may have made it."""
-    try:
-        data = engine.execute(image.id, ["tar", "-C", KEPT, "-cf", "-", "."], report=report, cancel=cancel)
-        found: dict[str, dict[str, bytes]] = {}
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for member in archive:
-                match = _FILE.fullmatch(member.name) if member.isreg() else None
-                stream = archive.extractfile(member) if match else None
-                if match and stream:
-                    found.setdefault(match[1], {})[match[2]] = stream.read()
-    except (EngineError, tarfile.TarError):  # layers of copies and of containers have none
-        return {}
+    found: dict[str, dict[str, bytes]] = {}
+    # Layers of copies and of containers have none.
+    for path, data in engine.read_folder(image.id, KEPT, report=report, cancel=cancel).items():
+        if match := _FILE.fullmatch(path):
+            found.setdefault(match[1], {})[match[2]] = data
     return found
 
 

@@ -163,7 +163,8 @@ def test_a_container_is_committed_again_and_again(engine: DockerEngine, start: S
     run(engine, container, "echo two > /opt/two")
     second = commit(engine, container, ref)
     assert first.id != second.id
-    assert engine.execute(ref, ["cat", "/opt/one", "/opt/two"], cancel=Cancel()) == b"one\ntwo\n"
+    assert engine.read(ref, "/opt/one", cancel=Cancel()) == b"one\n"
+    assert engine.read(ref, "/opt/two", cancel=Cancel()) == b"two\n"
 
 
 def test_where_the_commit_is_not_described_nothing_is_left(engine: DockerEngine, start: START, ref: str):

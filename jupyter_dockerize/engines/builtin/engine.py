@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ from ...image.store import Pruned, Store, is_called
 from ...image.unpack import unpack
 from ...recipe.bundle import Bundle
 from ...recipe.steps import Feature
-from ..base import Container, Image, Limits, Pushed, Status
+from ..base import LARGEST, Container, Image, Limits, Pushed, Status
 from . import bwrap, diagnosis, running, sandbox, stranger
 from .running import Run, Runs
 from .settings import Settings
@@ -235,6 +236,20 @@ class BuiltinEngine:
         if not target.resolve().is_relative_to(root.resolve()) or not target.is_file():
             raise EngineError(f"{ref} has no file {path}")
         return target.read_bytes()
+
+    def read_folder(
+        self, ref: str, path: str, *, report: Report = ignore, cancel: Cancel
+    ) -> dict[str, bytes]:
+        """See `Engine.read_folder`."""
+        root = self.unpacked(ref, report=report, cancel=cancel)
+        top = root / path.lstrip("/")
+        if not top.resolve().is_relative_to(root.resolve()):
+            return {}
+        files = [Path(folder, name) for folder, _, names in os.walk(top) for name in names]
+        files = [each for each in files if stat.S_ISREG(each.lstat().st_mode)]
+        if sum(each.stat().st_size for each in files) > LARGEST:
+            raise EngineError(f"{path} is not read", why=f"it has more than {LARGEST >> 20} MiB")
+        return {each.relative_to(top).as_posix(): each.read_bytes() for each in files}
 
     def unpacked(self, ref: str, *, report: Report = ignore, cancel: Cancel) -> Path:
         """The folder that holds all files of the image, each layer's digest compared, for as long as this

@@ -21,14 +21,13 @@ from typing import IO
 
 from ...cancel import Cancel
 from ...errors import EngineError
-from ..base import Limits, scratch
+from ..base import SCRATCH, Limits
 from . import bwrap, lowered
 from .cgroup import Group
 
 KEPT = 16 << 10  # bytes of stderr
 PIECE = 1 << 16
-SCRATCH = 64 << 20  # bytes of the folder that may be written, and of shared memory
-SHARED = "/dev/shm"  # noqa: S108 - in the image
+ROOM = 64 << 20  # bytes of the folder that may be written
 RESERVED = 4  # times the memory is the address space that a process may have: much is never used
 
 
@@ -52,9 +51,9 @@ def execute(
     options = [
         "--unshare-all", *bwrap.user(), "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         *bwrap.view(root, writable=False),
-        *_tmpfs(SHARED), "--remount-ro", "/dev", *_tmpfs(scratch(argv)), "--chdir", "/",
+        "--size", str(ROOM), "--tmpfs", SCRATCH, "--remount-ro", "/dev", "--chdir", "/",
     ]  # fmt: skip
-    run = _Run([program, *options], argv, variables, limits, user, cancel)
+    run = _Run([program, *options], argv, {**variables, "TMPDIR": SCRATCH}, limits, user, cancel)
     forget = cancel.on_cancel(lambda: run.end("cancelled"))
     timer = threading.Timer(limits.seconds, run.end, args=("time",))
     timer.daemon = True
@@ -69,10 +68,6 @@ def execute(
     if run.ended or status:
         raise run.failure(status, argv[0])
     return b"".join(run.stdout)
-
-
-def _tmpfs(path: str) -> list[str]:
-    return ["--size", str(SCRATCH), "--tmpfs", path]
 
 
 class _Run:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,30 @@ def test_what_runs_in_an_image_is_shut_in(where: Where, engine: BuiltinEngine) -
         told("import time; time.sleep(60)", seconds=1)
     with pytest.raises(EngineError, match="failed in the image"):
         engine.execute("survey", ["/nothing"])
+
+
+@pytest.mark.parametrize("parent", ["/tmp", "/var/tmp"])
+def test_an_environment_in_a_folder_for_temporary_files_is_to_be_seen(
+    engine: BuiltinEngine, parent: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir=parent, prefix="jupyter-dockerize-test-") as folder:
+        Path(folder).chmod(0o755)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", f"{folder}/env"], check=True)
+        api.build(Where(python=f"{folder}/env/bin/python"), Wishes(name="temporary"), verify=False)
+        said = engine.execute(
+            "temporary", ["python", "-c", "import sys, tempfile as t; print(sys.prefix, t.gettempdir())"]
+        )
+    assert said.decode().split() == [f"{folder}/env", "/dev/shm"]
+
+
+def test_files_of_an_image_are_read_without_a_program(where: Where, engine: BuiltinEngine) -> None:
+    api.build(where, Wishes(), verify=False)
+    found = engine.read_folder("survey", "/opt/jupyter-dockerize", cancel=Cancel())
+    assert found["plan.json"] == engine.read("survey", "/opt/jupyter-dockerize/plan.json", cancel=Cancel())
+    assert engine.read_folder("survey", "/none", cancel=Cancel()) == {}
+    assert engine.read_folder("survey", "/../..", cancel=Cancel()) == {}
+    with pytest.raises(EngineError, match="more than 64 MiB"):
+        engine.read_folder("survey", "/usr", cancel=Cancel())
 
 
 def test_a_program_can_be_cancelled(where: Where, engine: BuiltinEngine) -> None:

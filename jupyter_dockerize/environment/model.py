@@ -9,15 +9,16 @@ imports this; msgspec, which parses what strangers send, is imported where it is
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal
 
 from ..errors import UsageError
 from ..events import Finding
 
 SCHEMA = 1
+_LEAVES = frozenset({str, int, bool, float, type(None)})
 
 Scope = Literal["env", "user", "system", "path", "debian"]
 SourceKind = Literal["index", "vcs", "archive", "local", "editable", "conda", "apt", "unknown"]
@@ -226,7 +227,9 @@ def to_json(value: Any) -> dict[str, Any]:
 
 def dump(value: Any) -> bytes:
     """The file form of ``to_json``: UTF-8, sorted keys, two spaces, a newline at the end."""
-    return (json.dumps(to_json(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(to_json(value), order="sorted"), indent=2) + b"\n"
 
 
 def parse(data: bytes, kind: type[Any]) -> Any:
@@ -251,14 +254,23 @@ def parse(data: bytes, kind: type[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):  # `asdict` copies every leaf, too: it takes three times as long
-        named = ((each.name, getattr(value, each.name)) for each in fields(value))
-        return {name: _plain(item) for name, item in named if item is not None}
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    names = _names(kind)  # type: ignore[arg-type] # mypy takes no class of any kind for hashable
+    if names is not None:  # `asdict` copies every leaf, too: it takes many times as long
+        return {name: _plain(item) for name in names if (item := getattr(value, name)) is not None}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...] | None:
+    """Of the fields of a dataclass; None for what is none."""
+    return tuple(each.name for each in fields(kind)) if is_dataclass(kind) else None
 
 
 def ordered(packages: Iterable[PipPackage]) -> tuple[PipPackage, ...]:

@@ -71,7 +71,8 @@ def above(
         )
 
     difference = changed.difference(before, after)
-    return changed.members(difference, before, found, plan, leading(have, below), system)
+    made = changed.members(difference, before, found, plan, leading(have, below), system)
+    return replace(made, moment=after)
 
 
 def beside(head: Image, members: Mapping[str, Member], packages: Collection[str], status: str) -> Above:

@@ -130,7 +130,7 @@ def _layer_of(
     )  # fmt: skip
     if above:
         refuse(above.findings, head.wishes.allow)
-        found = replace(found, files=above, now=copied.now(*after), findings=above.findings)
+        found = replace(found, files=above, now=above.moment, findings=above.findings)
     missing = needed.lacking(found.entry.layer, found.plan, snapshot, after[0].packages.pip, ref)
     for note in missing:
         report(note)

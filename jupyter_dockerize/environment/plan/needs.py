@@ -202,15 +202,12 @@ def _unowned(snapshot: Snapshot, release: str) -> Iterable[Finding]:
 
 def _called(names: Iterable[str], snapshot: Snapshot, *, elsewhere: bool) -> dict[str, str]:
     """Debian package → the Python package that calls it or opens it."""
-    installed = [p.name for p in snapshot.packages.apt]
+    installed = {p.name: p.name.removesuffix("t64") for p in snapshot.packages.apt}
     found: dict[str, str] = {}
     for name in names:
         patterns = _CALLED.get(name, ())
         if installed:
-            plain = [n.removesuffix("t64") for n in installed]
-            here = [
-                n for n, p in zip(installed, plain, strict=True) if any(fnmatchcase(p, x) for x in patterns)
-            ]
+            here = [n for n, plain in installed.items() if any(fnmatchcase(plain, x) for x in patterns)]
         else:
             here = list(_ELSEWHERE.get(name, patterns))
         if elsewhere:

@@ -67,11 +67,12 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Above:
     """The members of one layer, and what the user should know of them; ``packages`` are those of Debian's
-    that come along and were not in the image."""
+    that come along and were not in the image, ``moment`` is what the environment was like."""
 
     members: tuple[Member, ...]
     findings: tuple[Finding, ...] = ()
     packages: tuple[str, ...] = ()
+    moment: Stamps | None = None
 
     @property
     def size(self) -> int:

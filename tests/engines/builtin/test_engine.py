@@ -121,7 +121,7 @@ def test_an_environment_in_a_folder_for_temporary_files_is_to_be_seen(
     with tempfile.TemporaryDirectory(dir=parent, prefix="jupyter-dockerize-test-") as folder:
         Path(folder).chmod(0o755)
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", f"{folder}/env"], check=True)
-        api.build(Where(python=f"{folder}/env/bin/python"), Wishes(name="temporary"), verify=False)
+        api.build(Where(python=f"{folder}/env/bin/python"), Wishes(), "temporary", verify=False)
         said = engine.execute(
             "temporary", ["python", "-c", "import sys, tempfile as t; print(sys.prefix, t.gettempdir())"]
         )

@@ -22,7 +22,7 @@ from ..events import Counter, Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
-from . import diagnosis, inhabited, ownership, running, sandbox
+from . import diagnosis, inhabited, ownership, running, sandbox, unstarted
 from .base import Container, Image, Limits, Pushed, Status
 from .buildkit import Cli
 from .classic import Api
@@ -469,6 +469,10 @@ class DockerEngine:
     def read_from(self, container: Inhabited, path: str, most: int) -> bytes | None:
         """See `inhabited.read`."""
         return inhabited.read(self._connected(), container, path, most)
+
+    def unstarted(self, image: Image, name: str) -> contextlib.AbstractContextManager[Inhabited]:
+        """See `unstarted.unstarted`: for `read_from`."""
+        return unstarted.unstarted(self._connected(), image, name)
 
     def start(
         self,

@@ -108,6 +108,7 @@ class Layered(Known):
     engine: Engine
     base: Base
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)  # of a command; kept nowhere
+    allow: tuple[str, ...] = ()  # codes of findings that this command accepts, beside those of the build
 
     def labels(
         self, number: int, layer: Layer, plan: Plan, digest: str = "", *, kept: str = ""

@@ -126,10 +126,10 @@ def _layer_of(
     report(Step(2, len(STEPS), PINNING))
     found = pinned(
         typed, head, after[0], change, snapshot, layered.base,
-        copied=layered.copied, logins=layered.logins, report=report, cancel=cancel,
+        copied=layered.copied, logins=layered.logins, allow=layered.allow, report=report, cancel=cancel,
     )  # fmt: skip
     if above:
-        refuse(above.findings, head.wishes.allow)
+        refuse(above.findings, (*head.wishes.allow, *layered.allow))
         found = replace(found, files=above, now=copied.now(*after), findings=above.findings)
     missing = needed.lacking(found.entry.layer, found.plan, snapshot, after[0].packages.pip, ref)
     for note in missing:

@@ -84,6 +84,12 @@ def secrets_for(
     return found
 
 
+def handed(snapshot: Snapshot, given: Mapping[str, Login] = NONE) -> tuple[str, ...]:
+    """The passwords that `secrets_for` may hand to a build, and tokens that stand as user names."""
+    logins = {**logins_for(_hosts(snapshot.indexes), prefix=snapshot.python.prefix), **given}
+    return tuple(password or user for user, password in logins.values())
+
+
 def files_for(resolution: Resolution, snapshot: Snapshot) -> dict[str, str]:
     """The files of this machine that could be handed in as `secrets_for`, where one file has it all."""
     found: dict[str, str] = {}
@@ -226,4 +232,13 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-__all__ = ["Access", "LoginAuth", "access_of", "certificates", "files_for", "logins_for", "secrets_for"]
+__all__ = [
+    "Access",
+    "LoginAuth",
+    "access_of",
+    "certificates",
+    "files_for",
+    "handed",
+    "logins_for",
+    "secrets_for",
+]

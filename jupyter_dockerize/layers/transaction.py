@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from ..cancel import Cancel
 from ..environment.model import Snapshot
@@ -18,6 +19,8 @@ from ..errors import DockerizeError, UsageError
 from ..events import Finding, Log, Report, Step, ignore
 from ..export.prepare import READING, look
 from ..image.copy.changed import Stamps
+from ..recipe.pip import named_in
+from ..resolve.credentials import logins_for
 from ..sizes import count
 from . import copied, needed, pending
 from .adding import PINNING, RUNNING, STEPS, Done, add
@@ -163,6 +166,7 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     if left is None:
         raise UsageError(f"nothing of {ref} is pending", fix="`jupyter dockerize history` lists its layers")
     pending.refuse_running(left)
+    _refuse_without_login(layered, left, where)
     try:
         if left.entry is None or layered.copied:
             before = left.before or layered.baseline()
@@ -171,6 +175,27 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     except BaseException as error:
         pending.failed(ref, error)
         raise
+
+
+def _refuse_without_login(layered: Layered, left: Pending, where: Where) -> None:
+    """Raises `UsageError` where an index wants the login that the command had, and nobody knows that."""
+    named = [index for index in left.typed.indexes if index.credentials]
+    if not named or layered.copied:  # a copy asks indexes for hashes only, and does without
+        return
+    hosts = {urlsplit(index.url).hostname or "" for index in named}
+    if left.entry is not None:
+        hosts &= {urlsplit(index.url).hostname or "" for index in named_in(left.entry.files)}
+    prefix = look(where, report=ignore, cancel=Cancel()).python.prefix
+    missing = sorted(hosts - logins_for(hosts, prefix=prefix).keys())
+    if missing:
+        ref = layered.state.image
+        lines = ", ".join(f"`machine {host} login USER password PASSWORD`" for host in missing)
+        raise UsageError(
+            "the login of the command is kept nowhere, and its layer needs it",
+            why=f"{', '.join(missing)} asks for one, and none is configured here",
+            fix=f"write it into ~/.netrc ({lines}), and type `jupyter dockerize exec --image {ref} --retry`; "
+            f"`jupyter dockerize undo {ref}` gives the layer up",
+        )
 
 
 def _again(layered: Layered, entry: Entry, where: Where, *, report: Report, cancel: Cancel) -> Done:

@@ -146,6 +146,7 @@ def recover(
         plan=found.plan,
         base=found.base,
         secrets=found.secrets,
+        secret_files=found.secret_files,
         name=layer_named(ref)[0],
         findings=found.findings,
     )

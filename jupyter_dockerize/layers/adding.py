@@ -19,7 +19,7 @@ from ..export.verify import verify_against_plan
 from ..recipe.captions import captions
 from ..recipe.layer import SCRIPT, increment, written
 from ..recipe.resolution import Resolution
-from ..resolve.credentials import handed, secrets_for
+from ..resolve.credentials import asking, handed, secrets_for
 from . import copied, pending, scanning, state
 from .journal import Entry, layer_folder
 from .layered import Layered
@@ -133,7 +133,7 @@ def built(
 ) -> Image:
     now, number = layered.state, layered.state.number + 1
     added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
-    snapshot = _asking(snapshot, plan)
+    snapshot = asking(snapshot, plan.indexes)  # some that only a command named
     secrets = secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot, layered.logins)
     bundle = increment(now.tag(now.head), added, layered.engine.features(), secrets.get("ca", b""))
     caption = captions(bundle.dockerfile)
@@ -150,11 +150,6 @@ def built(
         raise
 
 
-def _asking(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    """With the indexes that only a command named."""
-    return replace(snapshot, indexes=tuple(dict.fromkeys((*snapshot.indexes, *plan.indexes))))
-
-
 def _looked_through(
     layered: Layered, found: Pinned, image: Image, snapshot: Snapshot, report: Report, cancel: Cancel
 ) -> tuple[Finding, ...]:
@@ -168,7 +163,7 @@ def _looked_through(
     if found.files is not None or SCRIPT not in entry.files:
         return ()
     assert isinstance(engine, DockerEngine)  # no other one runs commands of layers
-    values = handed(_asking(snapshot, found.plan), layered.logins)
+    values = handed(asking(snapshot, found.plan.indexes), layered.logins)
     listed = written(layer_folder(now.number + 1, entry))
     notes = scanning.of_command(engine, image, now.image, listed, values, cancel)
     try:

@@ -70,7 +70,8 @@ def execute(
     try:
         after = seen(head, where, report, cancel)
         if status:
-            notes = _changed_all_the_same(before[0], after[0])
+            number = copied.changed_files(files, copied.now(*after)) if files else 0
+            notes = _changed_all_the_same(before[0], after[0], number)
             pending.settled(ref)
             done = Done(image=ref, number=layered.state.number, layer=None, status=status, findings=notes)
         else:
@@ -131,9 +132,10 @@ def _layer_of(
         typed, head, after[0], change, snapshot, layered.base,
         copied=layered.copied, logins=layered.logins, allow=layered.allow, report=report, cancel=cancel,
     )  # fmt: skip
-    if above:
+    if above and files:
         refuse(above.findings, (*head.wishes.allow, *layered.allow))
-        found = replace(found, files=above, now=copied.now(*after), findings=above.findings)
+        held = copied.with_layer(ref, layered.state.head.chain, files, copied.now(*after))
+        found = replace(found, files=above, now=held, findings=above.findings)
     missing = needed.lacking(found.entry.layer, found.plan, snapshot, after[0].packages.pip, ref)
     for note in missing:
         report(note)
@@ -236,17 +238,18 @@ def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
         pending.settled(ref)
 
 
-def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
+def _changed_all_the_same(before: Plan, after: Plan, files: int) -> tuple[Finding, ...]:
+    """What a command that failed left: packages, or ``files`` of an environment that is copied."""
     new, was = changed(before, before, after)
     number = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
-    if not number:
+    if not (number or files):
         return ()
+    left = count(number, "package") if number else count(files, "file")
     return (
         Finding(
             "failed-half-way",
             "warning",
-            f"the command failed, and {count(number, 'package')} changed all the same: "
-            "the image is as it was",
+            f"the command failed, and {left} changed all the same: the image is as it was",
             "put it right, then `jupyter dockerize keep` makes a layer of what is there",
         ),
     )

@@ -146,6 +146,7 @@ def recover(
         plan=found.plan,
         base=found.base,
         secrets=found.secrets,
+        secret_files=found.secret_files,
         name=layer_named(ref)[0],
         findings=found.findings,
     )
@@ -472,6 +473,7 @@ def execute(
     *,
     image_only: bool = False,
     wishes: Wishes = NO_WISHES,
+    allow: Sequence[str] = (),
     engine: str = "auto",
     report: Report = ignore,
     cancel: Cancel | None = None,
@@ -480,8 +482,10 @@ def execute(
 
     Without ``ref`` it is the notebook's; it is built first where there is none. With ``image_only`` the
     command runs in the image, as root, and the environment stays as it is. A command that fails makes no
-    layer: `Done.status` is its own. Raises what `build` raises, and `UsageError` where a change is pending.
+    layer: `Done.status` is its own. ``allow`` are codes of findings that are accepted. Raises what `build`
+    raises, and `UsageError` where a change is pending.
     """
+    from .export.asked import check_codes
     from .layers import shell, transaction
     from .layers.command import Command
     from .layers.image_only import in_image
@@ -490,6 +494,8 @@ def execute(
     from .layers.opening import opened
 
     cancel = cancel or Cancel()
+    check_codes(allow)
+    wishes = replace(wishes, allow=(*wishes.allow, *allow))
     parsed = Command.parse(command)
     if parsed.needs_root and not image_only:
         raise UsageError(
@@ -521,6 +527,7 @@ def execute(
             root=image_only or os.geteuid() == 0,
             indexes=parsed.indexes,
         )
+        layered.allow = tuple(allow)
         layered.logins = {host: (user, password) for host, user, password in parsed.logins}
         if image_only:
             return in_image(layered, typed, where, report=report, cancel=cancel)
@@ -541,6 +548,7 @@ def execute_in(
     command: str,
     ref: str | None = None,
     *,
+    allow: Sequence[str] = (),
     notebook: Path | None = None,
     engine: str = "auto",
     report: Report = ignore,
@@ -549,18 +557,28 @@ def execute_in(
     """Runs ``command`` in a running container, and commits that as one layer of the image ``ref``.
 
     Without ``ref`` it is the image that the container was started from, by its name. A command that fails
-    makes no layer: `Done.status` is its own. Raises `UsageError` where there is no such container or its
-    environment lies on a mount, and `FindingsError` for secrets in files.
+    makes no layer: `Done.status` is its own. ``allow`` are codes of findings that are accepted. Raises
+    `UsageError` where there is no such container or its environment lies on a mount, and `FindingsError` for
+    secrets in files.
     """
+    from .export.asked import check_codes
     from .layers import container as of_container
     from .layers.command import Command
 
+    check_codes(allow)
     parsed, chosen = Command.parse(command), of_container.docker(engine)
     found = chosen.container(container)
     name = of_container.ref_of(found, ref)
     report(Log(_in_container(found.name, name)))
     return of_container.execute(
-        chosen, found, parsed, name, notebook=notebook, report=report, cancel=cancel or Cancel()
+        chosen,
+        found,
+        parsed,
+        name,
+        allow=tuple(allow),
+        notebook=notebook,
+        report=report,
+        cancel=cancel or Cancel(),
     )
 
 
@@ -578,8 +596,10 @@ def commit(
 
     ``allow`` are codes of findings that are accepted. Raises what `execute_in` raises.
     """
+    from .export.asked import check_codes
     from .layers import container as of_container
 
+    check_codes(allow)
     chosen = of_container.docker(engine)
     found = chosen.container(container)
     report(Log(_in_container(found.name, ref)))
@@ -599,21 +619,28 @@ def keep(
     ref: str | None = None,
     *,
     retry: bool = False,
+    allow: Sequence[str] = (),
     engine: str = "auto",
     report: Report = ignore,
     cancel: Cancel | None = None,
 ) -> Done:
-    """What the environment has and the image lacks becomes a layer; with ``retry`` what is pending does."""
+    """What the environment has and the image lacks becomes a layer; with ``retry`` what is pending does.
+
+    ``allow`` are codes of findings that are accepted.
+    """
+    from .export.asked import check_codes
     from .layers import transaction
     from .layers.model import Typed
     from .layers.naming import image_for
     from .layers.opening import opened
 
     cancel = cancel or Cancel()
+    check_codes(allow)
     name = image_for(where, ref)
     with opened(
         name, "keep", engine=engine, notebook=where.notebook, report=report, cancel=cancel
     ) as layered:
+        layered.allow = tuple(allow)
         if retry:
             return transaction.retry(layered, where, report=report, cancel=cancel)
         typed = Typed(command="%dockerize keep", origin="keep")

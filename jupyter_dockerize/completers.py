@@ -53,6 +53,13 @@ def engines(**_: object) -> list[str]:
     return list(NAMES)
 
 
+def codes(**_: object) -> list[str]:
+    """The codes of findings."""
+    from .codes import CODES
+
+    return sorted(CODES)
+
+
 def _safely(names: Callable[[], Iterable[str]]) -> list[str]:
     with suppress(Exception):  # the user is typing: no engine means no names, and no message
         return list(names())

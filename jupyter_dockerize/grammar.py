@@ -135,11 +135,22 @@ class Verbs:
         for option, metavar, text in (
             ("--include", "PATH", "take this file or folder beside the notebook along"),
             ("--apt", "NAME", "take this Debian package along"),
-            ("--allow", "CODE", "go on in spite of findings of this code"),
         ):
             again = f"{text}; may be given again"
             group.add_argument(option, action="append", default=[], metavar=metavar, help=again)
+        self.allow(group)
         group.add_argument("--platform", metavar="OS/ARCH", help="for linux/amd64 or linux/arm64")
+
+    def allow(self, to: Any) -> None:
+        """The findings that may not stop it."""
+        action = to.add_argument(
+            "--allow",
+            action="append",
+            default=[],
+            metavar="CODE",
+            help="go on in spite of findings of this code; may be given again",
+        )
+        action.completer = completers.codes
 
     def engine(self, to: Parser) -> None:
         action = to.add_argument(
@@ -326,6 +337,7 @@ def _exec(verbs: Verbs) -> None:
         "--container", metavar="NAME", help="run it in this container of Docker, and commit that"
     )
     verb.add_argument("--retry", action="store_true", help="make a layer of what is pending; no command then")
+    verbs.allow(verb)
     verb.add_argument("command", nargs="*", metavar="CMD", help="the command and its words, behind --")
 
 
@@ -437,6 +449,7 @@ def _keep(verbs: Verbs) -> None:
         [("--image penguins", "")],
     )
     _layered(verbs, verb)
+    verbs.allow(verb)
 
 
 def _commit(verbs: Verbs) -> None:
@@ -450,13 +463,7 @@ def _commit(verbs: Verbs) -> None:
     )
     verb.add_argument("--container", metavar="NAME", required=True, help="as `docker ps` lists it")
     verb.add_argument("-t", "--tag", metavar="REF", required=True, help="the image's name, which may be new")
-    verb.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="CODE",
-        help="go on in spite of findings of this code; may be given again",
-    )
+    verbs.allow(verb)
     verb.add_argument("--notebook", type=Path, metavar="NB", help="the notebook whose image it is")
     verbs.engine(verb)
 

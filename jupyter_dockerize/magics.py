@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 PROGRAM = "%dockerize"
+_USES = (
+    "exec",
+    "keep",
+    "undo",
+    "redo",
+    "rollback",
+    "consolidate",
+)  # verbs that change the layers of an image
 
 
 @magics_class
@@ -29,6 +37,7 @@ class DockerizeMagics(Magics):
         self._watch = Watch()
         self._looked = False
         self._named: Path | None = None  # the notebook, where it was typed
+        self._image: str | None = None  # that layers were put on last, where its name was typed
         shell.set_hook("complete_command", _complete, str_key=PROGRAM)  # type: ignore[no-untyped-call]
 
     @line_magic
@@ -65,8 +74,10 @@ class DockerizeMagics(Magics):
         from .grammar import QUICK, SPOKEN
 
         if args.verb in QUICK or args.verb in SPOKEN:  # no card
-            return _show(args)
+            return self._shown(args)
         from .background import Background
+
+        self._image = self._used(args)
 
         work = Background(args, alone=getattr(args, "background", False))
         if getattr(args, "background", False):
@@ -97,7 +108,25 @@ class DockerizeMagics(Magics):
         if args is None:
             return None
         self._meant(args)
-        return _show(args)
+        return self._shown(args)
+
+    def _shown(self, args: argparse.Namespace) -> Any:
+        """What is done and shown; what was not typed right is no use of an image."""
+        from .errors import UsageError
+
+        before, self._image = self._image, self._used(args)
+        try:
+            return _show(args)
+        except UsageError:
+            self._image = before
+            raise
+
+    def _used(self, args: argparse.Namespace) -> str | None:
+        """The image that is meant from now on where none is named; None for the notebook's own."""
+        if args.verb == "build" and not (args.kernel or args.live or args.python or args.output):
+            name: str | None = args.tag
+            return name
+        return args.image if args.verb in _USES and not getattr(args, "container", None) else self._image
 
     @line_magic
     def docker_history(self, line: str) -> Any:
@@ -124,7 +153,7 @@ class DockerizeMagics(Magics):
             if self._watch.moved() or self._begins():
                 from .layers.drift import note
 
-                if said := note(self._notebook()):
+                if said := note(self._notebook(), self._image):
                     print(said)
 
     def _begins(self) -> bool:
@@ -153,7 +182,9 @@ class DockerizeMagics(Magics):
         return args
 
     def _meant(self, args: argparse.Namespace) -> None:
-        """The notebook need not be typed where it is known, or was typed for this kernel's image before."""
+        """Notebook and image need not be typed where they are known, or were typed for this kernel before."""
+        if getattr(args, "image", "") is None and not getattr(args, "container", None):
+            args.image = self._image
         if "notebook" not in args:
             return
         if args.notebook is None:

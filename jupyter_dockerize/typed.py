@@ -24,7 +24,9 @@ from .events import Finding
 COMMAND_LINE = "jupyter dockerize"
 _OPTION = re.compile(r"-\S*(?:\s+|$)")
 _WORD = re.compile(r"\S+(?:\s+|$)")
-_WITH_VALUE = ("--image", "--container", "--kernel", "--live", "--python", "--notebook", "--engine")
+_WITH_VALUE = (
+    "--image", "--container", "--kernel", "--live", "--python", "--notebook", "--engine", "--allow",
+)  # fmt: skip
 ALONE = ("-h", "--help", "--version")
 
 
@@ -101,8 +103,9 @@ def whole(finding: Finding, program: str, words: Sequence[str]) -> Finding:
 
 def _mended(words: Sequence[str], wrong: str, right: Sequence[str]) -> list[str]:
     """The words with ``right`` for ``wrong``; none where ``wrong`` was not typed (it is a default)."""
-    if not wrong:
-        return [*words, *right]
+    if not wrong:  # what stands behind -- belongs to a command
+        end = words.index("--") if "--" in words else len(words)
+        return [*words[:end], *right, *words[end:]]
     for number, word in enumerate(words):
         if word == wrong:
             return [*words[:number], *right, *words[number + 1 :]]

@@ -173,7 +173,15 @@ def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
     if args.retry:
         if args.command or args.image_only:
             raise UsageError("--retry takes no command", why="it makes a layer of what was installed already")
-        done = api.keep(where, args.image, retry=True, engine=args.engine, report=report, cancel=cancel)
+        done = api.keep(
+            where,
+            args.image,
+            retry=True,
+            allow=args.allow,
+            engine=args.engine,
+            report=report,
+            cancel=cancel,
+        )
         return Outcome(layers.done(done), surface.executed(done), DONE, done)
     if not args.command:
         raise UsageError("no command was typed", fix="it stands behind --: -- pip install humanize")
@@ -183,6 +191,7 @@ def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
             args.container,
             command,
             args.image,
+            allow=args.allow,
             notebook=where.notebook,
             engine=args.engine,
             report=report,
@@ -194,6 +203,7 @@ def _exec(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
         command,
         args.image,
         image_only=args.image_only,
+        allow=args.allow,
         engine=args.engine,
         report=report,
         cancel=cancel,
@@ -215,7 +225,9 @@ def _commit(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome
 
 
 def _keep(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
-    done = api.keep(where_of(args), args.image, engine=args.engine, report=report, cancel=cancel)
+    done = api.keep(
+        where_of(args), args.image, allow=args.allow, engine=args.engine, report=report, cancel=cancel
+    )
     return Outcome(layers.done(done), surface.executed(done), DONE, done)
 
 

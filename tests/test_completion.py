@@ -50,6 +50,8 @@ def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (["verify", "x"], "k", ["kernel:", "kernel:python3"]),
         (["diff", "live"], "image:", ["image:", "image:penguins:latest", "image:r.example.org/a:1"]),
         (["ps"], "--j", ["--json"]),
+        (["exec", "--allow"], "secret-in-", ["secret-in-file", "secret-in-notebook"]),
+        (["keep"], "--al", ["--allow"]),
         (["recipe", "-o"], "d", ["data/"]),
         (["run", "--mount"], "/nonexistent/", []),
     ],

@@ -97,6 +97,12 @@ def test_a_finding_that_stops_says_the_line_that_accepts_it() -> None:
                          "`%dockerize --include .env --allow secret-file`")  # fmt: skip
 
 
+def test_what_accepts_a_finding_stands_before_the_command() -> None:
+    error = FindingsError([Finding("secret-in-notebook", "error", "cell 1 holds a token", "take it out")])
+    said = shown(error, SHELL, "exec", "--image", "a", "--", "pip", "install", "six")
+    assert said.endswith("`jupyter dockerize exec --image a --allow secret-in-notebook -- pip install six`")
+
+
 def test_options_that_mend_a_finding_come_with_the_line_that_was_typed() -> None:
     finding = Finding("data-not-included", "warning", "names a.csv", "`--include a.csv`")
     assert whole(finding, MAGIC, []).fix == "`%dockerize --include a.csv`"

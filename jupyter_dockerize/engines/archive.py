@@ -18,7 +18,9 @@ from . import sandbox
 from .base import LARGEST, Image, Limits
 from .connection import Connection
 from .faults import mapped
+from .inhabited import Inhabited
 
+_SECONDS = 3600.0  # after which nobody waits for a container
 _NO_FILE = 0x8F28_0000  # bits of a mode (ModeType of Go's package io/fs), of which a regular file has none
 
 
@@ -52,17 +54,20 @@ def folder(connection: Connection, container: str, path: str) -> dict[str, bytes
 
 
 @contextlib.contextmanager
-def unstarted(connection: Connection, image: Image) -> Iterator[str]:
-    """A container of the image in which nothing runs; removed afterwards. Raises `EngineError`."""
-    limits = Limits()
+def unstarted(connection: Connection, image: Image, name: str) -> Iterator[Inhabited]:
+    """A container of the image, spoken of as ``name``, in which nothing runs; it is removed at the end.
+
+    Raises `EngineError`.
+    """
     client = connection.client()
-    with mapped("make a container"):
+    with mapped(f"look into {name}"):
         sandbox.sweep(client)
-        made = client.create_container_from_config(sandbox.configuration(image, ["true"], limits))
+        configuration = sandbox.configuration(image, ["true"], Limits(seconds=_SECONDS))
+        made: str = client.create_container_from_config(configuration)["Id"]
     try:
-        yield str(made["Id"])
+        yield Inhabited(id=made, name=name, image=image.id, ref=name, own=(), mounts=())
     finally:
-        sandbox.remove(client, made["Id"])
+        sandbox.removed(client, made)
 
 
 @contextlib.contextmanager

@@ -431,8 +431,8 @@ class DockerEngine:
         """See `Engine.read`."""
         cancel.check()
         connection = self._connected()
-        with archive.unstarted(connection, self.find(ref)) as container:
-            data = archive.file(connection, container, path)
+        with archive.unstarted(connection, self.find(ref), ref) as container:
+            data = archive.file(connection, container.id, path)
         if data is None:
             raise EngineError(f"{ref} has no file {path}")
         return data
@@ -443,8 +443,8 @@ class DockerEngine:
         """See `Engine.read_folder`."""
         cancel.check()
         connection = self._connected()
-        with archive.unstarted(connection, self.find(ref)) as container:
-            return archive.folder(connection, container, path)
+        with archive.unstarted(connection, self.find(ref), ref) as container:
+            return archive.folder(connection, container.id, path)
 
     def execute(
         self,
@@ -487,6 +487,10 @@ class DockerEngine:
             return archive.file(self._connected(), container.id, path, most) or b""
         except archive.LargeError:
             return None
+
+    def unstarted(self, image: Image, name: str) -> contextlib.AbstractContextManager[Inhabited]:
+        """See `archive.unstarted`: for `read_from`."""
+        return archive.unstarted(self._connected(), image, name)
 
     def start(
         self,

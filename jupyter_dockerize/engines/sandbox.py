@@ -128,7 +128,7 @@ def sweep(client: APIClient) -> None:
     """Removes sandboxes whose owners died."""
     for container in client.containers(all=True, filters={"label": f"{ownership.ROLE}=sandbox"}):
         if ownership.expired(container.get("Labels") or {}):
-            remove(client, container["Id"])
+            removed(client, container["Id"])
 
 
 class _Run:
@@ -180,11 +180,11 @@ class _Run:
         for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        remove(self._brief, self._container)
+        removed(self._brief, self._container)
 
     def close(self) -> None:
         """Removes the container, where it is still there, and closes all connections."""
-        remove(self._brief, self._container)
+        removed(self._brief, self._container)
         for client in (self._client, self._brief):
             client.close()
 
@@ -255,7 +255,7 @@ def _feed(connection: socket.socket, data: bytes) -> None:
         connection.shutdown(socket.SHUT_WR)
 
 
-def remove(client: APIClient, container: str) -> None:
+def removed(client: APIClient, container: str) -> None:
     """Removes it, or waits for whoever else is doing so; gives up when the engine is gone."""
     import docker.errors
     import requests

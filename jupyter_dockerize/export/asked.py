@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from ..codes import CODES
@@ -29,8 +30,7 @@ def check(where: Where, wishes: Wishes) -> None:
     _check_environment(where)
     if wishes.minimal:
         _check_has_run(where)
-    for code in wishes.allow:
-        _check_code(code)
+    check_codes(wishes.allow)
     if wishes.platform is not None:
         named(wishes.platform)
     if wishes.base is not None:
@@ -44,6 +44,12 @@ def check(where: Where, wishes: Wishes) -> None:
             fix="name the notebook",
             instead=("", "NOTEBOOK.ipynb"),
         )
+
+
+def check_codes(codes: Iterable[str]) -> None:
+    """Raises `UsageError` for what no finding is called."""
+    for code in codes:
+        _check_code(code)
 
 
 def image_of(where: Where, ref: str | None) -> str:

@@ -47,12 +47,12 @@ def above(
     plan: Plan,
     snapshot: Snapshot,
     status: Callable[[], str] = lambda: "",
-) -> Above:
-    """The layer that makes ``head``, which was copied and holds ``held``, the environment as it is now.
+) -> tuple[Above, Stamps]:
+    """The layer that makes ``head``, which was copied and holds ``held``, the environment as it is now; how that is.
 
     ``before`` is the moment from which on it changed, ``plan`` the environment's own now, `as_copied`;
-    ``status`` gives the text of dpkg's list in the head. It has
-    no members where nothing changed. Raises nothing: what cannot be read is a finding.
+    ``status`` gives the text of dpkg's list in the head. The layer has no members where nothing changed.
+    Raises nothing: what cannot be read is a finding.
     """
     after, found = moment(plan, snapshot)
     below = _below(head)
@@ -71,8 +71,7 @@ def above(
         )
 
     difference = changed.difference(before, after)
-    made = changed.members(difference, before, found, plan, leading(have, below), system)
-    return replace(made, moment=after)
+    return changed.members(difference, before, found, plan, leading(have, below), system), after
 
 
 def beside(head: Image, members: Mapping[str, Member], packages: Collection[str], status: str) -> Above:

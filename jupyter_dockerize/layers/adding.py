@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 
 from ..cancel import Cancel
 from ..engines.base import Image
+from ..engines.docker import DockerEngine
 from ..environment.comparison import Comparison
 from ..environment.model import Snapshot
-from ..environment.plan.planning import Plan
-from ..errors import BuildError, VerificationError
+from ..environment.plan.planning import Plan, refuse
+from ..errors import BuildError, FindingsError, VerificationError
 from ..events import Finding, Report, Step
 from ..export.build import steps_within
 from ..export.prepare import VERIFYING
 from ..export.verify import verify_against_plan
 from ..recipe.captions import captions
-from ..recipe.layer import increment
+from ..recipe.layer import SCRIPT, increment, written
 from ..recipe.resolution import Resolution
-from ..resolve.credentials import secrets_for
-from . import copied, pending, state
+from ..resolve.credentials import asking, handed, secrets_for
+from . import copied, pending, scanning, state
 from .journal import Entry, layer_folder
 from .layered import Layered
 from .model import Layer, Typed
@@ -59,11 +60,13 @@ class Done:
 def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, cancel: Cancel) -> Done:
     """Builds one layer on the head, verifies the image, and moves the head to it.
 
-    Raises `VerificationError` where the image is not what was planned; the head stays then.
+    Raises `VerificationError` where the image is not what was planned, and `FindingsError` where a command
+    wrote secrets into it; the head stays then.
     """
     now, entry = layered.state, found.entry
     report(Step(3, len(STEPS), LAYERING))
     image = build(layered, found, snapshot, report=report, cancel=cancel)
+    told = _looked_through(layered, found, image, snapshot, report, cancel)
     report(Step(4, len(STEPS), VERIFYING))
     comparison = _compared(layered, image, found, report, cancel)
     if comparison.verdict == "different":
@@ -79,7 +82,7 @@ def add(layered: Layered, found: Pinned, snapshot: Snapshot, *, report: Report, 
         size=made.size,
         verdict=comparison.verdict,
         summary=comparison.summary(),
-        findings=(*found.findings, *many(layered.state)),
+        findings=(*found.findings, *told, *many(layered.state)),
     )
 
 
@@ -130,7 +133,7 @@ def built(
 ) -> Image:
     now, number = layered.state, layered.state.number + 1
     added = addition(number, layer_folder(number, entry), entry, plan, layered.base, labels)
-    snapshot = replace(snapshot, indexes=tuple(dict.fromkeys((*snapshot.indexes, *plan.indexes))))
+    snapshot = asking(snapshot, plan.indexes)  # some that only a command named
     secrets = secrets_for(Resolution(base=layered.base, secrets=added.secrets), snapshot, layered.logins)
     bundle = increment(now.tag(now.head), added, layered.engine.features(), secrets.get("ca", b""))
     caption = captions(bundle.dockerfile)
@@ -145,6 +148,32 @@ def built(
     except BuildError as error:
         error.what = f"the layer was not built, and {now.image} is as it was"
         raise
+
+
+def _looked_through(
+    layered: Layered, found: Pinned, image: Image, snapshot: Snapshot, report: Report, cancel: Cancel
+) -> tuple[Finding, ...]:
+    """What a command that ran in the image wrote there. Raises `FindingsError` for secrets, and forgets the
+    image.
+
+    Of all other layers nothing is read: those of locks consist of what everybody can download, and the files
+    of a copy were looked at before they were written.
+    """
+    now, entry, engine = layered.state, found.entry, layered.engine
+    if found.files is not None or SCRIPT not in entry.files:
+        return ()
+    assert isinstance(engine, DockerEngine)  # no other one runs commands of layers
+    values = handed(asking(snapshot, found.plan.indexes), layered.logins)
+    listed = written(layer_folder(now.number + 1, entry))
+    notes = scanning.of_command(engine, image, now.image, listed, values, cancel)
+    try:
+        refuse(notes, (*found.plan.wishes.allow, *layered.allow))
+    except FindingsError:
+        engine.remove(state.layer_tag(now.image, next_chain(now, entry)))
+        raise
+    for note in notes:
+        report(note)
+    return notes
 
 
 def _compared(layered: Layered, image: Image, found: Pinned, report: Report, cancel: Cancel) -> Comparison:

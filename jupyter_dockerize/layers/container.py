@@ -102,6 +102,7 @@ def execute(
     command: Command,
     ref: str,
     *,
+    allow: tuple[str, ...] = (),
     notebook: Path | None,
     report: Report,
     cancel: Cancel,
@@ -137,7 +138,7 @@ def execute(
         layered.logins = {host: (user, password) for host, user, password in command.logins}
         values = (*command.secrets, *scanning.given(container))
         try:
-            done = _committed(layered, container, typed, values, (), report, cancel)
+            done = _committed(layered, container, typed, values, allow, report, cancel)
         except FindingsError as error:
             codes = " ".join(f"--allow {code}" for code in sorted({each.code for each in error.findings}))
             error.fix = (

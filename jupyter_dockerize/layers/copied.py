@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..events import Report
 from ..export.layered import above, append, moment
 from ..image import disk
-from ..image.copy.changed import Above, Stamps
+from ..image.copy.changed import Above, Stamps, difference, held, is_bytecode
 from ..image.copy.dpkg import STATUS
 from . import state
 from .layered import Layered
@@ -31,8 +31,10 @@ def now(plan: Plan, snapshot: Snapshot) -> Stamps:
     return stamps
 
 
-def members(layered: Layered, before: Stamps, plan: Plan, snapshot: Snapshot, cancel: Cancel) -> Above:
-    """The files of a layer that makes an image of ``before`` one of the environment as it is."""
+def members(
+    layered: Layered, before: Stamps, plan: Plan, snapshot: Snapshot, cancel: Cancel
+) -> tuple[Above, Stamps]:
+    """The files of a layer that makes an image of ``before`` one of the environment as it is; how it is."""
     engine = layered.engine
     head = engine.find(layered.state.head.image)
 
@@ -75,6 +77,17 @@ def remember(ref: str, chain: str, stamps: Stamps) -> None:
     disk.put(folder / chain, msgspec.msgpack.encode(stamps))
 
 
+def with_layer(ref: str, chain: str, before: Stamps, after: Stamps) -> Stamps:
+    """What the image known by ``chain`` holds with a layer of what led from ``before`` to ``after``."""
+    return held(remembered(ref, chain), before, after) if knows(ref, chain) else after
+
+
+def changed_files(before: Stamps, after: Stamps) -> int:
+    """How many files are new, otherwise or gone; bytecode comes and goes, and is not counted."""
+    found = difference(before, after)
+    return sum(not is_bytecode(place) for place in (*found.written, *found.gone))
+
+
 def knows(ref: str, chain: str) -> bool:
     """Whether it is remembered what the environment was like at this layer."""
     return (state.folder_for(ref) / MOMENTS / chain).is_file()
@@ -93,4 +106,6 @@ def remembered(ref: str, chain: str) -> Stamps:
         ) from error
 
 
-__all__ = ["knows", "members", "now", "put", "remember", "remembered"]
+__all__ = [
+    "changed_files", "knows", "members", "now", "put", "remember", "remembered", "with_layer",
+]  # fmt: skip

@@ -24,10 +24,13 @@ def between(image: Known, environment: Plan) -> tuple[Change, ...]:
     return Layer(command="", origin="keep", packages=new, was=was).changes
 
 
-def note(notebook: Path | None) -> str:
-    """One line about what this process's environment has and its notebook's image lacks; "" for nothing."""
+def note(notebook: Path | None, ref: str | None = None) -> str:
+    """One line about what this process's environment has and its image lacks; "" for nothing.
+
+    The image is ``ref``, or else the notebook's.
+    """
     where = Where(here=True, notebook=notebook)
-    image = known(image_for(where, None))
+    image = known(image_for(where, ref))
     if image is None or image.found:
         return ""
     left = pending.of(image.state.image)

@@ -70,6 +70,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
             snapshot,
             layered.base,
             logins=layered.logins,
+            allow=layered.allow,
             report=report,
             cancel=cancel,
         )

@@ -6,10 +6,11 @@ git is told to take the lines of both where two have changed it, and nobody read
 
     journal.json            which image this is
     Dockerfile, env/ …      the recipe: the first layer's, and a step for each other one
-    recipe/                 Dockerfile and snapshot of the first layer alone
+    recipe/                 Dockerfile, README and snapshot of the first layer alone
     layers/0002-…-3f9a2c/   layer.json: what was typed and what it changed; locks and script beside it
     snapshot.json           what the image holds
-    .gitattributes          how those two merge
+    README.md               what it takes to build it, and its layers
+    .gitattributes          how these three merge
     .gitignore              nothing of it is left out, whatever the project leaves out
 
 What else lies in the folder is somebody's own, and stays.
@@ -29,13 +30,14 @@ from ..image import disk
 from ..image.placed import placed
 from ..image.reference import Reference
 from ..recipe.bundle import DOCKERFILE
+from ..recipe.readme import README
 from .model import LAYER, Layer, identity
 
 FOLDER = "dockerize"
 JOURNAL = "journal.json"
 LAYERS = "layers"
 FIRST = "recipe"  # what is written anew for all layers, as it is of the first
-_OF_ALL = (DOCKERFILE, SNAPSHOT)
+_OF_ALL = (DOCKERFILE, README, SNAPSHOT)
 # gitattributes(5), "Built-in merge drivers": a conflict in what is written anew is nobody's work.
 _ATTRIBUTES = ".gitattributes"
 _MERGED = "".join(f"/{name} merge=union\n" for name in _OF_ALL).encode()
@@ -148,7 +150,7 @@ def write(folder: Path, journal: Journal, of_all: Mapping[str, bytes]) -> None:
     """The journal takes the place of what it was before: all of it or nothing. What others put beside its
     files stays. Raises `OutputError`.
 
-    ``of_all`` are the Dockerfile (where the first layer has one) and the snapshot with all layers.
+    ``of_all`` are the Dockerfile (where the first layer has one), the README and the snapshot of all layers.
     """
     said = Header(image=journal.image, method=journal.method, notebook=journal.notebook)
     files = {f"{FIRST}/{name}" if name in _OF_ALL else name: data for name, data in journal.base.items()}

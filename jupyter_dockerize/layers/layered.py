@@ -24,6 +24,7 @@ from ..image.manifest import canonical, digest_of
 from ..recipe.base import choose_base
 from ..recipe.bundle import DOCKERFILE
 from ..recipe.layer import whole
+from ..recipe.readme import README, of_layers
 from ..recipe.resolution import Base
 from ..recipe.steps import BUILDKIT
 from ..resolve.credentials import Login
@@ -31,10 +32,11 @@ from . import journal, state
 from .journal import Entry, Journal, layer_folder
 from .looking import with_asked
 from .model import Layer, applied, applied_to_snapshot
-from .pinning import addition, label
+from .pinning import addition, label, secrets_of
 from .state import REPOSITORY, Made, State
 
 FOUND = "found"  # the method of an image that others made
+_NAMED = 5  # changes of a layer that the README tells
 _LONGEST = 16 << 10  # characters of a label: builders take half a minute to read 100 KiB (seen)
 
 
@@ -108,6 +110,7 @@ class Layered(Known):
     engine: Engine
     base: Base
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)  # of a command; kept nowhere
+    allow: tuple[str, ...] = ()  # codes of findings that this command accepts, beside those of the build
 
     def labels(
         self, number: int, layer: Layer, plan: Plan, digest: str = "", *, kept: str = ""
@@ -242,8 +245,23 @@ class Layered(Known):
         elif DOCKERFILE in self.files:
             text, more = whole(self.files[DOCKERFILE].decode(), steps, BUILDKIT)
             found |= {DOCKERFILE: text.encode(), **more}
+        found[README] = self._readme(entries, plan).encode()
         snapshot = self.snapshot(entry.layer for entry in entries)
         return {**found, SNAPSHOT: dump(snapshot)} if snapshot else found
+
+    def _readme(self, entries: tuple[Entry, ...], plan: Plan) -> str:
+        """What the journal is now; ``plan`` is that of all layers."""
+        rows = [
+            (number, entry.layer.command, _in_short([str(each) for each in entry.layer.changes]))
+            for number, entry in enumerate(entries, 2)
+        ]
+        first = self.files.get(README, b"").decode()
+        return of_layers(first, self.state.image, rows, plan.fingerprint, secrets_of(plan))
+
+
+def _in_short(changes: Sequence[str]) -> str:
+    more = len(changes) - _NAMED
+    return ", ".join(changes[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def known(ref: str) -> Known | None:

@@ -22,20 +22,22 @@ def seen(head: Plan, where: Where, report: Report, cancel: Cancel) -> tuple[Plan
     Of Debian's packages those that somebody asked for count as well as those that are needed.
     """
     snapshot = look(where, report=quietly(report), cancel=cancel)
-    return with_asked(planned_like(head, snapshot), snapshot), snapshot
+    return with_asked(planned_like(head, snapshot), snapshot, head), snapshot
 
 
 def inside(engine: Engine, image: Image, head: Plan, report: Report, cancel: Cancel) -> tuple[Plan, Snapshot]:
     """What an image would be planned as, and what it holds. None of its files is on this machine."""
     snapshot = probe_image(engine, image, report=quietly(report), cancel=cancel)
-    plan = with_asked(planned_like(head, snapshot), snapshot)
+    plan = with_asked(planned_like(head, snapshot), snapshot, head)
     pip = tuple(replace(each, dist_info=None, location=None) for each in plan.packages.pip)
     return replace(plan, packages=replace(plan.packages, pip=pip)), snapshot
 
 
-def with_asked(plan: Plan, snapshot: Snapshot) -> Plan:
-    """With those of Debian's packages that somebody asked for."""
-    asked = {each.name: each for each in snapshot.packages.apt if each.manual}
+def with_asked(plan: Plan, snapshot: Snapshot, head: Plan | None = None) -> Plan:
+    """With those of Debian's packages that somebody asked for, and those of the image ``head`` that are there
+    still: what nothing is linked to any more is installed all the same, and removed by nobody."""
+    held = {each.name for each in head.packages.apt} if head else set[str]()
+    asked = {each.name: each for each in snapshot.packages.apt if each.manual or each.name in held}
     apt = {**asked, **{each.name: each for each in plan.packages.apt}}
     packages = replace(plan.packages, apt=tuple(apt[name] for name in sorted(apt)))
     return replace(plan, packages=packages)

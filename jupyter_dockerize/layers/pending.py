@@ -10,7 +10,7 @@ import msgspec
 
 from ..environment.model import SCHEMA, dump, parse
 from ..environment.plan.planning import Plan
-from ..errors import CancelledError, DockerizeError, UsageError
+from ..errors import CancelledError, DockerizeError, FindingsError, UsageError
 from ..image import disk
 from ..image.copy.changed import Stamps
 from .folders import kept, sweep
@@ -155,7 +155,13 @@ def failed(ref: str, error: BaseException) -> None:
         return
     if isinstance(error, CancelledError):
         error.what = f"cancelled, and what “{left.typed.command}” did here is in no image yet"
-    if isinstance(error, DockerizeError) and "pending" not in error.fix:
+    if isinstance(error, FindingsError):
+        codes = " ".join(f"--allow {code}" for code in sorted({each.code for each in error.findings}))
+        accept = f"accept it: `jupyter dockerize exec --image {ref} --retry {codes}`"
+        gives_up = f"what was done here is pending: `jupyter dockerize undo {ref}` gives it up, and leaves it"
+        error.fix = "; ".join(filter(None, (error.findings[0].fix, f"or {accept}", gives_up)))
+        error.instead = ()  # the command has run
+    elif isinstance(error, DockerizeError) and "pending" not in error.fix:
         error.fix = "; ".join(filter(None, (error.fix, f"what was done here is pending: {_ways_out(ref)}")))
     why = ""
     if isinstance(error, DockerizeError):

@@ -67,13 +67,15 @@ def pinned(
     *,
     copied: bool = False,
     logins: Mapping[str, Login] = NONE,
+    allow: tuple[str, ...] = (),
     report: Report,
     cancel: Cancel,
 ) -> Pinned:
     """The layer of ``change``, locked; ``after`` is the environment's plan, which knows where packages lie.
 
     Raises `FindingsError` for what cannot be pinned (an index that refuses), and what `resolve` raises. A
-    layer that is ``copied`` does without: what no index answers for has no hashes in the journal.
+    layer that is ``copied`` does without: what no index answers for has no hashes in the journal. Findings
+    that stop nothing are those of the build's wishes and of ``allow``.
     """
     new, was = change
     indexes = not_own(typed.indexes)
@@ -90,7 +92,8 @@ def pinned(
     findings: tuple[Finding, ...] = ()
     files: dict[str, bytes] = {}
     if part.packages.pip:
-        found = _resolved(part, snapshot, base, logins, copied=copied, report=report, cancel=cancel)
+        accepted = (*part.wishes.allow, *allow)
+        found = _resolved(part, snapshot, base, logins, accepted, copied=copied, report=report, cancel=cancel)
         findings = () if copied else found.findings
         files = files_of(found, pip.locks_of(found), None)
     if new.conda:
@@ -119,6 +122,7 @@ def _resolved(
     snapshot: Snapshot,
     base: Base,
     logins: Mapping[str, Login],
+    allow: tuple[str, ...],
     *,
     copied: bool,
     report: Report,
@@ -126,7 +130,7 @@ def _resolved(
 ) -> Resolution:
     try:
         _, found = resolve(part, snapshot, base, logins=logins, report=report, cancel=cancel)
-        refuse(found.findings, part.wishes.allow)
+        refuse(found.findings, allow)
     except (FindingsError, EngineError):
         if not copied:
             raise

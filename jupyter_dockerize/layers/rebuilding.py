@@ -20,8 +20,9 @@ from ..export.prepare import look
 from ..export.verify import verify_against_plan
 from ..recipe.bundle import DOCKERFILE, Bundle
 from ..recipe.captions import captions
+from ..recipe.pip import named_in
 from ..recipe.resolution import Resolution
-from ..resolve.credentials import secrets_for
+from ..resolve.credentials import asking, secrets_for
 from . import journal, state
 from .adding import build, different
 from .journal import Entry, Journal
@@ -115,7 +116,8 @@ def _first(
 ) -> Layered:
     bundle = Bundle(written.base, secrets=secrets_of(plan), platform=plan.build_platform)
     layered = first_of(written, plan, folder, engine)
-    secrets = secrets_for(Resolution(base=layered.base, secrets=bundle.secrets), snapshot)
+    asked = asking(snapshot, named_in(written.base))
+    secrets = secrets_for(Resolution(base=layered.base, secrets=bundle.secrets), asked)
     steps = steps_within(step, captions(bundle.dockerfile), report)
     with state.passing(engine, written.image, "first") as tag:
         image = engine.build(bundle, tag, secrets=secrets, report=steps, cancel=cancel)

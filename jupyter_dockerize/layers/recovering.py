@@ -27,13 +27,16 @@ from ..image import disk
 from ..recipe import render
 from ..recipe.bundle import Bundle
 from ..recipe.layer import KEPT
-from ..recipe.resolution import Base
+from ..recipe.pip import named_in
+from ..recipe.resolution import Base, Resolution
 from ..recipe.steps import BUILDKIT, SecretId
 from ..resolve import resolve
+from ..resolve.credentials import asking, files_for
 from . import journal
 from .journal import Entry
 from .layered import Layered, base_of
 from .model import LAYER, Layer
+from .pinning import secrets_of
 from .state import State
 
 _FILE = re.compile(r"([0-9a-z-]+)/([A-Za-z0-9._+-]+)")  # of KEPT: a layer's folder, a file of that
@@ -60,11 +63,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """A journal that was written: ``plan``, ``base`` and ``secrets`` of builds are its first layer's."""
+    """A journal that was written: ``plan`` and ``base`` are its first layer's.
+
+    ``secrets`` is what its builds are handed, ``secret_files`` where on this machine that is one file.
+    """
 
     plan: Plan
     base: str
     secrets: tuple[SecretId, ...]
+    secret_files: Mapping[str, str]
     findings: tuple[Finding, ...]
 
 
@@ -116,10 +123,15 @@ def recover(
     layered = Layered(now, said.plan, files, engine, base)
     layered.begin(image, said.entries)
     layered.write_journal(said.entries)
+    plan, secrets = layered.plan(), bundle.secrets if bundle else ()
+    if bundle:
+        secrets = tuple(dict.fromkeys((*secrets, *secrets_of(plan))))
+    asked = asking(snapshot, (*plan.indexes, *named_in(files)))
     return Recovered(
         plan=said.plan,
         base=base.ref,
-        secrets=bundle.secrets if bundle else (),
+        secrets=secrets,
+        secret_files=files_for(Resolution(base=base, secrets=secrets), asked),
         findings=(*said.findings, *notes),
     )
 

@@ -1,7 +1,7 @@
-"""What a container has beside its packages: secrets that a commit would take, and what no rebuild brings.
+"""What a container or a command wrote beside packages: secrets among it, and what no rebuild brings.
 
-Nobody has looked at the files of a container before. Those that package managers wrote are everybody's; the
-others are read, one by one, before any of them is in an image.
+Nobody has looked at these files before. Those that package managers wrote are everybody's; the others are
+read, one by one, before an image that has them gets its name.
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ import contextlib
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..cancel import Cancel
+from ..engines.base import Image
 from ..engines.docker import DockerEngine
 from ..engines.inhabited import Inhabited, Kind
 from ..environment import probe as untyped
 from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import SCAN_LIMIT, scan_file
+from ..errors import EngineError
 from ..events import Finding
 from ..image.copy.private import CONFIGURATION
 from ..sizes import count
 
 probe: Any = untyped
 MOST = 2000  # files that are read
+_LIST = 64 << 20  # bytes of the list of what a command wrote
 _SHORTEST = 8  # characters of a value that is looked for
 _NAMED = 3  # paths that a finding names
 
@@ -49,8 +53,13 @@ def secrets(
     changed: Mapping[str, Kind],
     values: Collection[str],
     cancel: Cancel,
+    *,
+    otherwise: str = "remove it in the container, and commit again",
 ) -> tuple[Finding, ...]:
-    """`secret-in-file` for what changed in the container and holds a token, or one of ``values``."""
+    """`secret-in-file` for what changed in the container and holds a token, or one of ``values``.
+
+    ``otherwise`` is how such a file stays out.
+    """
     found: list[Finding] = []
     paths = list(_to_read(container, changed))
     passed_over = paths[MOST:]
@@ -63,11 +72,13 @@ def secrets(
         elif not data:
             continue
         elif any(value in data for value in wanted):
-            found.append(_secret(path, "holds a secret that the container or the command was given"))
+            found.append(
+                _secret(path, "holds a secret that the container or the command was given", otherwise)
+            )
         elif told := scan_file(data, path):
-            found += told
+            found += (replace(each, fix=otherwise) for each in told)
         elif holds_secrets(path) and not path.startswith("/etc/"):
-            found.append(_secret(path, "is where people keep secrets, or what they typed"))
+            found.append(_secret(path, "is where people keep secrets, or what they typed", otherwise))
     if passed_over:
         found.append(
             Finding(
@@ -75,10 +86,28 @@ def secrets(
                 "warning",
                 f"{count(len(passed_over), 'file')} of {container.name} not searched for secrets: "
                 f"{_some(passed_over)}",
-                "remove what is not meant for the image, such as data and checkouts, and commit again",
+                "remove what is not meant for the image, such as data and checkouts, and type it again",
             )
         )
     return tuple(found)
+
+
+def of_command(
+    engine: DockerEngine, image: Image, name: str, listed: str, values: Collection[str], cancel: Cancel
+) -> tuple[Finding, ...]:
+    """The same for what the command of an image's last layer wrote: a file of it, ``listed``, says what.
+
+    What pip, conda and apt install by a lock is not looked at: everybody can download that.
+    """
+    with engine.unstarted(image, name) as container:
+        data = engine.read_from(container, listed, _LIST)
+        if not data:
+            why = "it is not there" if data is not None else f"it has more than {_LIST >> 20} MiB"
+            raise EngineError(f"nobody knows what the command wrote into {name}", why=f"{listed}: {why}")
+        paths = data.decode("utf-8", "surrogateescape").split("\0")
+        written: dict[str, Kind] = dict.fromkeys(filter(None, paths), "added")
+        otherwise = "have the command leave no such file, or write it when the image runs"
+        return secrets(engine, container, written, values, cancel, otherwise=otherwise)
 
 
 def of_no_package(container: Inhabited, changed: Mapping[str, Kind]) -> tuple[str, ...]:
@@ -162,10 +191,8 @@ def _some(paths: Collection[str]) -> str:
     return ", ".join(sorted(paths)[:_NAMED]) + more
 
 
-def _secret(path: str, what: str) -> Finding:
-    return Finding(
-        "secret-in-file", "error", f"{path} {what}", "remove it in the container, and commit again"
-    )
+def _secret(path: str, what: str, otherwise: str) -> Finding:
+    return Finding("secret-in-file", "error", f"{path} {what}", otherwise)
 
 
-__all__ = ["aside", "given", "not_in_a_rebuild", "of_no_package", "secrets"]
+__all__ = ["aside", "given", "not_in_a_rebuild", "of_command", "of_no_package", "secrets"]

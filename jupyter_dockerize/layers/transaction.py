@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from ..cancel import Cancel
 from ..environment.model import Snapshot
@@ -18,6 +19,8 @@ from ..errors import DockerizeError, UsageError
 from ..events import Finding, Log, Report, Step, ignore
 from ..export.prepare import READING, look
 from ..image.copy.changed import Stamps
+from ..recipe.pip import named_in
+from ..resolve.credentials import logins_for
 from ..sizes import count
 from . import copied, needed, pending
 from .adding import PINNING, RUNNING, STEPS, Done, add
@@ -67,7 +70,8 @@ def execute(
     try:
         after = seen(head, where, report, cancel)
         if status:
-            notes = _changed_all_the_same(before[0], after[0])
+            number = copied.changed_files(files, copied.now(*after)) if files else 0
+            notes = _changed_all_the_same(before[0], after[0], number)
             pending.settled(ref)
             done = Done(image=ref, number=layered.state.number, layer=None, status=status, findings=notes)
         else:
@@ -114,7 +118,7 @@ def _layer_of(
 ) -> Done:
     """The layer of what led from ``before`` to ``after``; ``files`` are what a copied image's were like."""
     ref, head, snapshot = layered.state.image, layered.plan(), after[1]
-    above = copied.members(layered, files, *after, cancel) if files else None
+    above, moment = copied.members(layered, files, *after, cancel) if files else (None, None)
     # A command that is run again may touch anything there, so the image is brought to what is here.
     literal = typed.literal and above is None
     change = changed(head, layered.baseline() if literal else before, after[0])
@@ -126,11 +130,12 @@ def _layer_of(
     report(Step(2, len(STEPS), PINNING))
     found = pinned(
         typed, head, after[0], change, snapshot, layered.base,
-        copied=layered.copied, logins=layered.logins, report=report, cancel=cancel,
+        copied=layered.copied, logins=layered.logins, allow=layered.allow, report=report, cancel=cancel,
     )  # fmt: skip
-    if above:
-        refuse(above.findings, head.wishes.allow)
-        found = replace(found, files=above, now=above.moment, findings=above.findings)
+    if above and files and moment:
+        refuse(above.findings, (*head.wishes.allow, *layered.allow))
+        held = copied.with_layer(ref, layered.state.head.chain, files, moment)
+        found = replace(found, files=above, now=held, findings=above.findings)
     missing = needed.lacking(found.entry.layer, found.plan, snapshot, after[0].packages.pip, ref)
     for note in missing:
         report(note)
@@ -163,6 +168,7 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     if left is None:
         raise UsageError(f"nothing of {ref} is pending", fix="`jupyter dockerize history` lists its layers")
     pending.refuse_running(left)
+    _refuse_without_login(layered, left, where)
     try:
         if left.entry is None or layered.copied:
             before = left.before or layered.baseline()
@@ -171,6 +177,27 @@ def retry(layered: Layered, where: Where, *, report: Report, cancel: Cancel) -> 
     except BaseException as error:
         pending.failed(ref, error)
         raise
+
+
+def _refuse_without_login(layered: Layered, left: Pending, where: Where) -> None:
+    """Raises `UsageError` where an index wants the login that the command had, and nobody knows that."""
+    named = [index for index in left.typed.indexes if index.credentials]
+    if not named or layered.copied:  # a copy asks indexes for hashes only, and does without
+        return
+    hosts = {urlsplit(index.url).hostname or "" for index in named}
+    if left.entry is not None:
+        hosts &= {urlsplit(index.url).hostname or "" for index in named_in(left.entry.files)}
+    prefix = look(where, report=ignore, cancel=Cancel()).python.prefix
+    missing = sorted(hosts - logins_for(hosts, prefix=prefix).keys())
+    if missing:
+        ref = layered.state.image
+        lines = ", ".join(f"`machine {host} login USER password PASSWORD`" for host in missing)
+        raise UsageError(
+            "the login of the command is kept nowhere, and its layer needs it",
+            why=f"{', '.join(missing)} asks for one, and none is configured here",
+            fix=f"write it into ~/.netrc ({lines}), and type `jupyter dockerize exec --image {ref} --retry`; "
+            f"`jupyter dockerize undo {ref}` gives the layer up",
+        )
 
 
 def _again(layered: Layered, entry: Entry, where: Where, *, report: Report, cancel: Cancel) -> Done:
@@ -211,17 +238,18 @@ def _left(layered: Layered, before: Plan, where: Where, ref: str) -> None:
         pending.settled(ref)
 
 
-def _changed_all_the_same(before: Plan, after: Plan) -> tuple[Finding, ...]:
+def _changed_all_the_same(before: Plan, after: Plan, files: int) -> tuple[Finding, ...]:
+    """What a command that failed left: packages, or ``files`` of an environment that is copied."""
     new, was = changed(before, before, after)
     number = len({*(p.name for p in new.pip), *(c.name for c in new.conda), *(w.name for w in was)})
-    if not number:
+    if not (number or files):
         return ()
+    left = count(number, "package") if number else count(files, "file")
     return (
         Finding(
             "failed-half-way",
             "warning",
-            f"the command failed, and {count(number, 'package')} changed all the same: "
-            "the image is as it was",
+            f"the command failed, and {left} changed all the same: the image is as it was",
             "put it right, then `jupyter dockerize keep` makes a layer of what is there",
         ),
     )

@@ -24,6 +24,7 @@ SCRIPT = "run.sh"  # among the layer's files: what was typed
 LAYER = "layer.json"  # and what it is
 KEPT = f"{identity.PLAN_PATH.rpartition('/')[0]}/layers"  # in the image: the files of its layers, but wheels
 _CA = "ca.pem"  # in the context of an increment
+WRITTEN = f"{identity.PLAN_PATH.rpartition('/')[0]}/written"  # what its command wrote: a list for each layer
 _BEGAN = "/tmp/began"  # noqa: S108 - in the image, and gone when the step ends
 _NO_LISTS = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb"
 # Nobody answers questions: as `layers.programs` has it where the command is typed.
@@ -60,6 +61,14 @@ class Addition:
     @property
     def uses_uv(self) -> bool:
         return bool(self.locks or self.gone_pip)
+
+
+def written(name: str) -> str:
+    """Where the image has the list of files that a layer's command wrote, each with a NUL behind it.
+
+    An engine gives the bytes of one layer only together with those of all others (10 s for 500 MB, seen).
+    """
+    return f"{WRITTEN}/{name.rpartition('/')[2]}"
 
 
 def files_of(resolution: Resolution, locks: Iterable[Lock], explicit: bytes | None) -> dict[str, bytes]:
@@ -142,7 +151,7 @@ def _run(addition: Addition) -> Run:
         handed = tuple(dict.fromkeys((*handed, *secrets.for_conda(resolution))))
     lines = [
         f": '{_title(addition)}'",  # what `docker history` has room for
-        f"touch {_BEGAN}",
+        f"touch -d '1 second ago' {_BEGAN}",  # of what was made in one tick nothing is newer
         *_script(addition, prefix, handed),
         *_debian(addition),
         *_conda(addition, prefix, handed),
@@ -155,6 +164,12 @@ def _run(addition: Addition) -> Run:
     ]
     if addition.files:
         lines += [f"mkdir -p {KEPT}", f"cp -R {place} {KEPT}", f"rm -rf {KEPT}/*/{pip.WHEELS}"]
+    if SCRIPT in addition.files:
+        lines += [
+            f"mkdir -p {WRITTEN}",
+            f"find / -xdev -type f -cnewer {_BEGAN} -not -path {_BEGAN} -not -path '{KEPT}/*' -print0"
+            f" >{written(addition.name)}",
+        ]
     lines.append(f"rm -f {_BEGAN}")
     return Run(tuple(lines), secrets=handed, binds=tuple(_binds(addition)))
 
@@ -252,4 +267,4 @@ def _checked_conda(name: str) -> str:
     return name
 
 
-__all__ = ["KEPT", "LAYER", "SCRIPT", "Addition", "files_of", "increment", "steps", "whole"]
+__all__ = ["KEPT", "LAYER", "SCRIPT", "Addition", "files_of", "increment", "steps", "whole", "written"]

@@ -7,19 +7,21 @@ one index, so no package can come from anywhere else: an index never stands in f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from ..contents import layout
+from ..environment.model import Index
 from ..errors import UsageError
 from .resolution import CarriedWheel, LockedPip, Resolution
 from .steps import BindFile
 
 FOLDER = "env"  # in the bundle: the locks
 WHEELS = "wheels"  # in the bundle: what no index gives back
+_FROM = "--index-url "  # at the beginning of a lock
 UNHASHED = "-unhashed"  # in the name of a lock that has versions only
 
 # PEP 503, after normalization. The same characters as names of distributions (core metadata, Name).
@@ -75,6 +77,14 @@ def bind(file: str) -> BindFile:
     return BindFile(f"{FOLDER}/{file}", f"{layout.BUILD}/{FOLDER}/{file}")
 
 
+def named_in(files: Mapping[str, bytes]) -> tuple[Index, ...]:
+    """The indexes that locks among ``files`` install from."""
+    locks = (data.decode() for name, data in files.items() if name.endswith(".txt"))
+    lines = (line for text in locks for line in text.split("\n") if line.startswith(_FROM))
+    urls = dict.fromkeys(line.removeprefix(_FROM).strip() for line in lines)
+    return tuple(Index(url=url, kind="extra") for url in urls)
+
+
 def checked(name: str, version: str) -> str:
     """``name==version``. Raises `UsageError` where either is not what PEP 503 and PEP 440 allow."""
     if not _NAME.fullmatch(name):
@@ -104,7 +114,7 @@ def _index_lock(index: str, number: int, sdist: bool, unhashed: bool, packages: 
                 why="http or https, without user name, query or spaces",
                 fix="check the configuration of pip and uv",
             )
-        lines.append(f"--index-url {index}")
+        lines.append(f"{_FROM}{index}")
     lines += [_requirement(package.name, package.version, package.hashes) for package in packages]
     return Lock(f"{name}.txt", "\n".join(lines) + "\n", hashed=not unhashed, compiled=sdist, other=number > 0)
 

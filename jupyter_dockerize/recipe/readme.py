@@ -5,6 +5,8 @@ Texts of the plan are data: they stand in code spans, which nothing in them can 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..contents import layout
 from ..contents.identity import run_line
 from ..environment.choices import Choice
@@ -12,8 +14,10 @@ from ..environment.comparison import counted
 from ..environment.plan.planning import Plan
 from . import secrets
 from .resolution import Resolution
+from .steps import SecretId
 
 README = "README.md"
+_ROOM = 100  # characters of a command
 
 _KINDS = {"left-out": "Left out", "offered": "Not taken along", "added": "Added", "changed": "Changed"}
 
@@ -27,6 +31,60 @@ def write(plan: Plan, resolution: Resolution) -> bytes:
         *_choices(plan.choices),
     ]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
+
+
+def of_layers(
+    first: str,
+    image: str,
+    layers: Sequence[tuple[int, str, str]],
+    fingerprint: str,
+    wanted: Sequence[SecretId],
+) -> str:
+    """The README of a journal: what ``first`` says of the first layer, and a line for each of the others.
+
+    Each of ``layers`` is its number, its command and what it changed; ``fingerprint`` is that of all of them,
+    ``wanted`` what their builds are handed. ``first`` is "" where the first layer has no recipe.
+    """
+    if not layers:
+        return first or _without_recipe(image)
+    lines = (first or _without_recipe(image)).rstrip("\n").split("\n")
+    more = [name for name in wanted if not any(f"--secret id={name}," in line for line in lines)]
+    for at, line in enumerate(lines):
+        if line.startswith("docker build"):
+            options = "".join(f" --secret id={name},src={secrets.FILES[name]}" for name in more)
+            lines[at] = line.replace("docker build", f"docker build{options}", 1)
+        elif line.startswith("| packages |"):
+            lines[at] = f"{line.removesuffix(' |')}, and what the layers below changed |"
+        elif line.startswith("| fingerprint |"):
+            lines[at] = f"| fingerprint | {code(fingerprint)} |"
+    lines += ["", "## Layers", "", _IN_FOLDERS.format(image=image)]
+    if first and more:
+        lines += ["", "They need these files, too:", ""]
+        lines += [f"- `{secrets.FILES[name]}`: {secrets.CONTENTS[name]}" for name in more]
+    lines += ["", "| layer | command | changed |", "|---|---|---|"]
+    lines += [
+        f"| {number} | {code(_short(command))} | {code(what) if what else 'no package'} |"
+        for number, command, what in layers
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_IN_FOLDERS = """\
+Layer 1 is the image without them; each other one has a folder in `layers/`. `jupyter dockerize rebuild` with
+this folder makes the images of all of them, and `jupyter dockerize history {image}` lists them."""
+
+
+def _without_recipe(image: str) -> str:
+    return (
+        f"# The image {code(image)}\n\n"
+        "Made by jupyter-dockerize. There is no recipe of its first layer: the image travels by a registry.\n"
+    )
+
+
+def _short(command: str) -> str:
+    """Its first line, as far as a cell of a table has room."""
+    line, *more = command.splitlines() or [""]
+    return line[:_ROOM] + (" …" if more or line[_ROOM:] else "")
 
 
 def _title(plan: Plan) -> str:

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -82,6 +82,17 @@ def secrets_for(
         logins = logins_for(_hosts(snapshot.indexes), prefix=snapshot.python.prefix)
         found["netrc"] = Access(logins={**logins, **given}).netrc
     return found
+
+
+def asking(snapshot: Snapshot, indexes: Iterable[Index]) -> Snapshot:
+    """``snapshot`` with indexes more than are configured here: what is known of their hosts goes for them."""
+    return replace(snapshot, indexes=tuple(dict.fromkeys((*snapshot.indexes, *indexes))))
+
+
+def handed(snapshot: Snapshot, given: Mapping[str, Login] = NONE) -> tuple[str, ...]:
+    """The passwords that `secrets_for` may hand to a build, and tokens that stand as user names."""
+    logins = {**logins_for(_hosts(snapshot.indexes), prefix=snapshot.python.prefix), **given}
+    return tuple(password or user for user, password in logins.values())
 
 
 def files_for(resolution: Resolution, snapshot: Snapshot) -> dict[str, str]:
@@ -226,4 +237,14 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-__all__ = ["Access", "LoginAuth", "access_of", "certificates", "files_for", "logins_for", "secrets_for"]
+__all__ = [
+    "Access",
+    "LoginAuth",
+    "access_of",
+    "asking",
+    "certificates",
+    "files_for",
+    "handed",
+    "logins_for",
+    "secrets_for",
+]

@@ -76,7 +76,7 @@ class Layered:
 
     def changed(self) -> Above:
         plan, snapshot = planned(self.python, Wishes(allow=("no-server",)))
-        found = above(self.head, self.plan, self.moment, plan, snapshot)
+        found, _ = above(self.head, self.plan, self.moment, plan, snapshot)
         self.moment = moment(plan, snapshot)[0]
         packages, was = difference(self.seen, plan)
         layer = Layer(command=self.command, origin="exec", packages=packages, was=was)

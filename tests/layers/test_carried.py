@@ -54,6 +54,11 @@ def test_a_checkout_in_a_copy_is_its_files(tmp_path: Path, monkeypatch: pytest.M
     done = api.execute(where, f"pip install -e {folder}", "survey", engine="builtin")
     assert done.layer is not None
     assert [each.name for each in done.layer.changes] == ["moult"]
+    readme = tmp_path / "project/dockerize/survey/README.md"
+    assert "| 2 | `pip install -e /" in readme.read_text()
+    api.undo(where, "survey")
+    assert "| 2 |" not in readme.read_text()
+    api.redo(where, "survey")
     assert api.keep(where, "survey", engine="builtin").layer is None
     assert api.keep(where, "survey", engine="builtin").layer is None
     assert api.verify("survey", engine="builtin").verdict == "identical"

@@ -105,6 +105,32 @@ def test_what_went_past_it_is_kept(own: Own) -> None:
     assert api.keep(own.where, own.ref, engine="builtin").layer is None
 
 
+def test_what_a_command_that_failed_left_is_named_and_kept_by_keep(own: Own) -> None:
+    """It made no layer, and the next command's layer is that command's: until then the image lacks it."""
+    own.exec("echo one > $VIRTUAL_ENV/one")
+    failed = own.exec("echo half > $VIRTUAL_ENV/half; echo more >> $VIRTUAL_ENV/one; false")
+    assert (failed.status, failed.layer) == (1, None)
+    assert [(each.code, each.message) for each in failed.findings] == [
+        (
+            "failed-half-way",
+            "the command failed, and 2 files changed all the same: the image is as it was",
+        )
+    ]
+    own.exec("echo two > $VIRTUAL_ENV/two")
+    assert [said(own, name) for name in ("one", "half", "two")] == ["one\n", "", "two\n"]
+    kept = api.keep(own.where, own.ref, engine="builtin")
+    assert kept.number == 4
+    assert [said(own, name) for name in ("one", "half", "two")] == ["one\nmore\n", "half\n", "two\n"]
+    assert api.keep(own.where, own.ref, engine="builtin").layer is None
+
+
+def said(own: Own, name: str) -> str:
+    """A file of the environment in the image; "" where it has none."""
+    script = 'if [ -e "$1" ]; then cat "$1"; fi'
+    path = str(own.python.parents[1] / name)
+    return BuiltinEngine().execute(own.ref, ["/bin/sh", "-c", script, "sh", path]).decode()
+
+
 def test_nothing_is_installed_into_a_copy_that_is_not_installed_here(own: Own) -> None:
     with pytest.raises(UsageError, match="nothing can be installed into it that is not installed here"):
         api.execute(own.where, "pip install cowsay", own.ref, image_only=True, engine="builtin")

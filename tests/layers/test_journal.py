@@ -57,6 +57,14 @@ def written(folder: Path, *entries: Entry, base: dict[str, bytes] = BASE) -> Jou
     return found
 
 
+def test_its_readme_is_written_anew_and_that_of_the_first_layer_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "analysis"
+    found = Journal(image="analysis", base={**BASE, "README.md": b"first\n"}, entries=(entry(),))
+    journal.write(folder, found, {"Dockerfile": b"# all\n", "README.md": b"all\n", "snapshot.json": b"{}\n"})
+    assert (folder / "README.md").read_bytes() == b"all\n"
+    assert journal.read(folder).base["README.md"] == b"first\n"
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     folder = tmp_path / "dockerize" / "analysis"
     found = written(folder, entry(), entry("echo $HOME; x", "4.9.0"))

@@ -68,6 +68,14 @@ def test_a_journal_is_had_again_from_the_image_alone(
     assert own.imports("humanize") == [False]
 
 
+def test_the_files_that_its_builds_are_handed_are_named(own: Own, tmp_path: Path) -> None:
+    own.exec("pip install humanize==4.8.0")
+    wanted = api.recipe(own.where, api.NO_WISHES, tmp_path / "recipe")
+    pulled(own)
+    found = api.recover(own.ref, tmp_path / "again")
+    assert (found.secrets, found.secret_files) == (wanted.secrets, wanted.secret_files)
+
+
 def test_layers_are_put_on_an_image_that_was_pulled_and_only_images_that_are_here_are_gone_back_to(
     own: Own,
 ) -> None:

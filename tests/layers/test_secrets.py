@@ -11,11 +11,12 @@ import pytest
 
 from jupyter_dockerize import api
 from jupyter_dockerize.environment.observe.ways import Where
-from jupyter_dockerize.errors import UsageError
+from jupyter_dockerize.errors import DockerizeError, UsageError
 
 from ..commandline import notebook
 from ..image.copy.environments import venv
 from ..resolve.index import PrivateIndex, private_index
+from .conftest import Own
 
 USER, PASSWORD, TOKEN = "canary-user", "canary-Pa55-91cd", "canary-token-4be1"
 LOGIN = base64.b64encode(f"{USER}:{PASSWORD}".encode())
@@ -61,6 +62,26 @@ def test_layers_of_a_copy_hold_no_login(
     for place, data in searched.items():
         for canary in (PASSWORD.encode(), LOGIN, TOKEN.encode()):
             assert canary not in data, place
+
+
+@pytest.mark.engine
+def test_a_layer_that_is_made_later_says_which_login_is_missing(
+    index: PrivateIndex, own: Own, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The build of the first try does not reach this machine's loopback."""
+    own.exec("true")
+    host = index.url.split("/")[2]
+    with pytest.raises(DockerizeError, match="was not built"):
+        own.exec(f"pip install --no-deps --extra-index-url http://{USER}:{PASSWORD}@{host}/simple jdanchor")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with pytest.raises(UsageError, match="login of the command is kept nowhere") as refused:
+        api.keep(own.where, own.ref, retry=True, engine="docker")
+    assert "127.0.0.1" in refused.value.why
+    assert "machine 127.0.0.1 login USER password PASSWORD" in refused.value.fix
+    assert f"exec --image {own.ref} --retry" in refused.value.fix
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    with pytest.raises(DockerizeError, match="was not built"):  # it is handed the login, and goes on
+        api.keep(own.where, own.ref, retry=True, engine="docker")
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -197,6 +198,20 @@ def test_nothing_of_the_layer_holds_the_login(
         _assert_none(str(path), path.read_bytes(), canaries)
     assert "buoy" in run("docker", "history", "--no-trunc", REF)
     test_no_layer_history_or_configuration_holds_a_secret(layered, canaries, tmp_path)
+
+
+def test_its_journal_is_rebuilt_where_only_netrc_knows_the_login(
+    layered: Any, corporate: Environment, canaries: dict[str, bytes], tmp_path: Path
+) -> None:
+    """And no index is configured: where each package comes from is in the locks."""
+    host = corporate.environ["PIP_EXTRA_INDEX_URL"].rpartition("@")[2].partition(":")[0]
+    (tmp_path / "netrc").write_text(f"machine {host} login {USER} password {PASSWORD}\n")
+    environ = {name: value for name, value in corporate.environ.items() if name != "PIP_EXTRA_INDEX_URL"}
+    other = replace(corporate, environ={**environ, "NETRC": str(tmp_path / "netrc")})
+    said = other.cli("rebuild", str(corporate.notebook.parent / "dockerize/corporate"))
+    _assert_none("rebuild", str(said).encode(), canaries)
+    out = in_image(REF, "python", "-c", "import harbour, buoy; print(harbour.DEPTH, buoy.COLOUR)")
+    assert out.split() == ["12", "red"]
 
 
 def test_without_the_login_the_build_says_what_is_missing_and_leaves_no_image(corporate: Environment) -> None:

@@ -17,6 +17,25 @@ def text_of(case: str) -> str:
     return bundle(case).files[readme.README].decode()
 
 
+def test_that_of_a_journal_says_the_layers_and_one_more_is_a_small_change() -> None:
+    first = text_of("secrets").replace(" --secret id=netrc,src=netrc", "")
+    rows = [(2, "pip install a|b `x`\nmore", "humanize 4.9.0"), (3, "touch said", "")]
+    one, two = (
+        readme.of_layers(first, "survey", rows[:number], f"fp{number}", ("netrc",)).splitlines()
+        for number in (1, 2)
+    )
+    assert readme.of_layers(first, "survey", [], "fp0", ()) == first
+    assert "docker build --secret id=netrc,src=netrc --secret id=ca,src=ca.pem -t analysis ." in one
+    assert "| 2 | `pip install a\N{BROKEN BAR}b 'x' …` | `humanize 4.9.0` |" in one
+    assert [line for line in two if line not in one] == [
+        "| fingerprint | `fp2` |",
+        "| 3 | `touch said` | no package |",
+    ]
+    without = readme.of_layers("", "survey", rows, "fp", ())
+    assert without.startswith("# The image `survey`\n")
+    assert "| 3 | `touch said` | no package |" in without
+
+
 def test_secrets_are_explained_and_in_the_command() -> None:
     text = text_of("secrets")
     assert "docker build --secret id=ca,src=ca.pem --secret id=netrc,src=netrc -t analysis ." in text

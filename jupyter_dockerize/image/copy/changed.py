@@ -67,12 +67,11 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Above:
     """The members of one layer, and what the user should know of them; ``packages`` are those of Debian's
-    that come along and were not in the image, ``moment`` is what the environment was like."""
+    that come along and were not in the image."""
 
     members: tuple[Member, ...]
     findings: tuple[Finding, ...] = ()
     packages: tuple[str, ...] = ()
-    moment: Stamps | None = None
 
     @property
     def size(self) -> int:
@@ -108,6 +107,28 @@ def difference(before: Stamps, after: Stamps) -> Changed:
         and (folder not in new or stat.S_ISDIR(new[folder][0]))
     ]
     return Changed(frozenset(written), tuple(sorted(topmost)), frozenset(written & old.keys()))
+
+
+def held(image: Stamps, before: Stamps, after: Stamps) -> Stamps:
+    """What an image of ``image`` holds once it has a layer of what led from ``before`` to ``after``.
+
+    What the environment had otherwise ``before`` it has otherwise still, but for bytecode, which comes and
+    goes as modules are imported.
+    """
+    files = dict(after.files)
+    for place in image.files.keys() | before.files.keys():
+        had, was = image.files.get(place), before.files.get(place)
+        if _same(had, was) or is_bytecode(place) or not _same(was, after.files.get(place)):
+            continue
+        if had is None:
+            del files[place]
+        else:
+            files[place] = had
+    return replace(after, files=files)
+
+
+def is_bytecode(place: str) -> bool:
+    return place.endswith(".pyc") or place.rpartition("/")[2] == CACHE
 
 
 def members(
@@ -171,6 +192,10 @@ def _differ(one: Stamp, other: Stamp) -> bool:
     return one[:_CTIME] + one[_CTIME + 1 :] != other[:_CTIME] + other[_CTIME + 1 :]
 
 
+def _same(one: Stamp | None, other: Stamp | None) -> bool:
+    return one == other or (one is not None and other is not None and not _differ(one, other))
+
+
 def _compiled(sources: set[str], there: Mapping[str, Stamp]) -> Iterator[str]:
     """The bytecode of these: it names the time of its source."""
     folders = {
@@ -206,4 +231,6 @@ def _left(taken: Taken, before: Stamps) -> Iterator[Finding]:
     ).findings
 
 
-__all__ = ["Above", "Changed", "Stamp", "Stamps", "difference", "members", "stamps"]
+__all__ = [
+    "Above", "Changed", "Stamp", "Stamps", "difference", "held", "is_bytecode", "members", "stamps",
+]  # fmt: skip

@@ -61,10 +61,8 @@ def begin(built: Built, where: Where, *, report: Report, cancel: Cancel) -> tupl
             found.write_journal()
         pending.settled(built.ref)
     except DockerizeError as error:
-        why = f" ({error.why})" if error.why else ""
-        return (
-            Finding("no-layers", "info", f"no layers can be put on the image: {error.what}{why}", error.fix),
-        )
+        message = f"no layers can be put on the image: {error.brief}"
+        return (Finding("no-layers", "info", message, error.fix),)
     return _left_out(before, left) if before else ()
 
 

@@ -307,7 +307,7 @@ class _Work:
         try:
             found, why = locked(typed, after), ""
         except (FindingsError, EngineError, UsageError) as error:
-            why = f"{error.what}{f' ({error.why})' if error.why else ''}"
+            why = error.brief
             found = locked(replace(typed, literal=True), replace(after, packages=Packages()))
         self.findings = (*found.findings, *_unpinned(typed, why), *scanning.not_in_a_rebuild(self._others))
         return found

@@ -157,9 +157,7 @@ def failed(ref: str, error: BaseException) -> None:
         error.what = f"cancelled, and what “{left.typed.command}” did here is in no image yet"
     if isinstance(error, DockerizeError) and "pending" not in error.fix:
         error.fix = "; ".join(filter(None, (error.fix, f"what was done here is pending: {_ways_out(ref)}")))
-    why = ""
-    if isinstance(error, DockerizeError):
-        why = f"{error.what}{f' ({error.why})' if error.why else ''}"
+    why = error.brief if isinstance(error, DockerizeError) else ""
     note(ref, replace(left, why=why[:500]))
 
 

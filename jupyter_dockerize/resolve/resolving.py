@@ -296,7 +296,7 @@ def _not_locked(error: RegistryError, indexes: Indexes) -> Finding:
     return Finding(
         "index-unreachable" if indexes.extra else "not-locked",
         "error" if indexes.extra else "warning",
-        f"{error.what} ({error.why}): versions are pinned, but without hashes",
+        f"{error.brief}: versions are pinned, but without hashes",
         error.fix,
     )
 

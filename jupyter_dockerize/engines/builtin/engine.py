@@ -340,7 +340,7 @@ def _naming(image: Stored) -> Iterator[None]:
         yield
     except DamagedError as error:
         name = str(image.refs[0]) if image.refs else image.config.digest[:19]
-        raise _damaged(name, f"{error.what}: {error.why}") from error
+        raise _damaged(name, error.cause) from error
 
 
 def _damaged(name: str, why: str) -> DamagedError:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ...sizes import and_more
 from ..tar import Member
 
 MOST = 20  # layers of a copied image; engines stop at 127, and each costs them time
@@ -58,7 +59,7 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
         piles[floor, zlib.crc32(name.encode()) % count].append(name)
     groups = [Group(f"package: {name}", tuple(by_name[name])) for name in own]
     groups += [
-        Group(f"packages: {_list(names)}", tuple(member for name in names for member in by_name[name]))
+        Group(f"packages: {and_more(names, 6)}", tuple(member for name in names for member in by_name[name]))
         for names in piles.values()
         if names
     ]
@@ -82,11 +83,6 @@ def _owner(path: str, owners: Mapping[str, str]) -> str:
         return found or ""
     folder, _, name = path.rpartition("/")
     return owners.get(f"{folder.rpartition('/')[0]}/{name.partition('.')[0]}.py", "")
-
-
-def _list(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
 
 
 __all__ = ["LARGE", "MOST", "OWN_LAYERS", "Group", "distributions"]

@@ -36,6 +36,7 @@ from . import journal, pending, state
 from .journal import Entry, Journal, files_below
 from .layered import FOUND, Known, Layered, base_of, known, name_of
 from .locking import locked
+from .naming import not_here
 from .recovering import said_by
 from .state import State
 
@@ -129,11 +130,7 @@ def _finish(opened: Layered, there: Image | None) -> None:
             pending.note(now.image, replace(left, phase="installed", image=""))
     head = opened.state.head
     if engine.inspect(head.image) is None:
-        raise UsageError(
-            f"the image of layer {opened.state.number} of {now.image} is gone from the engine",
-            why="somebody removed it",
-            fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
-        )
+        raise not_here(now.image, opened.state.number, now.journal)
     if there is None or there.id != head.image:
         engine.tag(head.image, now.image)
     missing = written is None and opened.state.replaces is None

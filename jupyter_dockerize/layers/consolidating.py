@@ -21,6 +21,7 @@ from ..export.recipes import Later, kept
 from ..export.verify import verify_against_plan
 from ..recipe import render
 from ..recipe.captions import captions
+from ..recipe.layer import SCRIPT
 from ..recipe.steps import BUILDKIT
 from ..resolve import resolve
 from ..resolve.credentials import secrets_for
@@ -140,7 +141,7 @@ def _literal(layered: Layered) -> list[Entry]:
             layer=replace(
                 entry.layer, packages=Packages(), was=nothing, python=None, fingerprint=fingerprint
             ),
-            files={name: data for name, data in entry.files.items() if name.endswith(".sh")},
+            files={name: data for name, data in entry.files.items() if name == SCRIPT},
         )
         for entry in layered.entries()
         if entry.layer.literal

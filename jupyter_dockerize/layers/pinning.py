@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -152,7 +152,7 @@ def addition(
         plan=plan,
         base=base,
         files={**entry.files, LAYER: dump(entry.layer)},
-        locks=tuple(_locks(entry.files)),
+        locks=tuple(pip.locks_in(entry.files)),
         added=tuple((each.name, each.version) for each in new.pip if each.source.kind != "conda"),
         apt=tuple(each.name for each in new.apt),
         gone_pip=tuple(sorted(was["pip"] - {each.name for each in new.pip} - was["conda"])),
@@ -171,19 +171,6 @@ def secrets_of(plan: Plan) -> tuple[SecretId, ...]:
 
 def label(number: int) -> str:
     return f"{LABEL}{number}"
-
-
-def _locks(files: Mapping[str, bytes]) -> Iterator[pip.Lock]:
-    """As `recipe.pip.locks_of` named them; what has to be compiled comes last."""
-    for name in sorted(files, key=lambda name: ("-compiled" in name, name)):
-        if name.startswith("requirements") and name.endswith(".txt"):
-            yield pip.Lock(
-                name,
-                files[name].decode(),
-                hashed=pip.UNHASHED not in name,
-                compiled="-compiled" in name,
-                carried=name == "requirements-carried.txt",
-            )
 
 
 def _version(plan: Plan) -> tuple[str, str]:

@@ -7,7 +7,6 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -518,7 +517,6 @@ def execute(
             origin="image-only" if image_only else "exec",
             script=parsed.safe,
             literal=parsed.literal,
-            root=image_only or os.geteuid() == 0,
             indexes=parsed.indexes,
         )
         layered.logins = {host: (user, password) for host, user, password in parsed.logins}

@@ -26,7 +26,7 @@ from .layered import Layered
 from .model import Typed
 from .opening import opened
 from .output import Lines
-from .places import Places, mounted_packages, places_of
+from .places import mounted_packages, places_of
 from .programs import SETTINGS
 
 RUNNING = "Running the command in the container"
@@ -74,7 +74,7 @@ def execute(
     `EngineError` where the container ends meanwhile; ``ref`` is as it was then.
     """
     started = time.monotonic()
-    with _ready(engine, container, ref, command.safe, notebook, report, cancel) as (layered, places):
+    with _ready(engine, container, ref, command.safe, notebook, report, cancel) as layered:
         report(Step(1, 2, RUNNING))
         lines = Lines(command.secrets, report)
         began = time.monotonic()
@@ -92,7 +92,6 @@ def execute(
             origin="commit",
             script=None if command.secret else command.safe,
             literal=command.literal,
-            root=places.uid == 0,
             indexes=command.indexes,
         )
         layered.logins = {host: (user, password) for host, user, password in command.logins}
@@ -123,8 +122,8 @@ def commit(
     """The state of the container becomes a layer of ``ref``. Raises what `execute` raises."""
     started = time.monotonic()
     what = f"commit --container {container.name}"
-    with _ready(engine, container, ref, what, notebook, report, cancel) as (layered, places):
-        typed = Typed(command=what, origin="commit", root=places.uid == 0)
+    with _ready(engine, container, ref, what, notebook, report, cancel) as layered:
+        typed = Typed(command=what, origin="commit")
         done = committed(layered, container, typed, scanning.given(container), allow, report, cancel)
     return replace(done, seconds=time.monotonic() - started)
 
@@ -138,7 +137,7 @@ def _ready(
     notebook: Path | None,
     report: Report,
     cancel: Cancel,
-) -> Iterator[tuple[Layered, Places]]:
+) -> Iterator[Layered]:
     """The image, locked, when all that would stop a layer has been looked for."""
     image = engine.find(container.image)
     if container.ref is not None:  # of its names the one that somebody meant
@@ -154,7 +153,7 @@ def _ready(
         pending.refuse(ref)
         for note in mounted_packages(container, places):
             report(note)
-        yield layered, places
+        yield layered
 
 
 def _refuse_others(layered: Layered, container: Inhabited) -> None:

@@ -101,7 +101,6 @@ def pinned(
         command=typed.command,
         origin=typed.origin,
         literal=typed.literal,
-        root=typed.root,
         packages=new,
         was=was,
         indexes=indexes,

@@ -16,18 +16,17 @@ from ..events import Finding
 
 _ASK = """\
 p=$(command -v {python}) || exit 9
-exec "$p" -c 'import json, os, site, sys, sysconfig
+exec "$p" -c 'import json, os.path, site, sys, sysconfig
 paths = [sys.prefix, sys.base_prefix, *(sysconfig.get_path(n) for n in ("purelib", "platlib", "stdlib"))]
 own = site.getusersitepackages() if site.ENABLE_USER_SITE else ""
-print(json.dumps([os.getuid(), sorted(set(map(os.path.realpath, paths))), own and os.path.realpath(own)]))'
+print(json.dumps([sorted(set(map(os.path.realpath, paths))), own and os.path.realpath(own)]))'
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where the container's environment is. ``uid`` is the user that commands run as."""
+    """Where the container's environment is."""
 
-    uid: int
     paths: tuple[str, ...]
     own: str  # of packages that the user installs for themselves; "" where there are none
 
@@ -66,8 +65,8 @@ def _asked(engine: DockerEngine, container: Inhabited, image: Image, cancel: Can
         if engine.command(container, script, environ={}, output=said.append, cancel=cancel) == 0:
             break
     try:
-        uid, paths, own = json.loads(b"".join(said))
-        return Places(uid=int(uid), paths=tuple(map(str, paths)), own=str(own))
+        paths, own = json.loads(b"".join(said))
+        return Places(paths=tuple(map(str, paths)), own=str(own))
     except (ValueError, TypeError, RecursionError) as error:
         text = b"".join(said).decode("utf-8", "replace").strip()
         raise VerificationError(

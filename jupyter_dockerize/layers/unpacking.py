@@ -179,7 +179,6 @@ def _layer(typed: Typed, debs: Sequence[Deb], names: Sequence[str]) -> Layer:
     return Layer(
         command=typed.command,
         origin="image-only",
-        root=True,
         packages=Packages(apt=tuple(sorted(packages, key=lambda each: each.name))),
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )

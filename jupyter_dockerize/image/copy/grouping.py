@@ -8,11 +8,12 @@ because engines unpack again what lies above a layer that changed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...sizes import and_more
 from ..tar import Member
+from .dangling import parents
 
 MOST = 20  # layers of a copied image; engines stop at 127, and each costs them time
 LARGE = 24 << 20  # bytes of a distribution that may have a layer of its own
@@ -42,7 +43,7 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
     """The environment's groups, the lowest first: the large ones, the piles, what no distribution owns."""
     by_name: dict[str, list[Member]] = {}
     names_of = {path: _owner(path, owners) for path in members}
-    above = _above(path for path, name in names_of.items() if name)
+    above = parents(path for path, name in names_of.items() if name)
     for path, member in members.items():
         # A layer brings the folders of its files; in the frame they would change it with every package.
         if member.kind != "folder" or path not in above:
@@ -64,16 +65,6 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
         if names
     ]
     return [*groups, Group("the environment's frame", tuple(rest))] if rest else groups
-
-
-def _above(paths: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in found:
-            found.add(parent)
-            parent = parent.rpartition("/")[0]
-    return found
 
 
 def _owner(path: str, owners: Mapping[str, str]) -> str:

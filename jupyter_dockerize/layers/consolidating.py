@@ -69,15 +69,15 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     planned = plan_image(_with_notebook(where, layered), layered.plan().wishes, report=report, cancel=cancel)
     snapshot, plan = planned.snapshot, _folded(layered.plan(), planned.plan)
     report(Step(2, len(STEPS), LOCKING))
-    whole, found = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
-    refuse(found.findings, plan.wishes.allow)
-    bundle = render(whole, found, engine.features())
+    whole, resolution = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
+    refuse(resolution.findings, plan.wishes.allow)
+    bundle = render(whole, resolution, engine.features())
     report(Step(3, len(STEPS), BUILDING))
     with state.passing(engine, now.image, "consolidated") as tag:
         image = engine.build(
             bundle,
             tag,
-            secrets=secrets_for(found, snapshot),
+            secrets=secrets_for(resolution, snapshot),
             report=steps_within(BUILDING, captions(bundle.dockerfile), report),
             cancel=cancel,
         )
@@ -85,7 +85,7 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
         if comparison.verdict == "different":
             raise different(now.image, comparison, _AS_IT_WAS)
-        files = {**kept(whole, snapshot, render(whole, found, BUILDKIT), Later()).files}
+        files = {**kept(whole, snapshot, render(whole, resolution, BUILDKIT), Later()).files}
         folded = Layered(now, redacted(whole), files, engine, layered.base)
         folded.begin(image)
         folded.hold()
@@ -105,7 +105,7 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         number=folded.state.number,
         size=head.size,
         summary=comparison.summary(),
-        findings=found.findings,
+        findings=resolution.findings,
         seconds=time.monotonic() - started,
     )
 

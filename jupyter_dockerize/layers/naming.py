@@ -19,14 +19,14 @@ def image_for(where: Where, ref: str | None) -> str:
     """The image's name. Raises `UsageError` where nothing says it, or several journals do."""
     if ref is not None or where.notebook is None:
         return image_of(where, ref)
-    found = sorted(set(_of_notebook(where.notebook)))
-    if len(found) > 1:
+    names = sorted(set(_of_notebook(where.notebook)))
+    if len(names) > 1:
         raise UsageError(
             f"{where.notebook.name} has several layered images",
-            why=", ".join(found),
-            fix=f"name one: --image {found[0]}",
+            why=", ".join(names),
+            fix=f"name one: --image {names[0]}",
         )
-    return found[0] if found else image_of(where, None)
+    return names[0] if names else image_of(where, None)
 
 
 def layer_named(ref: str) -> tuple[str, int | None]:

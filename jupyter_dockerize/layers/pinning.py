@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
+from ..contents.times import rfc3339
 from ..environment.model import Packages, Snapshot, dump
 from ..environment.plan import redact
 from ..environment.plan.planning import Plan, refuse
@@ -106,7 +107,7 @@ def pinned(
         indexes=indexes,
         choices=tuple(redact.choice(each) for each in part.choices if each.kind == "changed"),
         python=after.python if _version(after) != _version(head) else None,
-        created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=rfc3339(int(time.time())),
     )
     plan = applied(head, layer)
     layer = replace(layer, fingerprint=plan.fingerprint)
@@ -151,7 +152,7 @@ def addition(
         plan=plan,
         base=base,
         files={**entry.files, LAYER: dump(entry.layer)},
-        locks=tuple(pip.locks_in(entry.files)),
+        locks=pip.locks_in(entry.files),
         added=tuple((each.name, each.version) for each in new.pip if each.source.kind != "conda"),
         apt=tuple(each.name for each in new.apt),
         gone_pip=tuple(sorted(was["pip"] - {each.name for each in new.pip} - was["conda"])),

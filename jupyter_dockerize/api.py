@@ -7,7 +7,6 @@ and ``cancel``; what they raise is in `errors`. Nothing is printed here.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -176,33 +175,32 @@ def build(
     Without ``ref`` the image is named after the notebook, and takes no name that another
     notebook's image has. Raises `NoEngineError` before any work where there is no engine.
     """
-    from .export.asked import check, image_of
+    from .export.asked import Asked, check, image_of
+    from .export.making import make
 
     started = time.monotonic()
     cancel = cancel or Cancel()
     check(where, wishes)
-    target = image_of(where, ref)
+    asked = Asked(
+        where=where,
+        wishes=wishes,
+        ref=image_of(where, ref),
+        engine=engine,
+        method=method,
+        output=output,
+        check=verify,
+        push=push,
+        hashes=hashes,
+        overwrite=ref is not None,
+        started=started,
+    )
     notes: tuple[Finding, ...] = ()
     with contextlib.ExitStack() as stack:
         if sys.platform != "win32" and output is None:
             from .layers.beginning import alone
 
-            stack.enter_context(alone(target, report=report, cancel=cancel))
-        built = _made(
-            where,
-            wishes,
-            target,
-            engine=engine,
-            method=method,
-            output=output,
-            verify=verify,
-            push=push,
-            hashes=hashes,
-            overwrite=ref is not None,
-            started=started,
-            report=report,
-            cancel=cancel,
-        )
+            stack.enter_context(alone(asked.ref, report=report, cancel=cancel))
+        built = make(asked, report=report, cancel=cancel)
         if sys.platform != "win32" and output is None:
             from .layers.beginning import begin
 
@@ -210,145 +208,6 @@ def build(
     if where.here and where.notebook is None:
         notes = (*notes, NO_NOTEBOOK)
     return replace(built, findings=(*built.findings, *notes))
-
-
-def _made(
-    where: Where,
-    wishes: Wishes,
-    target: str,
-    *,
-    engine: str = "auto",
-    method: Method | None = None,
-    output: Path | None = None,
-    verify: bool = True,
-    push: bool = False,
-    hashes: bool = False,
-    overwrite: bool = False,
-    started: float,
-    report: Report,
-    cancel: Cancel,
-) -> Built:
-    """The image ``target``; ``overwrite`` lets it take the name of another notebook's."""
-    from .environment.interpret.machine import system_name
-    from .export.build import build as build_image
-    from .export.prepare import prepare
-    from .export.recipes import Later
-
-    if push:
-        from .export.pushing import check_push
-
-        check_push(target, output)
-    if sys.platform != "linux" and (output is not None or method == "copy"):
-        raise UsageError(
-            f"files of {system_name()} cannot be copied into an image, which is Linux",
-            fix="leave --method copy and -o out: rebuilt, each package is taken for Linux",
-        )
-    if output is not None:
-        if method == "rebuild":
-            raise UsageError("only a copied image is written to a file", fix="leave --method rebuild out")
-        from .export.copy import copy_into_files
-
-        notes = _passed_over(engine, report)
-        built = copy_into_files(
-            where,
-            wishes,
-            target,
-            output,
-            check=verify,
-            hashes=hashes,
-            started=started,
-            report=report,
-            cancel=cancel,
-        )
-        return replace(built, findings=(*notes, *built.findings))
-    chosen, notes = _builder(engine, method, wishes, report)
-    if push and chosen.name == "builtin":
-        from .export.copy_registry import copy_into_registry
-
-        built = copy_into_registry(
-            where,
-            wishes,
-            chosen,
-            target,
-            check=verify,
-            hashes=hashes,
-            started=started,
-            report=report,
-            cancel=cancel,
-        )
-        return replace(built, findings=(*notes, *built.findings))
-    if push:
-        from .export.pushing import Longer
-
-        report = longer = Longer(report)
-    if chosen.name == "builtin" or method == "copy":
-        from .export.copy import copy_into_engine
-
-        built = copy_into_engine(
-            where,
-            wishes,
-            chosen,
-            target,
-            overwrite=overwrite,
-            check=verify,
-            hashes=hashes,
-            started=started,
-            report=report,
-            cancel=cancel,
-        )
-    else:
-        built = build_image(
-            prepare(where, wishes, hashes=hashes, report=report, cancel=cancel),
-            chosen,
-            target,
-            later=Later(where, wishes),
-            overwrite=overwrite,
-            check=verify,
-            started=started,
-            report=report,
-            cancel=cancel,
-        )
-    built = replace(built, findings=(*notes, *built.findings))
-    if push:
-        from .export.pushing import push_built
-
-        built = push_built(built, chosen, report=longer, cancel=cancel)
-    return built
-
-
-def _builder(
-    name: str, method: Method | None, wishes: Wishes, report: Report
-) -> tuple[Engine, tuple[Finding, ...]]:
-    """Who makes the image, and what is to be said where it is not who people expect."""
-    from .engines import choose
-    from .environment.plan.platform import is_another
-
-    # What another platform needs is installed anew: nobody's files are for it.
-    rebuild = method == "rebuild" or (method is None and is_another(wishes.platform))
-    chosen = choose(name, rebuild=rebuild)
-    if chosen.instead is None:
-        return chosen, ()
-    why, fix = chosen.instead.reason, chosen.instead.fix
-    note = Finding("no-docker", "info", f"the image is written without Docker: {why}", fix)
-    report(note)
-    return chosen, (note,)
-
-
-def _passed_over(engine: str, report: Report) -> tuple[Finding, ...]:
-    """What is to be said where a file is written, and an engine was named that takes no part in it."""
-    from .engines import check_name
-
-    check_name(engine)
-    if engine != "docker":
-        return ()
-    note = Finding(
-        "engine-not-used",
-        "info",
-        "a file is written without an engine: docker, which was asked for, takes no part in it",
-        "leave -o out to have the image made by Docker; `docker save` writes that to a file",
-    )
-    report(note)
-    return (note,)
 
 
 def verify(
@@ -524,7 +383,6 @@ def execute(
             origin="image-only" if image_only else "exec",
             script=parsed.safe,
             literal=parsed.literal,
-            root=image_only or os.geteuid() == 0,
             indexes=parsed.indexes,
         )
         layered.allow = tuple(allow)
@@ -742,19 +600,13 @@ def _first_layer(
     where: Where, name: str, wishes: Wishes, engine: str, report: Report, cancel: Cancel
 ) -> None:
     """The image that gets a layer; its lock is held."""
-    from .export.asked import check
+    from .export.asked import Asked, check
+    from .export.making import make
 
     check(where, wishes)
-    built = _made(
-        where,
-        wishes,
-        name,
-        engine=engine,
-        overwrite=True,
-        started=time.monotonic(),
-        report=report,
-        cancel=cancel,
-    )
+    started = time.monotonic()
+    asked = Asked(where=where, wishes=wishes, ref=name, engine=engine, overwrite=True, started=started)
+    built = make(asked, report=report, cancel=cancel)
     if not built.ok:
         raise VerificationError(
             f"{name} is not the same environment, so it gets no layers",

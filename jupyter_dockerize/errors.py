@@ -56,6 +56,16 @@ class DockerizeError(Exception):
             parts.append(f"fix: {self.fix}")
         return "\n".join("\n  ".join(part.splitlines()) for part in parts)
 
+    @property
+    def brief(self) -> str:
+        """What happened and why, within another sentence: ``what (why)``."""
+        return f"{self.what} ({self.why})" if self.why else self.what
+
+    @property
+    def cause(self) -> str:
+        """What happened and why, as the ``why`` of something else: ``what: why``."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: the cause is the user's, not in our code.
 
@@ -63,9 +73,7 @@ class DockerizeError(Exception):
         """
         told = str(self)
         if self.on_card:
-            told = f"{self.what}{f' ({self.why})' if self.why else ''}; the card says what to do".replace(
-                "\n", " "
-            )
+            told = f"{self.brief}; the card says what to do".replace("\n", " ")
         return [
             (f"{type(self).__name__}: " if n == 0 else "")
             + "".join(char if char.isprintable() else " " for char in line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def size(count: int) -> str:
     """``1.2 GB`` (powers of ten, as docker writes them)."""
@@ -18,4 +20,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-__all__ = ["count", "size"]
+def and_more(names: Iterable[str], most: int) -> str:
+    """``a, b and 3 more``: the first ``most`` of the names, and how many there are besides."""
+    every = list(names)
+    more = f" and {len(every) - most:,} more" if every[most:] else ""
+    return ", ".join(every[:most]) + more
+
+
+__all__ = ["and_more", "count", "size"]

@@ -150,7 +150,7 @@ def _diff(args: argparse.Namespace, report: Report, cancel: Cancel) -> Outcome:
 
 
 def _impossible(error: VerificationError, args: argparse.Namespace) -> Outcome:
-    found = Comparison(verdict="impossible", reason=f"{error.what}: {error.why}" if error.why else error.what)
+    found = Comparison(verdict="impossible", reason=error.cause)
     names = {name: getattr(args, name) for name in ("ref", "a", "b") if name in args}
     json = {**surface.comparison(found, **names), "fix": error.fix}
     return Outcome(str(error), json, DIFFERENT, found)

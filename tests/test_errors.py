@@ -38,6 +38,12 @@ def test_no_part_can_pass_for_another() -> None:
     ]
 
 
+def test_what_and_why_fit_into_another_sentence() -> None:
+    error = errors.EngineError("it failed", why="no disk", fix="buy one")
+    assert (error.brief, error.cause) == ("it failed (no disk)", "it failed: no disk")
+    assert errors.EngineError("it failed").brief == errors.EngineError("it failed").cause == "it failed"
+
+
 def test_every_kind_is_in_the_tree_that_the_module_draws() -> None:
     kinds = {
         name for name, value in vars(errors).items()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..environment.choices import Choice
 from ..environment.comparison import MANAGERS, counted
+from ..sizes import and_more
 from .untrusted import plain
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Group:
     @property
     def shown(self) -> str:
         """Some names, and how many more there are."""
-        return _some(self.names)
+        return and_more(self.names, NAMES)
 
 
 def lines(values: Iterable[Difference], sides: Sides = PLAN) -> list[Line]:
@@ -115,7 +116,9 @@ def lines(values: Iterable[Difference], sides: Sides = PLAN) -> list[Line]:
     for (class_, manager, kind, note), some in kinds.items():
         if class_ == "tolerated" and len(some) > 1:
             names = tuple(dict.fromkeys(plain(_short(d)) for d in some))
-            found.append(Line(class_, f"{counted(manager, len(names))} {kind}: {_some(names)}", plain(note)))
+            found.append(
+                Line(class_, f"{counted(manager, len(names))} {kind}: {and_more(names, NAMES)}", plain(note))
+            )
             continue
         most = DEBIAN if manager == "apt" else LINES
         found += [Line(class_, in_words(d, sides), plain(d.note)) for d in some[:most]]
@@ -155,11 +158,6 @@ def _side(value: Difference) -> int:
 
 def _short(value: Difference) -> str:
     return value.expected or value.found if value.manager == "library" else value.name
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - NAMES
-    return ", ".join(names[:NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def of_choices(values: Iterable[Choice]) -> list[Group]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..sizes import count, size
+from ..sizes import and_more, count, size
 from .text import MARKS, VERDICTS, findings, table
 from .untrusted import plain
 
@@ -102,9 +102,7 @@ def changes(layer: Layer) -> str:
 
 
 def named(found: Iterable[Change]) -> str:
-    every = list(found)
-    more = f" and {len(every) - SHOWN} more" if every[SHOWN:] else ""
-    return ", ".join(plain(str(each)) for each in every[:SHOWN]) + more
+    return and_more((plain(str(each)) for each in found), SHOWN)
 
 
 def short(command: str) -> str:

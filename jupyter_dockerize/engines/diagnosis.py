@@ -84,7 +84,7 @@ def status_of(found: Found, place: Place) -> Status:
 def explain(endpoint: Endpoint, error: Exception, place: Place, *, complaint: str = "") -> tuple[str, str]:
     """One line that says why this endpoint cannot be used, and what to do about it."""
     if isinstance(error, DockerizeError):
-        return (f"{error.what}: {error.why}" if error.why else error.what), error.fix
+        return error.cause, error.fix
     cause = root(error)
     if endpoint.scheme == "unix":
         return _socket_fault(endpoint, cause, place)

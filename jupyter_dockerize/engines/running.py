@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 import secrets
@@ -25,13 +24,13 @@ from . import ownership
 from .base import Container, Image
 from .connection import Connection
 from .faults import explanation, mapped
+from .loopback import ADDRESS, serves
 from .mounting import complaint, mount_of
 from .picking import pick
 from .progress import Lines
 
 REF = "jupyter-dockerize.ref"
 OPTIONS = "jupyter-dockerize.options"  # the mount and the GPUs, to know it again
-_ADDRESS = "127.0.0.1"
 _LONGEST_LOG = 8 << 20  # bytes
 _SERVING = re.compile(rb"https?://[^\s/]+:%d/" % PORT)
 
@@ -55,7 +54,7 @@ def start(
     options = json.dumps([str(mount.expanduser().resolve()) if mount else None, gpus])
     if published:
         # Port 0: the engine finds a free one, so nobody can take it in between.
-        host["PortBindings"] = {f"{PORT}/tcp": [{"HostIp": _ADDRESS, "HostPort": str(port or 0)}]}
+        host["PortBindings"] = {f"{PORT}/tcp": [{"HostIp": ADDRESS, "HostPort": str(port or 0)}]}
     seen = mount_of(connection, image, mount) if mount is not None else None
     if seen is not None:
         host["Mounts"] = [seen]
@@ -79,7 +78,7 @@ def start(
     try:
         _begin(connection, name, port, image.platform)
         if argv is None:
-            _until_it_answers(connection, name, image.platform, wait, report, cancel)
+            _until_itserves(connection, name, image.platform, wait, report, cancel)
             return _noted(connection, image, find(connection, name), seen)
         return find(connection, name)
     except BaseException:
@@ -134,7 +133,7 @@ def _already(connection: Connection, image: Image, options: str, port: int | Non
             continue
         found = _container(connection, one)
         near = not connection.endpoint.machine and _reachable(has)
-        if found.url and (_answers(has) if near else _serving(logs(connection, found.name, 400))):
+        if found.url and (serves(has) if near else _serving(logs(connection, found.name, 400))):
             return replace(found, already=True)
     return None
 
@@ -246,7 +245,7 @@ def _devices(gpus: str) -> dict[str, Any]:
     raise UsageError(f"not a choice of GPUs: {gpus!r}", fix="--gpus all, --gpus 2 or --gpus device=0,2")
 
 
-def _until_it_answers(
+def _until_itserves(
     connection: Connection, name: str, platform: str, wait: float, report: Report, cancel: Cancel
 ) -> None:
     """Returns when JupyterLab answers; where it cannot be reached from here, when its log says so."""
@@ -267,7 +266,7 @@ def _until_it_answers(
                 why="\n".join(lines[-20:]),
             )
         port = _port(state)
-        if port and not connection.endpoint.machine and _answers(port):
+        if port and not connection.endpoint.machine and serves(port):
             return
         # A socket that was handed into our own container leads to ports that are not ours.
         if _serving(lines) and (connection.endpoint.machine or not _reachable(port)):
@@ -291,22 +290,11 @@ def _fresh(told: list[str], lines: list[str]) -> list[str]:
     return lines[len(told) :] if lines[: len(told)] == told else []
 
 
-def _answers(port: int) -> bool:
-    answer = http.client.HTTPConnection(_ADDRESS, port, timeout=2)
-    try:
-        answer.request("GET", "/api")
-        return answer.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        answer.close()
-
-
 def _reachable(port: int | None) -> bool:
     if port is None:
         return False
     try:
-        socket.create_connection((_ADDRESS, port), timeout=1).close()
+        socket.create_connection((ADDRESS, port), timeout=1).close()
     except OSError:
         return False
     return True
@@ -331,9 +319,9 @@ def _container(connection: Connection, one: dict[str, Any]) -> Container:
     if port and token:
         notebook = (configuration.get("Labels") or {}).get(LABEL_NOTEBOOK)
         path = f"/lab/tree/{quote(notebook)}" if notebook else "/lab"
-        url = f"http://{_ADDRESS}:{port}{path}?token={quote(token)}"
+        url = f"http://{ADDRESS}:{port}{path}?token={quote(token)}"
         if machine := connection.endpoint.machine:
-            tunnel = f"ssh -N -L {port}:{_ADDRESS}:{port} {machine}"
+            tunnel = f"ssh -N -L {port}:{ADDRESS}:{port} {machine}"
             note = f"it runs on {machine}, and answers only there: `{tunnel}` brings it here"
     return Container(
         name=str(one["Name"]).lstrip("/"),

@@ -7,9 +7,10 @@ everything else. No tolerated or unexpected difference: identical. Only tolerate
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from ..sizes import and_more
 from .choices import Choice
 from .comparison import MANAGERS, Class, Comparison, Difference, DifferenceManager, Verdict, counted
 from .model import AptPackage, CondaPackage, MissingLibrary, PipPackage, Python, Snapshot
@@ -131,17 +132,13 @@ def _edits(plan: Plan, found: Snapshot) -> Iterator[Difference]:
             continue
         read = other.version == package.version and None not in (package.content, other.content)
         if read and other.content != package.content:
-            mine, theirs = f"edited: {_first(odd)}", "without these changes"
+            mine, theirs = f"edited: {and_more(odd, 1)}", "without these changes"
             note = "build the image again, with --hashes"
             yield _different("pip", package.name, "files", mine, theirs, "unexpected", note)
 
 
 def _of_edits(choice: Choice, names: Collection[str]) -> bool:
     return choice.manager == "pip" and choice.source == EDITED and choice.name in names
-
-
-def _first(files: Sequence[str]) -> str:
-    return files[0] + (f" and {len(files) - 1} more" if files[1:] else "")
 
 
 def _python(expected: Python, found: Python) -> Iterator[Difference]:
@@ -175,7 +172,7 @@ def _pip(
         odd = () if name in as_is else (*other.edited, *other.lost)
         same = package.content is not None and package.content == other.content
         if odd and not same and not strict and other.source.kind not in ("conda", "apt"):
-            found_files = f"edited or gone: {_first(odd)}"
+            found_files = f"edited or gone: {and_more(odd, 1)}"
             yield _different("pip", name, "files", "as installed", found_files, "unexpected")
     for name, other in there.items():
         if other.others and not strict and other.scope not in _BASES_OWN and other.source.kind != "conda":

@@ -57,7 +57,6 @@ class Layer:
     command: str  # as it was typed, without secrets
     origin: Origin
     literal: bool = False
-    root: bool = False  # the literal command was run by root
     packages: Packages = Packages()  # noqa: RUF009 - frozen
     was: tuple[Was, ...] = ()
     indexes: tuple[Index, ...] = ()  # that the command named

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from ..codes import CODES
+from ..contents.identity import Method
 from ..contents.times import source_date_epoch
 from ..environment.choices import Wishes
 from ..environment.names import printable
@@ -19,6 +22,23 @@ from ..environment.project.notebook import read_notebook
 from ..errors import KernelError, ReferenceError, UsageError  # noqa: A004 - the field's word
 from ..image.reference import Reference
 from .naming import image_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The image ``ref`` of the environment ``where``, and how it is to be made: see `api.build`."""
+
+    where: Where
+    wishes: Wishes
+    ref: str
+    engine: str = "auto"
+    method: Method | None = None
+    output: Path | None = None
+    check: bool = True  # whether it is the same environment
+    push: bool = False
+    hashes: bool = False
+    overwrite: bool = False  # it may take the name of another notebook's image
+    started: float  # the `time.monotonic` of the moment that it was asked for
 
 
 def check(where: Where, wishes: Wishes) -> None:

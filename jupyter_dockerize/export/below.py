@@ -9,7 +9,7 @@ from ..cancel import Cancel
 from ..environment.choices import SCRATCH
 from ..environment.model import Snapshot
 from ..environment.plan.planning import Plan
-from ..errors import DockerizeError, OutputError, RegistryError, UsageError
+from ..errors import OutputError, RegistryError, UsageError
 from ..events import Finding, Report
 from ..image.copy.mounts import mount_points
 from ..image.copy.onto import UnfitBaseError
@@ -67,13 +67,13 @@ def _on_known(
         running = standing(below.contents, mount_points(), started())
         why = running.misfit()
     except (OutputError, RegistryError, UsageError) as error:
-        why = _said(error)
+        why = error.cause
     else:
         try:
             if not why:
                 return plan_copy(plan, snapshot, plan.wishes.allow, replace(below, running=running), server)
         except UnfitBaseError as error:  # any other fault is not the image's
-            why = _said(error)
+            why = error.cause
     for path in (keep.folder / BLOBS).iterdir() if keep else ():
         path.unlink()  # the result has none of them
     return Finding(
@@ -82,10 +82,6 @@ def _on_known(
         f"this container says that it runs {ref[:120]}, but everything is copied: {why}",
         "name the image itself with --base IMAGE; `jupyter dockerize login` where its registry wants a login",
     )
-
-
-def _said(error: DockerizeError) -> str:
-    return f"{error.what}: {error.why}" if error.why else error.what
 
 
 __all__ = ["plan_on"]

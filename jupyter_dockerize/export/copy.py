@@ -11,10 +11,9 @@ from pathlib import Path
 
 from ..cancel import Cancel
 from ..engines.base import Engine
-from ..environment.choices import SCRATCH, Wishes
+from ..environment.choices import SCRATCH
 from ..environment.compare import compare_files
 from ..environment.comparison import Comparison
-from ..environment.observe.ways import Where
 from ..environment.plan.copied import as_copied
 from ..events import Counter, Finding, Report, Step
 from ..image import archive, disk, readback
@@ -25,6 +24,7 @@ from ..image.manifest import ImageValue
 from ..image.placed import placed
 from ..image.reference import Reference
 from ..sizes import count
+from .asked import Asked
 from .below import plan_on
 from .build import Built, Made, refuse_to_overwrite, verified
 from .copying import Copy, members, write
@@ -37,37 +37,19 @@ COPYING = "Copying the files"
 STEPS = 3
 
 
-def copy_into_engine(
-    where: Where,
-    wishes: Wishes,
-    engine: Engine,
-    ref: str,
-    *,
-    overwrite: bool,
-    check: bool,
-    hashes: bool,
-    started: float,
-    report: Report,
-    cancel: Cancel,
-) -> Built:
-    """The environment's own files as the image ``ref`` of the engine, verified.
+def copy_into_engine(asked: Asked, engine: Engine, *, report: Report, cancel: Cancel) -> Built:
+    """The environment's own files as an image of the engine, verified.
 
     Raises what `plan_image`, `plan_copy` and the engine raise; then nothing of it is left.
     """
     with contextlib.ExitStack() as stack:
         planned, copy, recipe = planned_copy(
-            where,
-            wishes,
-            lambda: stack.enter_context(_kept()),
-            during=stack,
-            hashes=hashes,
-            report=report,
-            cancel=cancel,
+            asked, lambda: stack.enter_context(_kept()), during=stack, report=report, cancel=cancel
         )
-        if not overwrite:
-            refuse_to_overwrite(engine, ref, planned.plan.notebook)
+        if not asked.overwrite:
+            refuse_to_overwrite(engine, asked.ref, planned.plan.notebook)
         report(Step(2, STEPS, COPYING))
-        before = engine.inspect(ref)
+        before = engine.inspect(asked.ref)
         kept: tuple[ImageValue, Path] | None = None
 
         def into(layout: Layout, compression: Compression) -> ImageValue:
@@ -81,9 +63,9 @@ def copy_into_engine(
             assert kept is not None
             return compared(copy, *kept, report=report, cancel=cancel)
 
-        image = engine.take(into, ref, size=copy.size, report=report, cancel=cancel)
+        image = engine.take(into, asked.ref, size=copy.size, report=report, cancel=cancel)
         findings = tuple(dict.fromkeys((*planned.findings, *copy.findings)))
-        made = Made(ref=ref, image=image, before=before, method="copy", findings=findings)
+        made = Made(ref=asked.ref, image=image, before=before, method="copy", findings=findings)
         step = Step(3, STEPS, VERIFYING)
         return verified(
             made,
@@ -91,26 +73,15 @@ def copy_into_engine(
             engine,
             step,
             recipe=recipe.kept,
-            check=check,
+            check=asked.check,
             read_back=read_back if kept else None,
-            started=started,
+            started=asked.started,
             report=report,
             cancel=cancel,
         )
 
 
-def copy_into_files(
-    where: Where,
-    wishes: Wishes,
-    ref: str,
-    typed: Path,
-    *,
-    check: bool,
-    hashes: bool,
-    started: float,
-    report: Report,
-    cancel: Cancel,
-) -> Built:
+def copy_into_files(asked: Asked, typed: Path, *, report: Report, cancel: Cancel) -> Built:
     """The environment's own files as an OCI layout (a folder) or as an archive that every loader takes, read
     back and compared with them.
 
@@ -123,7 +94,7 @@ def copy_into_files(
         unfinished = stack.enter_context(disk.unfinished_folder(output.path.absolute().parent))
         layout = Layout.create(unfinished.path, lasting=output.folder)
         planned, copy, recipe = planned_copy(
-            where, wishes, lambda: layout, during=stack, hashes=hashes, report=report, cancel=cancel
+            asked, lambda: layout, during=stack, report=report, cancel=cancel
         )
         below = [layer.descriptor for layer in (copy.base.layers if copy.base else ())]
         there = sum(blob.size for blob in below if layout.path(blob.digest).exists())
@@ -140,18 +111,18 @@ def copy_into_files(
 
         value, comparison = deliver(
             copy,
-            ref,
+            asked.ref,
             output,
             unfinished,
             layout,
-            check=check,
+            check=asked.check,
             recipe=files,
             report=report,
             cancel=cancel,
         )
     for finding in notes:
         report(finding)
-    built = copied(planned, copy, value, comparison, ref=ref, how="read back", notes=notes, started=started)
+    built = copied(planned, copy, value, comparison, asked, how="read back", notes=notes)
     return replace(built, output=output.path, recipe=output.recipe)
 
 
@@ -210,12 +181,11 @@ def copied(
     copy: Copy,
     value: ImageValue,
     comparison: Comparison | None,
+    asked: Asked,
     *,
-    ref: str,
     how: str,
     before: int = 0,
     notes: tuple[Finding, ...],
-    started: float,
 ) -> Built:
     """What is known of an image of which nothing was run. ``how`` its files were compared, but for those that
     were compared ``before``, when they were sent."""
@@ -228,7 +198,7 @@ def copied(
         else:
             summary += f", {count(files - before, 'file')} {how}{since}"
     return Built(
-        ref=ref,
+        ref=asked.ref,
         digest=value.descriptor.digest,
         image_id=value.config_descriptor.digest,
         engine="builtin",
@@ -240,7 +210,7 @@ def copied(
         differences=comparison.differences if comparison else (),
         findings=tuple(dict.fromkeys((*planned.findings, *copy.findings, *notes))),
         size=copy.size,
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(time.monotonic() - asked.started, 1),
     )
 
 
@@ -252,13 +222,11 @@ def _kept() -> Iterator[Layout]:
 
 
 def planned_copy(
-    where: Where,
-    wishes: Wishes,
+    asked: Asked,
     keep: Callable[[], Layout] | None,
     *,
     during: contextlib.ExitStack,
     steps: int = STEPS,
-    hashes: bool,
     report: Report,
     cancel: Cancel,
 ) -> tuple[Planned, Copy, Locking]:
@@ -266,14 +234,15 @@ def planned_copy(
 
     Layers of its base that had to be read are in the layout ``keep`` then; else they travel again.
     """
-    asked = replace(wishes, base=None) if wishes.base == SCRATCH else wishes
+    where, base = asked.where, asked.wishes.base
+    wishes = replace(asked.wishes, base=None) if base == SCRATCH else asked.wishes
     planned = plan_image(
-        where, asked, steps=steps, hashes=hashes, adapt=as_copied, report=report, cancel=cancel
+        where, wishes, steps=steps, hashes=asked.hashes, adapt=as_copied, report=report, cancel=cancel
     )
     build = planned.build or planned.plan
-    recipe = during.enter_context(Locking(build, planned.snapshot, Later(where, asked), cancel))
+    recipe = during.enter_context(Locking(build, planned.snapshot, Later(where, wishes), cancel))
     server = server_for(planned.plan, planned.snapshot, cancel=cancel)
-    copy = plan_on(wishes.base, planned.plan, planned.snapshot, keep, server, report=report, cancel=cancel)
+    copy = plan_on(base, planned.plan, planned.snapshot, keep, server, report=report, cancel=cancel)
     for finding in copy.findings:
         report(finding)
     return planned, copy, recipe

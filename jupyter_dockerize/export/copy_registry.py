@@ -9,11 +9,10 @@ from ..cancel import Cancel
 from ..engines.base import Engine
 from ..engines.builtin import BuiltinEngine
 from ..engines.registry.names import check_pushable
-from ..environment.choices import Wishes
-from ..environment.observe.ways import Where
 from ..errors import CancelledError, NamingCancelledError
 from ..events import Finding, Report, Step
 from ..image.cache import LayerCache
+from .asked import Asked
 from .build import Built
 from .copy import copied, planned_copy
 from .keeping import REGISTRY, keep_named
@@ -24,33 +23,23 @@ SENDING = "Copying the files into the registry"
 STEPS = 2
 
 
-def copy_into_registry(
-    where: Where,
-    wishes: Wishes,
-    engine: Engine,
-    ref: str,
-    *,
-    check: bool,
-    hashes: bool,
-    started: float,
-    report: Report,
-    cancel: Cancel,
-) -> Built:
-    """The environment's own files as the image ``ref`` of its registry, compared on their way.
+def copy_into_registry(asked: Asked, engine: Engine, *, report: Report, cancel: Cancel) -> Built:
+    """The environment's own files as an image of its registry, compared on their way.
 
-    Raises what `plan_image` and `plan_copy` raise, and what `send` raises; then ``ref`` is what it was.
+    Raises what `plan_image` and `plan_copy` raise, and what `send` raises; then the name is what it was.
     Cancelled later it is the new image, and its recipe is not kept: the error says so.
     """
     assert isinstance(engine, BuiltinEngine)
+    ref = asked.ref
     name = check_pushable(ref)
     with contextlib.ExitStack() as stack:
         planned, copy, recipe = planned_copy(
-            where, wishes, None, during=stack, steps=STEPS, hashes=hashes, report=report, cancel=cancel
+            asked, None, during=stack, steps=STEPS, report=report, cancel=cancel
         )
         report(Step(2, STEPS, SENDING))
         try:
             known = LayerCache(engine.store.folder)
-            sent = send(copy, name, check=check, known=known, report=report, cancel=cancel)
+            sent = send(copy, name, check=asked.check, known=known, report=report, cancel=cancel)
         except NamingCancelledError:
             raise
         except CancelledError as error:
@@ -72,11 +61,10 @@ def copy_into_registry(
         copy,
         sent.value,
         sent.comparison,
-        ref=ref,
+        asked,
         how="compared as they were sent",
         before=sent.before,
         notes=extra,
-        started=started,
     )
     digest = sent.pushed.digest if sent.pushed else None
     return replace(built, digest=digest, pushed=sent.pushed, kept=False, recipe=folder)

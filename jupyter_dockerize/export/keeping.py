@@ -67,8 +67,9 @@ def _put(store: Store, folder: Path, found: Kept) -> tuple[Path, tuple[Finding, 
 
 
 def _not_kept(error: UsageError) -> Finding:
-    message = f"the image has no recipe beside it: {error.what}{f' ({error.why})' if error.why else ''}"
-    return Finding("recipe-not-kept", "warning", message, error.fix)
+    return Finding(
+        "recipe-not-kept", "warning", f"the image has no recipe beside it: {error.brief}", error.fix
+    )
 
 
 def _locked(names: Iterable[str]) -> bool:

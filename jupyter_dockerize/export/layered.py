@@ -48,7 +48,7 @@ def above(
     snapshot: Snapshot,
     status: Callable[[], str] = lambda: "",
 ) -> tuple[Above, Stamps]:
-    """The layer that makes ``head``, which was copied and holds ``held``, the environment as it is now; how that is.
+    """The layer that makes ``head``, which was copied and holds ``held``, the environment now; how it is.
 
     ``before`` is the moment from which on it changed, ``plan`` the environment's own now, `as_copied`;
     ``status`` gives the text of dpkg's list in the head. The layer has no members where nothing changed.

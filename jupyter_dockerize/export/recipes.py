@@ -134,7 +134,7 @@ class Locking:
         try:
             self._kept = self._locked()
         except DockerizeError as error:
-            self._kept = self._without(f"{error.what}{f' ({error.why})' if error.why else ''}")
+            self._kept = self._without(error.brief)
         except Exception as error:  # the image is not to be lost to a fault of ours
             self._kept = self._without(f"a fault of jupyter-dockerize, {type(error).__name__}: {error}")
         finally:

@@ -42,12 +42,11 @@ def holds(
     try:
         return probe_image(engine, image, hashes=hashes, report=report, cancel=cancel), ""
     except NoEngineError as error:
+        if engine.name != "builtin" or image.labels.get(LABEL_METHOD) != "copy" or not has_plan(image):
+            raise
         from ..engines.builtin import BuiltinEngine  # Unix only
 
-        if not isinstance(engine, BuiltinEngine):
-            raise
-        if image.labels.get(LABEL_METHOD) != "copy" or not has_plan(image):
-            raise
+        assert isinstance(engine, BuiltinEngine)
         plan = stored_plan(engine, image, report=report, cancel=cancel)
         said = f"read back out of its layers, and no program of it was run: {error.why}"
         report(Finding(NOT_RUN, "info", f"the image was {said}", error.fix))

@@ -57,7 +57,6 @@ def write(
     image: ImageValue,
     ref: Reference,
     *,
-    progress: Callable[[int], None] = lambda size: None,
     look: Callable[[Path], None] = lambda path: None,
     cancel: Cancel | None = None,
 ) -> int:
@@ -74,7 +73,6 @@ def write(
             if cancel:
                 cancel.check()
             file.write(piece)
-            progress(len(piece))
         look(file.path)
         file.name(target)
         return file.size

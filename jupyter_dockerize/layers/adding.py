@@ -186,10 +186,10 @@ def _compared(layered: Layered, image: Image, found: Pinned, report: Report, can
 
 def different(ref: str, comparison: Comparison, fix: str) -> VerificationError:
     """The image is not what was planned: its first differences, and what to do."""
-    first = [each for each in comparison.differences if each.class_ == "unexpected"]
+    unexpected = [each for each in comparison.differences if each.class_ == "unexpected"]
     named = "; ".join(
         f"{each.name}: expected {each.expected or 'nothing'}, found {each.found or 'nothing'}"
-        for each in first[:3]
+        for each in unexpected[:3]
     )
     return VerificationError(
         f"the layer is not what was installed, so {ref} stays as it was",

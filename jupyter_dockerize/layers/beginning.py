@@ -12,6 +12,7 @@ from ..environment.observe.ways import Where
 from ..errors import DockerizeError, OutputError
 from ..events import Finding, Report
 from ..export.build import Built
+from ..sizes import and_more
 from . import copied, journal, pending, state
 from .layered import Layered
 from .locking import locked
@@ -61,10 +62,8 @@ def begin(built: Built, where: Where, *, report: Report, cancel: Cancel) -> tupl
             found.write_journal()
         pending.settled(built.ref)
     except DockerizeError as error:
-        why = f" ({error.why})" if error.why else ""
-        return (
-            Finding("no-layers", "info", f"no layers can be put on the image: {error.what}{why}", error.fix),
-        )
+        message = f"no layers can be put on the image: {error.brief}"
+        return (Finding("no-layers", "info", message, error.fix),)
     return _left_out(before, left) if before else ()
 
 
@@ -86,13 +85,12 @@ def _left_out(before: State, left: Pending | None) -> tuple[Finding, ...]:
         lost.append(f"“{left.typed.command}”, which was pending")
     if not lost:
         return ()
-    more = f" and {len(lost) - _SHOWN} more" if lost[_SHOWN:] else ""
     return (
         Finding(
             "layers-left-out",
             "warning",
             f"{before.image} was built anew from the environment, and has no longer what was done to it"
-            f" alone: {', '.join(lost[:_SHOWN])}{more}",
+            f" alone: {and_more(lost, _SHOWN)}",
             "type them again: `%docker_exec` puts layers on the new image",
         ),
     )

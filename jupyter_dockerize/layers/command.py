@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ..environment import probe as untyped
 from ..environment.model import Index
 from ..errors import UsageError
-from .calls import Call, Manager, calls, joined
+from .calls import Call, calls, joined
 from .redact import redact
 from .words import Word, split
 
@@ -39,7 +39,6 @@ class Command:
     safe: str  # without secrets
     secrets: tuple[str, ...] = field(default=(), repr=False)  # the values that ``safe`` lost
     literal: bool  # not (only) installs, uninstalls, upgrades: kept as typed, and run again on rebuild
-    managers: frozenset[Manager]  # whom its lines call
     indexes: tuple[Index, ...] = ()  # named in it
     logins: tuple[tuple[str, str, str], ...] = field(default=(), repr=False)  # host, user, password
     needs_root: str = ""  # the program of apt's that it calls, where we are not root, and there is no sudo
@@ -68,7 +67,6 @@ class Command:
             safe=safe,
             secrets=secrets,
             literal=not joined(items) or not all(call.install for call in found),
-            managers=frozenset(call.manager for call in found if call.manager),
             indexes=tuple(dict.fromkeys(named)),
             logins=tuple(dict.fromkeys(logins)),
             needs_root="" if _root() else next((call.rootless for call in found if call.rootless), ""),
@@ -134,4 +132,4 @@ def _logins(call: Call) -> Iterator[tuple[str, str, str]]:
                 yield host, unquote(user), unquote(password)
 
 
-__all__ = ["Command", "Manager"]
+__all__ = ["Command"]

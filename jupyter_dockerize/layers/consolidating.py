@@ -21,6 +21,7 @@ from ..export.recipes import Later, kept
 from ..export.verify import verify_against_plan
 from ..recipe import render
 from ..recipe.captions import captions
+from ..recipe.layer import SCRIPT
 from ..recipe.steps import BUILDKIT
 from ..resolve import resolve
 from ..resolve.credentials import secrets_for
@@ -68,15 +69,15 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
     planned = plan_image(_with_notebook(where, layered), layered.plan().wishes, report=report, cancel=cancel)
     snapshot, plan = planned.snapshot, _folded(layered.plan(), planned.plan)
     report(Step(2, len(STEPS), LOCKING))
-    whole, found = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
-    refuse(found.findings, plan.wishes.allow)
-    bundle = render(whole, found, engine.features())
+    whole, resolution = resolve(plan, snapshot, layered.base, report=report, cancel=cancel)
+    refuse(resolution.findings, plan.wishes.allow)
+    bundle = render(whole, resolution, engine.features())
     report(Step(3, len(STEPS), BUILDING))
     with state.passing(engine, now.image, "consolidated") as tag:
         image = engine.build(
             bundle,
             tag,
-            secrets=secrets_for(found, snapshot),
+            secrets=secrets_for(resolution, snapshot),
             report=steps_within(BUILDING, captions(bundle.dockerfile), report),
             cancel=cancel,
         )
@@ -84,7 +85,7 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         comparison = verify_against_plan(engine, image, whole, report=report, cancel=cancel)
         if comparison.verdict == "different":
             raise different(now.image, comparison, _AS_IT_WAS)
-        files = {**kept(whole, snapshot, render(whole, found, BUILDKIT), Later()).files}
+        files = {**kept(whole, snapshot, render(whole, resolution, BUILDKIT), Later()).files}
         folded = Layered(now, redacted(whole), files, engine, layered.base)
         folded.begin(image)
         folded.hold()
@@ -104,7 +105,7 @@ def consolidate(layered: Layered, where: Where, *, report: Report, cancel: Cance
         number=folded.state.number,
         size=head.size,
         summary=comparison.summary(),
-        findings=found.findings,
+        findings=resolution.findings,
         seconds=time.monotonic() - started,
     )
 
@@ -140,7 +141,7 @@ def _literal(layered: Layered) -> list[Entry]:
             layer=replace(
                 entry.layer, packages=Packages(), was=nothing, python=None, fingerprint=fingerprint
             ),
-            files={name: data for name, data in entry.files.items() if name.endswith(".sh")},
+            files={name: data for name, data in entry.files.items() if name == SCRIPT},
         )
         for entry in layered.entries()
         if entry.layer.literal

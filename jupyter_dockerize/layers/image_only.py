@@ -40,7 +40,7 @@ def in_image(layered: Layered, typed: Typed, where: Where, *, report: Report, ca
     head = layered.plan()
     report(Step(1, len(STEPS), RUNNING_THERE))
     trial = Entry(
-        layer=Layer(command=typed.command, origin="image-only", literal=True, root=True),
+        layer=Layer(command=typed.command, origin="image-only", literal=True),
         files={SCRIPT: (str(typed.script).rstrip("\n") + "\n").encode()},
     )
     before = inside(engine, engine.find(now.head.image), head, report, cancel)

@@ -44,7 +44,6 @@ class Typed:
     origin: Origin
     script: str | None = None
     literal: bool = False
-    root: bool = False
     indexes: tuple[Index, ...] = ()  # that it names
 
 

@@ -19,14 +19,14 @@ def image_for(where: Where, ref: str | None) -> str:
     """The image's name. Raises `UsageError` where nothing says it, or several journals do."""
     if ref is not None or where.notebook is None:
         return image_of(where, ref)
-    found = sorted(set(_of_notebook(where.notebook)))
-    if len(found) > 1:
+    names = sorted(set(_of_notebook(where.notebook)))
+    if len(names) > 1:
         raise UsageError(
             f"{where.notebook.name} has several layered images",
-            why=", ".join(found),
-            fix=f"name one: --image {found[0]}",
+            why=", ".join(names),
+            fix=f"name one: --image {names[0]}",
         )
-    return found[0] if found else image_of(where, None)
+    return names[0] if names else image_of(where, None)
 
 
 def layer_named(ref: str) -> tuple[str, int | None]:
@@ -52,10 +52,10 @@ def image_of_layer(ref: str) -> str:
         return ref
     now = state.load(name)
     if now is None:
-        raise _not_here(name, number)
+        raise not_here(name, number)
     made = now.every[at(now, number)]
     if not made.image:
-        raise _not_here(name, number)
+        raise not_here(name, number)
     return now.tag(made)
 
 
@@ -81,13 +81,20 @@ def at(now: State, number: int) -> int:
     return number - 1
 
 
-def _not_here(ref: str, number: int) -> UsageError:
+def not_here(ref: str, number: int, journal: str = "") -> UsageError:
+    """No engine has the image of this layer. It had one where the layer was made here, into ``journal``."""
+    if journal:
+        return UsageError(
+            f"the image of layer {number} of {ref} is gone from the engine",
+            why="somebody removed it",
+            fix=f"`jupyter dockerize rebuild {journal}` makes it again",
+        )
     return UsageError(
         f"the image of layer {number} of {ref} is not here",
-        why=f"{ref} has no layers that were made here",
-        fix=f"where `jupyter dockerize history {ref}` lists some, "
+        why="no layers up to that one were made here",
+        fix=f"where `jupyter dockerize history {ref}` lists it, "
         f"`jupyter dockerize recipe image:{ref} -o DIR` writes its journal, and "
-        "`jupyter dockerize rebuild DIR` makes their images",
+        "`jupyter dockerize rebuild DIR` makes the images of all layers",
     )
 
 
@@ -110,4 +117,4 @@ def _of_notebook(notebook: Path) -> list[str]:
     return names
 
 
-__all__ = ["at", "image_for", "image_of_layer", "layer_named", "next_number", "no_layers"]
+__all__ = ["at", "image_for", "image_of_layer", "layer_named", "next_number", "no_layers", "not_here"]

@@ -36,6 +36,7 @@ from . import journal, pending, state
 from .journal import Entry, Journal, files_below
 from .layered import FOUND, Known, Layered, base_of, known, name_of
 from .locking import locked
+from .naming import not_here
 from .recovering import said_by
 from .state import State
 
@@ -62,15 +63,15 @@ def opened(
     """
     with locked(state.folder_for(ref), what, report=report, cancel=cancel):
         if state.load(ref) is None and first is not None:
-            with _on(ref, choose(engine), first, notebook, cancel) as found:
-                yield found
+            with _on(ref, choose(engine), first, notebook, cancel) as layered:
+                yield layered
             return
         if make is not None and state.load(ref) is None and that_has(ref, engine).inspect(ref) is None:
             check_place(journal.place(notebook, ref), ref)  # before the work
             make()
-        found = _found(ref, engine, first, notebook, cancel)
-        found.hold()
-        yield found
+        layered = _found(ref, engine, first, notebook, cancel)
+        layered.hold()
+        yield layered
 
 
 @contextlib.contextmanager
@@ -78,14 +79,14 @@ def _on(ref: str, engine: Engine, first: Image, notebook: Path | None, cancel: C
     """An image that has no layers and no name until one is put on it."""
     place = journal.place(notebook, ref)
     check_place(place, ref)
-    found = begun(ref, engine, first, place, notebook, cancel=cancel)
-    found.hold()
+    layered = begun(ref, engine, first, place, notebook, cancel=cancel)
+    layered.hold()
     try:
-        yield found
+        yield layered
     finally:
         if state.load(ref) is None:  # nothing came of it
             with contextlib.suppress(EngineError):
-                engine.remove(found.state.tag(found.state.head))
+                engine.remove(layered.state.tag(layered.state.head))
 
 
 def _found(ref: str, engine: str, first: Image | None, notebook: Path | None, cancel: Cancel) -> Layered:
@@ -105,16 +106,16 @@ def _found(ref: str, engine: str, first: Image | None, notebook: Path | None, ca
         if first is not None and first.id == there.id:
             return begun(ref, chosen, there, place, notebook, cancel=cancel)
         return _adopted(ref, chosen, there, place, notebook, cancel)
-    found = loaded(ref, chosen)
-    assert found is not None
-    _finish(found, there)
-    return found
+    layered = loaded(ref, chosen)
+    assert layered is not None
+    _finish(layered, there)
+    return layered
 
 
-def _finish(opened: Layered, there: Image | None) -> None:
+def _finish(layered: Layered, there: Image | None) -> None:
     """What a process that died left undone, whose image was whole or whose state had the head already."""
-    now, engine = opened.state, opened.engine
-    written = _written(opened)
+    now, engine = layered.state, layered.engine
+    written = _written(layered)
     left = pending.of(now.image)
     if left and left.phase == "built" and left.entry:
         # Under this name where it stands on the head: that may be another one since.
@@ -122,35 +123,31 @@ def _finish(opened: Layered, there: Image | None) -> None:
         if left.image in {made.image for made in now.layers}:
             pending.settled(now.image)
         elif image is not None and image.id == left.image:
-            opened.move(now.with_layer(opened.made(left.entry, image)))
+            layered.move(now.with_layer(layered.made(left.entry, image)))
             there = engine.inspect(now.image)
             pending.settled(now.image)
         else:  # it is gone, or on another head: it can be built again
             pending.note(now.image, replace(left, phase="installed", image=""))
-    head = opened.state.head
+    head = layered.state.head
     if engine.inspect(head.image) is None:
-        raise UsageError(
-            f"the image of layer {opened.state.number} of {now.image} is gone from the engine",
-            why="somebody removed it",
-            fix=f"`jupyter dockerize rebuild {now.journal}` makes it again",
-        )
+        raise not_here(now.image, layered.state.number, now.journal)
     if there is None or there.id != head.image:
         engine.tag(head.image, now.image)
-    missing = written is None and opened.state.replaces is None
-    if not missing and written != [made.id for made in opened.state.layers[1:]]:
-        opened.write_journal()
+    missing = written is None and layered.state.replaces is None
+    if not missing and written != [made.id for made in layered.state.layers[1:]]:
+        layered.write_journal()
 
 
-def _written(opened: Known) -> list[str] | None:
+def _written(layered: Known) -> list[str] | None:
     """Which layers the journal on the disk has. Raises `UsageError` where it has some that nobody built here,
     as after a pull: they are not to be overwritten."""
-    now, ids = opened.state, opened.in_journal()
+    now, ids = layered.state, layered.in_journal()
     unknown = set(ids or ()) - {made.id for made in now.every} - set(now.replaces or ())
     if unknown:
         raise UsageError(
-            f"the journal {opened.folder} has {len(unknown)} of its layers from elsewhere",
+            f"the journal {layered.folder} has {len(unknown)} of its layers from elsewhere",
             why="they have no images here yet",
-            fix=f"`jupyter dockerize rebuild {opened.folder}` makes them",
+            fix=f"`jupyter dockerize rebuild {layered.folder}` makes them",
         )
     return ids
 
@@ -161,10 +158,10 @@ def _adopted(
     """An image that was built here becomes the first layer."""
     if not has_plan(image):
         stored_plan(engine, image, cancel=cancel)  # raises, and says why
-    found = begun(ref, engine, image, place, notebook, cancel=cancel)
-    found.save()
-    found.write_journal()
-    return found
+    layered = begun(ref, engine, image, place, notebook, cancel=cancel)
+    layered.save()
+    layered.write_journal()
+    return layered
 
 
 def begun(
@@ -197,11 +194,11 @@ def begun(
         journal=str(place),
         notebook=str(notebook.absolute()) if notebook else None,
     )
-    found = Layered(now, plan, files, engine, base_of(plan, image))
-    found.begin(image, above)
+    layered = Layered(now, plan, files, engine, base_of(plan, image))
+    layered.begin(image, above)
     for entry in above:
         state.keep_files(ref, entry)
-    return found
+    return layered
 
 
 def check_place(place: Path, ref: str) -> None:

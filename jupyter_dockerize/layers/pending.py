@@ -163,9 +163,7 @@ def failed(ref: str, error: BaseException) -> None:
         error.instead = ()  # the command has run
     elif isinstance(error, DockerizeError) and "pending" not in error.fix:
         error.fix = "; ".join(filter(None, (error.fix, f"what was done here is pending: {_ways_out(ref)}")))
-    why = ""
-    if isinstance(error, DockerizeError):
-        why = f"{error.what}{f' ({error.why})' if error.why else ''}"
+    why = error.brief if isinstance(error, DockerizeError) else ""
     note(ref, replace(left, why=why[:500]))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..cancel import Cancel
+from ..contents.times import rfc3339
 from ..environment.model import Packages, Snapshot, dump
 from ..environment.plan import redact
 from ..environment.plan.planning import Plan, refuse
@@ -104,13 +105,12 @@ def pinned(
         command=typed.command,
         origin=typed.origin,
         literal=typed.literal,
-        root=typed.root,
         packages=new,
         was=was,
         indexes=indexes,
         choices=tuple(redact.choice(each) for each in part.choices if each.kind == "changed"),
         python=after.python if _version(after) != _version(head) else None,
-        created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=rfc3339(int(time.time())),
     )
     plan = applied(head, layer)
     layer = replace(layer, fingerprint=plan.fingerprint)
@@ -156,7 +156,7 @@ def addition(
         plan=plan,
         base=base,
         files={**entry.files, LAYER: dump(entry.layer)},
-        locks=tuple(_locks(entry.files)),
+        locks=pip.locks_in(entry.files),
         added=tuple((each.name, each.version) for each in new.pip if each.source.kind != "conda"),
         apt=tuple(each.name for each in new.apt),
         gone_pip=tuple(sorted(was["pip"] - {each.name for each in new.pip} - was["conda"])),
@@ -175,19 +175,6 @@ def secrets_of(plan: Plan) -> tuple[SecretId, ...]:
 
 def label(number: int) -> str:
     return f"{LABEL}{number}"
-
-
-def _locks(files: Mapping[str, bytes]) -> Iterator[pip.Lock]:
-    """As `recipe.pip.locks_of` named them; what has to be compiled comes last."""
-    for name in sorted(files, key=lambda name: ("-compiled" in name, name)):
-        if name.startswith("requirements") and name.endswith(".txt"):
-            yield pip.Lock(
-                name,
-                files[name].decode(),
-                hashed=pip.UNHASHED not in name,
-                compiled="-compiled" in name,
-                carried=name == "requirements-carried.txt",
-            )
 
 
 def _version(plan: Plan) -> tuple[str, str]:

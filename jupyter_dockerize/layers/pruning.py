@@ -111,7 +111,7 @@ def _look(work: _Work, folder: Path, stack: contextlib.ExitStack) -> None:
     except DockerizeError as error:
         if named:
             raise
-        work.left.append((ref, f"{error.what}{f' ({error.why})' if error.why else ''}"))
+        work.left.append((ref, error.brief))
         return
     whole = named or now is None or _gone(work, now)
     keep = None if whole or now is None else replace(now, redo=() if work.undone else now.redo)
@@ -228,7 +228,7 @@ def _remove(part: _Part, left: list[tuple[str, str]]) -> None:
         try:
             engine.remove(tag)
         except EngineError as error:
-            left.append((tag, f"{error.what}{f' ({error.why})' if error.why else ''}"))
+            left.append((tag, error.brief))
             continue
         (part.folder / NAMES / tag.rpartition(":")[2]).unlink(missing_ok=True)
     for path in part.files:

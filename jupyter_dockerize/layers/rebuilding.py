@@ -56,11 +56,11 @@ def rebuild(folder: Path, engine: Engine, *, report: Report, cancel: Cancel) -> 
     started = time.monotonic()
     written = journal.read(folder)
     if written.method == FOUND:
-        first = written.base.get(DOCKERFILE, b"").decode().rpartition("FROM ")[2].strip()
+        base = written.base.get(DOCKERFILE, b"").decode().rpartition("FROM ")[2].strip()
         raise UsageError(
             f"{folder} cannot be rebuilt",
             why="its layers were committed from containers of an image that others made, "
-            + (f"{first}" if first else "and no registry was found to have that image"),
+            + (base or "and no registry was found to have that image"),
             fix="what each layer installed is pinned in layers/*/requirements.txt; the image travels by "
             f"`jupyter dockerize push {written.image}`",
         )
@@ -84,8 +84,8 @@ def rebuild(folder: Path, engine: Engine, *, report: Report, cancel: Cancel) -> 
         for number, (entry, after) in enumerate(entries, 2):
             name = f"Layer {number} of {total}: {entry.layer.command.splitlines()[0][:60]}"
             report(Step(number, total, name))
-            found = Pinned(entry=entry, plan=after)
-            image = build(layered, found, snapshot, report=report, cancel=cancel)
+            pinned = Pinned(entry=entry, plan=after)
+            image = build(layered, pinned, snapshot, report=report, cancel=cancel)
             comparison = verify_against_plan(engine, image, after, report=report, cancel=cancel)
             if comparison.verdict == "different":
                 if not entry.layer.literal:

@@ -34,9 +34,8 @@ def run(
     started: Callable[[int], None] = lambda pid: None,
     report: Report,
     cancel: Cancel,
-    cwd: Path | None = None,
 ) -> int:
-    """The exit status of ``command``, by ``/bin/sh -e`` in the environment of ``python``.
+    """The exit status of ``command``, by ``/bin/sh -e`` in this folder and in the environment of ``python``.
 
     128+n where signal n ended it. ``started`` is told the number of its process, which is that of its group,
     too. Each line of what it prints is a `Log`, without the command's secrets. A
@@ -45,12 +44,10 @@ def run(
     """
     if not Path(python).is_file():
         raise InterpreterError(f"there is no interpreter {python}")
-    if cwd is not None and not cwd.is_dir():
-        raise UsageError(f"there is no folder {cwd}")
     cancel.check()
     with _folder() as folder:
         script = written(folder / "command", command.text, 0o600)
-        process = _started([SHELL, "-e", str(script)], environment(python, folder), cwd)
+        process = _started([SHELL, "-e", str(script)], environment(python, folder))
         return _Run(process, Lines(command.secrets, report), cancel).status(started)
 
 
@@ -67,12 +64,11 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _started(argv: list[str], env: dict[str, str], cwd: Path | None) -> subprocess.Popen[bytes]:
+def _started(argv: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             argv,
             env=env,
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ from .journal import Entry
 from .layered import Layered
 from .looking import seen
 from .model import Change, Layer
-from .naming import at, layer_named, no_layers
+from .naming import at, layer_named, no_layers, not_here
 from .pending import Pending
 from .state import State
 
@@ -119,17 +119,9 @@ def rollback(
 def _moved(layered: Layered, to: State, where: Where, *, env: bool, report: Report, cancel: Cancel) -> Moved:
     pending.refuse(to.image)
     if not to.head.image:
-        raise UsageError(
-            f"the image of layer {to.number} of {to.image} is not here",
-            why=f"{to.image} came from elsewhere, with all its layers in one image",
-            fix=f"`jupyter dockerize recipe image:{to.image} -o DIR` writes its journal, and "
-            "`jupyter dockerize rebuild DIR` makes the images of all layers",
-        )
+        raise not_here(to.image, to.number)
     if layered.engine.inspect(to.head.image) is None:
-        raise UsageError(
-            f"the image of layer {to.number} of {to.image} is gone from the engine",
-            fix=f"`jupyter dockerize rebuild {to.journal}` makes it again",
-        )
+        raise not_here(to.image, to.number, to.journal)
     if layered.found and env:
         raise UsageError(
             f"{to.image} is an image of containers, and no environment here follows it",

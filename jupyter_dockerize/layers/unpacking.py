@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from ..cancel import Cancel
+from ..contents.times import rfc3339
 from ..environment.model import AptPackage, Packages
 from ..environment.observe.ways import Where
 from ..errors import EngineError, UsageError
@@ -94,7 +94,7 @@ def unpack(layered: Layered, typed: Typed, where: Where, *, report: Report, canc
         plan = applied(layered.plan(), layer)
         entry = Entry(layer=replace(layer, fingerprint=plan.fingerprint), files={})
         known = copied.knows(now.image, now.head.chain)
-        found = Pinned(
+        pinned = Pinned(
             entry=entry,
             plan=plan,
             findings=notes,
@@ -102,7 +102,7 @@ def unpack(layered: Layered, typed: Typed, where: Where, *, report: Report, canc
             now=copied.remembered(now.image, now.head.chain) if known else None,
         )
         snapshot = look(where, report=quietly(report), cancel=cancel)
-        done = add(layered, found, snapshot, report=report, cancel=cancel)
+        done = add(layered, pinned, snapshot, report=report, cancel=cancel)
     return replace(done, seconds=time.monotonic() - started)
 
 
@@ -136,7 +136,7 @@ def _not_run(debs: Sequence[Deb]) -> Iterator[Finding]:
 
 def _database(debs: Sequence[Deb], status: str, marks: str, names: Sequence[str]) -> dict[str, Member]:
     """dpkg's list with the packages, and apt's marks for those that nobody asked for."""
-    wanted = {name.partition("=")[0].partition("/")[0].partition(":")[0] for name in names}
+    wanted = _without_versions(names)
     stanzas = [status.strip("\n"), *(deb.package.stanza for deb in debs)]
     automatic = [
         f"Package: {deb.package.name}\nArchitecture: {deb.package.arch}\nAuto-Installed: 1\n"
@@ -154,6 +154,11 @@ def _database(debs: Sequence[Deb], status: str, marks: str, names: Sequence[str]
     }
 
 
+def _without_versions(names: Iterable[str]) -> set[str]:
+    """Nor with a release or an architecture: "jq:amd64=1.6-2" and "jq/bookworm-backports" → "jq"."""
+    return {name.partition("=")[0].partition("/")[0].partition(":")[0] for name in names}
+
+
 def _marks(layered: Layered, cancel: Cancel) -> str:
     try:
         return _text(layered.engine.read(layered.state.head.image, f"/{MARKS}", cancel=cancel))
@@ -166,7 +171,7 @@ def _text(data: bytes) -> str:
 
 
 def _layer(typed: Typed, debs: Sequence[Deb], names: Sequence[str]) -> Layer:
-    wanted = {name.partition("=")[0].partition("/")[0].partition(":")[0] for name in names}
+    wanted = _without_versions(names)
     packages = (
         AptPackage(
             name=deb.package.name,
@@ -179,9 +184,8 @@ def _layer(typed: Typed, debs: Sequence[Deb], names: Sequence[str]) -> Layer:
     return Layer(
         command=typed.command,
         origin="image-only",
-        root=True,
         packages=Packages(apt=tuple(sorted(packages, key=lambda each: each.name))),
-        created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=rfc3339(int(time.time())),
     )
 
 

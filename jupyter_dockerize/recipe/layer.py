@@ -14,6 +14,7 @@ from ..contents import identity, layout
 from ..environment.names import debian_name
 from ..environment.plan.planning import Plan
 from ..errors import UsageError
+from ..sizes import and_more
 from . import apt, conda, dockerfile, pip, secrets, uv
 from .bundle import DOCKERFILE, Bundle
 from .pip import Lock
@@ -248,7 +249,7 @@ def _title(addition: Addition) -> str:
     """Numbers and checked names only."""
     named = [pip.checked(name, version).replace("==", " ") for name, version in addition.added]
     named += [_checked_debian(name) for name in addition.apt]
-    shown = ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN} more" if named[_SHOWN:] else "")
+    shown = and_more(named, _SHOWN)
     what = "a command, run as it was typed" if SCRIPT in addition.files else ""
     gone = len(addition.gone_pip) + len(addition.gone_conda) + len(addition.gone_apt)
     parts = [part for part in (what, shown, f"{gone} removed" if gone else "") if part]

@@ -23,6 +23,9 @@ FOLDER = "env"  # in the bundle: the locks
 WHEELS = "wheels"  # in the bundle: what no index gives back
 _FROM = "--index-url "  # at the beginning of a lock
 UNHASHED = "-unhashed"  # in the name of a lock that has versions only
+CARRIED = "requirements-carried.txt"  # the lock of what no index gives back
+_COMPILED = "-compiled"  # in the name of a lock of source distributions
+_LOCK = "requirements"  # the beginning of every name
 
 # PEP 503, after normalization. The same characters as names of distributions (core metadata, Name).
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -65,6 +68,21 @@ def locks_of(resolution: Resolution) -> tuple[Lock, ...]:
     return tuple(found)
 
 
+def locks_in(files: Mapping[str, bytes]) -> tuple[Lock, ...]:
+    """Those among a layer's files, which `locks_of` has named; what has to be compiled comes last."""
+    return tuple(
+        Lock(
+            name,
+            files[name].decode(),
+            hashed=UNHASHED not in name,
+            compiled=_COMPILED in name,
+            carried=name == CARRIED,
+        )
+        for name in sorted(files, key=lambda name: (_COMPILED in name, name))
+        if name.startswith(_LOCK) and name.endswith(".txt")
+    )
+
+
 def files(found: Sequence[Lock], resolution: Resolution) -> dict[str, bytes]:
     """The locks and wheels as files of the bundle."""
     context = {f"{FOLDER}/{lock.file}": lock.text.encode() for lock in found}
@@ -99,11 +117,11 @@ def checked(name: str, version: str) -> str:
 
 
 def _index_lock(index: str, number: int, sdist: bool, unhashed: bool, packages: list[LockedPip]) -> Lock:
-    name = "requirements"
+    name = _LOCK
     if number:
         name += f"-index-{number}"
     if sdist:
-        name += "-compiled"
+        name += _COMPILED
     if unhashed:
         name += UNHASHED
     lines = []
@@ -129,7 +147,7 @@ def _carried_lock(wheels: Iterable[CarriedWheel]) -> Lock:
         if not re.fullmatch(r"[A-Za-z0-9._+!-]+", wheel.filename):
             raise UsageError(f"not the file name of a wheel: {wheel.filename!r}")
         lines.append(_requirement(wheel.name, wheel.version, (f"sha256:{wheel.sha256}",)))
-    return Lock("requirements-carried.txt", "\n".join(lines) + "\n", carried=True)
+    return Lock(CARRIED, "\n".join(lines) + "\n", carried=True)
 
 
 def _requirement(name: str, version: str, hashes: Iterable[str]) -> str:

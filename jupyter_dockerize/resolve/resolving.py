@@ -40,7 +40,6 @@ def resolve(
     base: Base,
     *,
     offline: bool = False,
-    mirrors: Sequence[str] = (),
     wheel_limit: int = SIZE_LIMIT,
     logins: Mapping[str, Login] = NONE,
     report: Report,
@@ -48,15 +47,14 @@ def resolve(
 ) -> tuple[Plan, Resolution]:
     """Everything that a recipe of ``plan`` needs, and the plan with what had to change for it.
 
-    ``offline`` asks nobody. ``mirrors`` are registries that are asked before Docker Hub; ``wheel_limit``
-    is in bytes; ``logins`` are those of indexes that are configured nowhere. What goes wrong with one
-    package is a finding of the resolution (``not-locked``, ``not-carried``, ``no-wheel-for-target``,
-    ``index-refused`` …). Raises `UsageError` where the base is no image reference or not for the platform,
-    `EngineError` where uv does not work, and `CancelledError`.
+    ``offline`` asks nobody; ``wheel_limit`` is in bytes; ``logins`` are those of indexes that are configured
+    nowhere. What goes wrong with one package is a finding of the resolution (``not-locked``, ``not-carried``,
+    ``no-wheel-for-target``, ``index-refused`` …). Raises `UsageError` where the base is no image reference
+    or not for the platform, `EngineError` where uv does not work, and `CancelledError`.
     """
     work = _Work(plan, snapshot, access_of(plan, snapshot, logins), wheel_limit, report, cancel)
     asked = not offline and base.digest is None
-    digest = _asked(base, plan.platform, mirrors, work.access.ca) if asked else None
+    digest = _asked(base, plan.platform, work.access.ca) if asked else None
     work.repack()
     work.lock(target_of(plan, base), offline=offline)
     base = work.pinned(base, digest)
@@ -247,15 +245,13 @@ class _Work:
             self.wheels.append(carried.wheel)
 
 
-def _asked(
-    base: Base, platform: str, mirrors: Sequence[str], ca: str | None
-) -> Future[str | RegistryError | None]:
-    """What the base's registry will say, and its mirrors."""
+def _asked(base: Base, platform: str, ca: str | None) -> Future[str | RegistryError | None]:
+    """What the base's registry will say."""
     answer: Future[str | RegistryError | None] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(_digest(base, platform, mirrors, ca))
+            answer.set_result(_digest(base, platform, ca))
         except BaseException as error:  # raised where the answer is wanted
             answer.set_exception(error)
 
@@ -264,10 +260,10 @@ def _asked(
     return answer
 
 
-def _digest(base: Base, platform: str, mirrors: Sequence[str], ca: str | None) -> str | RegistryError | None:
+def _digest(base: Base, platform: str, ca: str | None) -> str | RegistryError | None:
     try:
         logins = StoredLogins(forgiving=True)
-        return digest_of(base.ref, platform, mirrors=mirrors, ca=ca, logins=logins, seconds=BASE_SECONDS)
+        return digest_of(base.ref, platform, ca=ca, logins=logins, seconds=BASE_SECONDS)
     except RegistryError as error:
         return error
 
@@ -296,7 +292,7 @@ def _not_locked(error: RegistryError, indexes: Indexes) -> Finding:
     return Finding(
         "index-unreachable" if indexes.extra else "not-locked",
         "error" if indexes.extra else "warning",
-        f"{error.what} ({error.why}): versions are pinned, but without hashes",
+        f"{error.brief}: versions are pinned, but without hashes",
         error.fix,
     )
 

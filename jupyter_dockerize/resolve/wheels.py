@@ -17,7 +17,7 @@ from ..environment.project.private import holds_secrets
 from ..environment.project.secrets import scan_file
 from ..events import Finding
 from ..recipe.resolution import CarriedWheel
-from ..sizes import count
+from ..sizes import and_more, count
 from .editable import exposed, is_extension
 from .installed import (
     Layout,
@@ -163,9 +163,7 @@ def _holds_a_key(path: Path) -> bool:
 
 
 def _named(names: Iterable[str]) -> str:
-    every = sorted(names)
-    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
-    return ", ".join(every[:NAMED]) + more
+    return and_more(sorted(names), NAMED)
 
 
 def _untracked(package: PipPackage, names: set[str]) -> Finding:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from jupyter_dockerize import api
 from jupyter_dockerize.cancel import Cancel
+from jupyter_dockerize.contents.identity import LABEL_METHOD
 from jupyter_dockerize.display import text
+from jupyter_dockerize.engines.base import Image
 from jupyter_dockerize.engines.builtin import BuiltinEngine
+from jupyter_dockerize.engines.docker import DockerEngine
 from jupyter_dockerize.environment.choices import Wishes
 from jupyter_dockerize.environment.compare import compare
 from jupyter_dockerize.environment.comparison import Comparison
 from jupyter_dockerize.environment.observe.ways import Where
 from jupyter_dockerize.errors import DamagedError, NoEngineError
-from jupyter_dockerize.events import Event, Finding
+from jupyter_dockerize.events import Event, Finding, ignore
 from jupyter_dockerize.export.inside import stored_plan
-from jupyter_dockerize.export.unrun import read_back
+from jupyter_dockerize.export.unrun import holds, read_back
 
 from ..commandline import run
 from ..image.copy.environments import install, site, venv
@@ -100,6 +104,15 @@ def test_a_link_that_leads_out_of_the_image_is_not_followed(python: Path, image:
 def test_what_has_to_run_is_refused_as_before(image: str) -> None:
     with pytest.raises(NoEngineError, match="cannot be opened"):
         api.run(image)
+
+
+def test_a_docker_that_does_not_answer_is_what_is_said_where_our_own_engine_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyter_dockerize.engines.builtin", None)  # as on Windows
+    image = Image(id=f"sha256:{64 * '0'}", refs=("analysis",), labels={LABEL_METHOD: "copy"})
+    with pytest.raises(NoEngineError):
+        holds(DockerEngine(), image, hashes=False, digests=False, report=ignore, cancel=Cancel())
 
 
 def test_a_damaged_layer_is_no_verdict(

@@ -13,8 +13,8 @@ from jupyter_dockerize.environment.model import Packages, Python, Snapshot, Syst
 from jupyter_dockerize.environment.plan.planning import make_plan
 from jupyter_dockerize.errors import UsageError
 from jupyter_dockerize.recipe.layer import SCRIPT, Addition, increment, steps, whole
-from jupyter_dockerize.recipe.pip import Lock
-from jupyter_dockerize.recipe.resolution import Base
+from jupyter_dockerize.recipe.pip import Lock, locks_in, locks_of
+from jupyter_dockerize.recipe.resolution import Base, CarriedWheel, LockedPip, Resolution
 from jupyter_dockerize.recipe.steps import BUILDKIT, CLASSIC, Run
 
 PLAN = make_plan(
@@ -52,6 +52,22 @@ def test_an_install_is_one_step_whose_files_are_mounted() -> None:
     )
     assert r"echo \$(x)" in final
     assert final.rstrip().endswith("USER 1000")
+
+
+def test_locks_are_found_again_by_their_names_among_the_files_of_a_layer() -> None:
+    hashes = ("sha256:" + "0" * 64,)
+    packages = (
+        LockedPip(name="a", version="1", hashes=hashes),
+        LockedPip(name="b", version="1", hashes=hashes, sdist=True),
+        LockedPip(name="c", version="1", hashes=()),
+        LockedPip(name="d", version="1", hashes=(), sdist=True),
+    )
+    file = "e-1-py3-none-any.whl"
+    wheel = CarriedWheel(name="e", version="1", filename=file, sha256=64 * "0", data=b"", reason="local")
+    locks = locks_of(Resolution(base=BASE, pip=packages, wheels=(wheel,)))
+    files = {"run.sh": b"", "conda.txt": b"", **{lock.file: lock.text.encode() for lock in locks}}
+    assert (len(locks), set(locks_in(files))) == (5, set(locks))
+    assert [lock.compiled for lock in locks_in(files)] == [False, False, False, True, True]
 
 
 def test_builders_without_mounts_get_copies() -> None:

@@ -31,7 +31,7 @@ def status(of: Callable[[], Store], environ: Mapping[str, str]) -> Status:
         store = of()
         holds = bool(store.images())
     except UsageError as error:
-        return _none(f"{error.what}: {error.why}" if error.why else error.what, error.fix)
+        return _none(error.cause, error.fix)
     except OSError as error:
         return _none(f"{error.filename} cannot be read: {error.strerror}", _ELSEWHERE)
     reasons, fixes = [f"writes images into {store.folder}"], []
@@ -40,7 +40,7 @@ def status(of: Callable[[], Store], environ: Mapping[str, str]) -> Status:
     except OutputError as error:
         fix = f"{error.fix}: {_ELSEWHERE}"
         if not holds:
-            return _none(f"{error.what}: {error.why}", fix)
+            return _none(error.cause, fix)
         reasons, fixes = [f"has images in {store.folder}; cannot write new ones: {error.why}"], [fix]
     try:
         bwrap.program(environ, user=stranger.number())

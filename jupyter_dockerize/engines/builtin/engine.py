@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ...cancel import Cancel
 from ...contents.identity import LABEL_BASE, LABEL_BASE_DIGEST, LABEL_SCHEMA
+from ...contents.times import rfc3339
 from ...errors import DamagedError, DockerizeError, EngineError, NoEngineError, UsageError
 from ...events import Counter, Report, ignore
 from ...image.continued import of_stored
@@ -355,7 +355,7 @@ def _naming(image: Stored) -> Iterator[None]:
         yield
     except DamagedError as error:
         name = str(image.refs[0]) if image.refs else image.config.digest[:19]
-        raise _damaged(name, f"{error.what}: {error.why}") from error
+        raise _damaged(name, error.cause) from error
 
 
 def _damaged(name: str, why: str) -> DamagedError:
@@ -395,7 +395,7 @@ def _written(store: Store, stored: Stored) -> str:
         time = store.layout.path(stored.manifest.digest).stat().st_mtime
     except OSError:
         return ""
-    return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(int(time))
 
 
 def _unpacked_size(store: Store, layer: Descriptor) -> int:

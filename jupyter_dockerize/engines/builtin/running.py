@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import http.client
 import json
 import os
 import re
@@ -28,15 +27,16 @@ from urllib.parse import quote
 from ...cancel import Cancel
 from ...contents import layout as paths
 from ...contents.identity import LABEL_NOTEBOOK
+from ...contents.times import rfc3339
 from ...errors import EngineError, UsageError
 from ...events import Log, Report
 from ...image import disk
 from ...image.listed import Stored
 from ..base import Container
+from ..loopback import ADDRESS, serves
 from ..picking import pick
 from . import bwrap
 
-ADDRESS = "127.0.0.1"
 STATE, LOG, ROOT = "run.json", "log", "root"
 PATIENCE = 10.0  # seconds that JupyterLab gets to end
 LONGEST_LOG = 8 << 20  # bytes that are read of it
@@ -87,7 +87,7 @@ class Runs:
         """What is open already with this image and folder, and answers."""
         for run in self.all():
             same = run.image == image.config.digest and run.mount == str(mount or "")
-            if same and port in (None, run.port) and run.alive and _answers(run.port):
+            if same and port in (None, run.port) and run.alive and serves(run.port):
                 return _container(run, already=True)
         return None
 
@@ -189,12 +189,12 @@ def begin(
             port=port,
             token=token,
             mount=str(mount or ""),
-            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            started=rfc3339(int(time.time())),
             pid=child,
             began=_began(child) or 0,
             boot=_boot(),
         )
-        _until_it_answers(process, run, folder / LOG, wait, report, cancel)
+        _until_itserves(process, run, folder / LOG, wait, report, cancel)
         disk.put(folder / STATE, json.dumps(asdict(run)).encode())
         (folder / STATE).chmod(0o600)  # the token opens it
     except BaseException:
@@ -267,7 +267,7 @@ def _port(wanted: int | None) -> int:
         ) from error
 
 
-def _until_it_answers(
+def _until_itserves(
     process: subprocess.Popen[bytes], run: Run, log: Path, wait: float, report: Report, cancel: Cancel
 ) -> None:
     until, told = time.monotonic() + wait, 0
@@ -282,22 +282,11 @@ def _until_it_answers(
             raise EngineError(
                 f"it ended with status {ended} before JupyterLab answered", why="\n".join(lines[-20:])
             )
-        if _answers(run.port):
+        if serves(run.port):
             return
         if time.monotonic() > until:
             raise EngineError(f"JupyterLab did not answer within {wait:g} s", why="\n".join(lines[-20:]))
         time.sleep(0.1)
-
-
-def _answers(port: int) -> bool:
-    answer = http.client.HTTPConnection(ADDRESS, port, timeout=2)
-    try:
-        answer.request("GET", "/api")
-        return answer.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        answer.close()
 
 
 def _container(run: Run, *, already: bool = False, replaced: bool = False) -> Container:

@@ -1,6 +1,6 @@
 """Credential helpers: programs that keep logins where they are safe, such as a desktop's key ring.
 
-The protocol is docker-credential-helpers': `docker-credential-NAME get|store|erase`, the question on stdin,
+The protocol is docker-credential-helpers': `docker-credential-NAME get|store`, the question on stdin,
 the answer on stdout, also that of a failure. What a helper says is capped, and its time is limited.
 """
 
@@ -69,15 +69,6 @@ def store(
         for told in (secret.encode(), json.dumps(secret)[1:-1].encode()):
             said = said.replace(told, "…".encode())
         raise _failed(name, "store", said)
-
-
-def erase(
-    name: str, server: str, *, environ: Mapping[str, str] | None = None, cancel: Cancel | None = None
-) -> None:
-    """Has the helper forget it. Raises `CredentialsError`."""
-    status, said = _run(name, "erase", server.encode(), environ, cancel)
-    if status != 0:
-        raise _failed(name, "erase", said)
 
 
 def _run(
@@ -158,4 +149,4 @@ def _failed(name: str, verb: str, said: bytes) -> CredentialsError:
     )
 
 
-__all__ = ["CredentialsError", "erase", "get", "store"]
+__all__ = ["CredentialsError", "get", "store"]

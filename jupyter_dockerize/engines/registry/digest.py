@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-
-from ...errors import RegistryError
 from ...image.manifest import digest_of as sha256
-from ...image.reference import DOCKER_HUB, Reference
+from ...image.reference import Reference
 from . import manifests
 from .credentials import Logins, nobody
 from .session import Session
@@ -17,35 +13,24 @@ def digest_of(
     ref: str,
     platform: str,
     *,
-    mirrors: Sequence[str] = (),
     ca: str | None = None,
     logins: Logins = nobody,
     seconds: float = 5.0,
 ) -> str | None:
-    """The digest to pin the image ``ref`` by for ``platform`` ("linux/amd64"), None where no registry has it.
+    """The digest to pin the image ``ref`` by for ``platform`` ("linux/amd64"), None where there is none.
 
     Of an index that has the platform this is the index's own, so that the pin serves every platform.
-    ``mirrors`` are asked first, for Docker Hub's images only, as engines do. ``seconds`` bound the whole.
-    Raises `ReferenceError`, `UsageError` where the image is for other platforms only, and the `RegistryError`
-    of the image's own registry.
+    ``seconds`` bound the whole. Raises `ReferenceError`, `UsageError` where the image is for other platforms
+    only, and the `RegistryError` of its registry.
     """
     reference = Reference.parse(ref)
-    until = time.monotonic() + seconds
-    for host in mirrors if reference.domain == DOCKER_HUB else ():
-        try:
-            with Session(host, ca=ca, logins=logins, seconds=seconds / 2) as mirror:
-                digest = ask(mirror, reference, platform)
-        except RegistryError:
-            continue  # a mirror is allowed to be down; the registry itself has the word
-        if digest:
-            return digest
-    left = max(until - time.monotonic(), 0.5)
-    with Session(reference.domain, ca=ca, logins=logins, repository=reference.path, seconds=left) as own:
-        return ask(own, reference, platform)
+    with Session(
+        reference.domain, ca=ca, logins=logins, repository=reference.path, seconds=seconds
+    ) as session:
+        return _digest(session, reference, platform)
 
 
-def ask(session: Session, reference: Reference, platform: str) -> str | None:
-    """What this registry says."""
+def _digest(session: Session, reference: Reference, platform: str) -> str | None:
     name = reference.digest or reference.tag or "latest"
     found = manifests.manifest(session, reference.path, name)
     if found is None:

@@ -142,7 +142,6 @@ class Session:
         *,
         headers: Mapping[str, str] | None = None,
         body: Body | Endless | bytes | None = None,
-        limit: int = ANSWER_LIMIT,
         idle: float = IDLE,
     ) -> Answer:
         """The answer, whatever its status, but for those that are worth asking again: they raise
@@ -152,7 +151,9 @@ class Session:
         Reading follows redirects, writing does not.
         """
         with self._exchange(method, url, headers or {}, body, idle) as response:
-            answer = Answer(response.status_code, response.headers, self._body(response, limit), response.url)
+            answer = Answer(
+                response.status_code, response.headers, self._body(response, ANSWER_LIMIT), response.url
+            )
         if answer.status in AGAIN:
             raise self._faults_at(answer.url).busy(answer.status, answer.headers, answer.body)
         return answer

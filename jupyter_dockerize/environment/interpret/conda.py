@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...events import Finding
+from ...sizes import and_more
 from ..facts import CondaFacts, CondaRecordFacts
 from ..model import CondaPackage, PipPackage
 from ..names import URL_LENGTH, address, metadata_name, shown, word
@@ -164,11 +165,10 @@ def _overwritten(
 
 
 def _unfinished(traces: Sequence[str]) -> Finding:
-    names = ", ".join(shown(trace) for trace in sorted(traces)[:3])
-    more = f" and {len(traces) - 3} more" if len(traces) > 3 else ""
+    names = and_more(map(shown, sorted(traces)), 3)
     return Finding(
         "conda-unfinished",
         "error",
-        f"a conda transaction was stopped halfway, so the prefix is not sound: {names}{more}",
+        f"a conda transaction was stopped halfway, so the prefix is not sound: {names}",
         "repeat the conda command that was stopped (or conda install --revision N), then try again",
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...events import Finding
+from ...sizes import and_more
 from ..facts import AptFacts, LibraryFacts, PathFacts
 from ..model import Libraries, Library, MissingLibrary
 from ..names import debian_name, printable, shown
@@ -143,8 +144,7 @@ def missing_findings(missing: Sequence[tuple[str, str]], codename: str) -> list[
         by_soname.setdefault(soname, []).append(file)
     findings = []
     for soname, files in by_soname.items():
-        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        said = f"{shown(files[0])}{more} cannot find {soname}"
+        said = f"{and_more(map(shown, files), 1)} cannot find {soname}"
         if of_driver(soname):
             fix = "it comes with the NVIDIA driver of the machine; run the image with --gpus all"
             findings.append(Finding("library-driver", "info", said, fix))

@@ -80,7 +80,7 @@ def from_outside(
     except InterpreterError as error:
         raise KernelError(
             "the busy kernel could not be observed from outside",
-            why=f"{error.what}: {error.why}" if error.why else error.what,
+            why=error.cause,
             fix="wait until its cell ends, or interrupt it, and try again",
         ) from error
     probe = facts.get("probe")

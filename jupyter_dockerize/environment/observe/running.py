@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import KernelError
+from ...sizes import and_more
 from ..names import printable
 
 SECONDS = 0.5  # that a port of this machine may take to answer
@@ -30,10 +31,9 @@ def the_one() -> str:
             fix="start it, or name an environment as kernel:NAME or python:PATH",
         )
     named = [f"live:{_id(file)}" + (f" ({notebook})" if notebook else "") for file, notebook in kernels]
-    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     raise KernelError(
         f"live alone does not say which of the {len(kernels)} kernels that run here is meant",
-        why=", ".join(named[:SHOWN]) + more,
+        why=and_more(named, SHOWN),
         fix="write it with its id",
         instead=("live", f"live:{_id(kernels[0][0])}"),
     )

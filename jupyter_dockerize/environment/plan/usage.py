@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
 from ...events import Finding
-from ...sizes import count
+from ...sizes import and_more, count
 from ..choices import Choice
 from ..model import PipPackage, Snapshot
 from . import packages
@@ -55,6 +55,5 @@ def minimal(
     message = f"--minimal keeps {', '.join(reasons[:-1])}{' and ' if reasons[1:] else ''}{reasons[-1]}"
     if more:
         names = sorted(choice.name for choice in more)
-        unsaid = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        message += f"; of your environment it leaves out {', '.join(names[:_SHOWN])}{unsaid}"
+        message += f"; of your environment it leaves out {and_more(names, _SHOWN)}"
     return kept, choices, [Finding("minimal-kept", "info", message)]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from ...events import Finding
+from ...sizes import and_more
 from ..choices import Choice
 
 LOCALE = "C.UTF-8"  # the image's, whatever the source has
@@ -54,12 +55,11 @@ def missed(withheld: Iterable[str], read: Iterable[str]) -> list[Finding]:
     names = sorted(set(withheld) & set(read))
     if not names:
         return []
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return [
         Finding(
             "environ-withheld",
             "warning",
-            f"the notebook reads what stays out of the image: {', '.join(names[:_LISTED])}{more}",
+            f"the notebook reads what stays out of the image: {and_more(names, _LISTED)}",
             f"give it when the image is run: docker run {' '.join(f'-e {n}' for n in names[:_LISTED])}",
         )
     ]

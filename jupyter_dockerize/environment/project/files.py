@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...errors import NotebookError, UsageError
 from ...events import Finding
+from ...sizes import and_more
 from ..choices import Choice, ProjectFile
 from ..names import shown
 from . import beside, imports
@@ -169,11 +170,11 @@ def _offered(path: str) -> Choice:
 
 def _outside(named: Sequence[str]) -> Iterator[Finding]:
     if named:
-        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
         yield Finding(
             "data-outside",
             "warning",
-            f"the notebook names {shown(named[0])}{more} outside its folder, and nothing from there goes in",
+            f"the notebook names {and_more(map(shown, named), 1)} outside its folder, "
+            "and nothing from there goes in",
             "move it beside the notebook and --include it, or hand its folder over when the image is opened: "
             "`jupyter dockerize run REF --mount DIR`",
         )
@@ -181,10 +182,9 @@ def _outside(named: Sequence[str]) -> Iterator[Finding]:
 
 def _not_included(offered: tuple[str, ...]) -> Iterator[Finding]:
     if offered:
-        more = f" and {len(offered) - 1} more" if len(offered) > 1 else ""
         yield Finding(
             "data-not-included",
             "warning",
-            f"the notebook names {shown(offered[0])}{more}, which will not be in the image",
+            f"the notebook names {and_more(map(shown, offered), 1)}, which will not be in the image",
             f"`{' '.join(f'--include {shown(path)}' for path in offered[:10])}`",
         )

@@ -8,10 +8,12 @@ because engines unpack again what lies above a layer that changed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...sizes import and_more
 from ..tar import Member
+from .dangling import parents
 
 MOST = 20  # layers of a copied image; engines stop at 127, and each costs them time
 LARGE = 24 << 20  # bytes of a distribution that may have a layer of its own
@@ -41,7 +43,7 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
     """The environment's groups, the lowest first: the large ones, the piles, what no distribution owns."""
     by_name: dict[str, list[Member]] = {}
     names_of = {path: _owner(path, owners) for path in members}
-    above = _above(path for path, name in names_of.items() if name)
+    above = parents(path for path, name in names_of.items() if name)
     for path, member in members.items():
         # A layer brings the folders of its files; in the frame they would change it with every package.
         if member.kind != "folder" or path not in above:
@@ -58,21 +60,11 @@ def distributions(members: Mapping[str, Member], owners: Mapping[str, str]) -> l
         piles[floor, zlib.crc32(name.encode()) % count].append(name)
     groups = [Group(f"package: {name}", tuple(by_name[name])) for name in own]
     groups += [
-        Group(f"packages: {_list(names)}", tuple(member for name in names for member in by_name[name]))
+        Group(f"packages: {and_more(names, 6)}", tuple(member for name in names for member in by_name[name]))
         for names in piles.values()
         if names
     ]
     return [*groups, Group("the environment's frame", tuple(rest))] if rest else groups
-
-
-def _above(paths: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        while parent and parent not in found:
-            found.add(parent)
-            parent = parent.rpartition("/")[0]
-    return found
 
 
 def _owner(path: str, owners: Mapping[str, str]) -> str:
@@ -82,11 +74,6 @@ def _owner(path: str, owners: Mapping[str, str]) -> str:
         return found or ""
     folder, _, name = path.rpartition("/")
     return owners.get(f"{folder.rpartition('/')[0]}/{name.partition('.')[0]}.py", "")
-
-
-def _list(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:6]) + (f" and {len(every) - 6} more" if len(every) > 6 else "")
 
 
 __all__ = ["LARGE", "MOST", "OWN_LAYERS", "Group", "distributions"]

@@ -20,7 +20,7 @@ from ...environment.names import printable
 from ...environment.plan.planning import Plan
 from ...environment.project.private import holds_secrets, stays_out
 from ...events import Finding
-from ...sizes import count
+from ...sizes import and_more, count
 from . import private as secrets
 from .trees import CACHE, Here
 
@@ -210,8 +210,7 @@ def special(*kinds: Mapping[str, str]) -> list[Finding]:
 
 def some(paths: list[str]) -> str:
     """The first of the paths, for a message."""
-    shown = ", ".join(printable(path, 300) for path in paths[:3])
-    return shown + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return and_more((printable(path, 300) for path in paths), 3)
 
 
 __all__ = ["Keeper", "Owned", "drop_empty", "owned_files", "some", "special", "unreadable"]

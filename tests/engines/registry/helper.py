@@ -23,9 +23,6 @@ elif sys.argv[1] == "store":
     new = json.loads(asked)
     logins[new["ServerURL"]] = (new["Username"], new["Secret"])
     json.dump(logins, open(kept, "w"))
-elif sys.argv[1] == "erase":
-    logins.pop(asked.strip())
-    json.dump(logins, open(kept, "w"))
 """
 
 

@@ -91,7 +91,6 @@ def test_a_real_registry_gives_the_digest_that_it_was_pushed_with(rig: Rig) -> N
     pushed = push(registry, "library/digest-test", "1", CONFIG, manifest)
     assert digest_of(f"{registry}/library/digest-test:1", "linux/amd64") == pushed
     assert digest_of(f"{registry}/library/digest-test@{pushed}", "linux/amd64") == pushed
-    assert digest_of("digest-test:1", "linux/amd64", mirrors=[registry]) == pushed
     assert digest_of(f"{registry}/library/digest-test:2", "linux/amd64") is None
     with pytest.raises(UsageError, match="not for linux/arm64") as error:
         digest_of(f"{registry}/library/digest-test:1", "linux/arm64")
@@ -124,11 +123,6 @@ def test_a_token_is_fetched_where_the_registry_asks_for_one(fake: Fake) -> None:
     assert found == digest(image())
     token = next(path for _, path, _ in fake.seen if path.startswith("/token"))
     assert token == "/token?service=fake&scope=repository%3Aa%3Apull"
-
-
-def test_a_mirror_that_is_down_is_passed_over(fake: Fake) -> None:
-    fake.give("/v2/library/a/manifests/latest", 200, index("linux/amd64"), Content_Type=INDEX)
-    assert digest_of("a", "linux/amd64", mirrors=["127.0.0.1:9", fake.host]) == digest(index("linux/amd64"))
 
 
 # What they must not get away with

@@ -331,24 +331,31 @@ def test_neither_folders_nor_what_is_mounted_is_read_as_if_it_were_a_file(
         f"head -c 30000000 /dev/zero > /scratch/zeros; echo {CANARY} > /scratch/key",
     )
     assert engine.changes(container).keys() >= {"/scratch", "/home/jovyan/data", "/home/jovyan/pipe"}
-    came = 0
-    archive = docker.APIClient.get_archive
+    asked, came = 0, 0
+    get = docker.APIClient.get
 
-    def counted(*arguments: Any) -> Any:
-        stream, about = archive(*arguments)
+    def counted(client: docker.APIClient, url: str, **more: Any) -> Any:
+        nonlocal asked
+        answer = get(client, url, **more)
+        if not url.endswith("/archive"):
+            return answer
+        asked += 1
+        content = answer.iter_content
 
-        def blocks() -> Iterator[bytes]:
+        def blocks(size: int) -> Iterator[bytes]:
             nonlocal came
-            for block in stream:
+            for block in content(size):
                 came += len(block)
                 yield block
 
-        return blocks(), about
+        answer.iter_content = blocks
+        return answer
 
-    monkeypatch.setattr(docker.APIClient, "get_archive", counted)
+    monkeypatch.setattr(docker.APIClient, "get", counted)
     said: list[Event] = []
     done = api.commit(container.name, ref, report=said.append)
     assert done.number == 3
+    assert asked
     assert came < 1 << 20
     assert {each.code for each in done.findings} <= {"files-of-no-package", "not-pinned"}
     assert "/scratch" not in " ".join(each.message for each in done.findings)
@@ -370,12 +377,16 @@ def test_files_that_were_not_searched_for_secrets_are_counted(
 def test_an_engine_that_dies_while_files_are_searched_is_an_error_of_the_engine(
     engine: DockerEngine, start: Start, ref: str, monkeypatch: pytest.MonkeyPatch
 ):
-    def broken(*arguments: Any) -> Any:
-        raise requests.ConnectionError("Connection aborted.")
+    get = docker.APIClient.get
+
+    def broken(client: docker.APIClient, url: str, **more: Any) -> Any:
+        if url.endswith("/archive"):
+            raise requests.ConnectionError("Connection aborted.")
+        return get(client, url, **more)
 
     container = start()
     run(engine, container, "touch ~/one")
-    monkeypatch.setattr(docker.APIClient, "get_archive", broken)
+    monkeypatch.setattr(docker.APIClient, "get", broken)
     with pytest.raises(EngineError, match="asked to read /home/jovyan"):
         api.commit(container.name, ref)
     assert names(engine, ref) == []

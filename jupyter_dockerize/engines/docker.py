@@ -18,7 +18,7 @@ from ..cancel import Cancel
 from ..contents.identity import LABEL_BASE, LABEL_SCHEMA
 from ..environment.names import one_line
 from ..errors import BuildError, EngineError, NoEngineError, UsageError
-from ..events import Counter, Report, ignore
+from ..events import Counter, Log, Report, ignore
 from ..image.reference import DIGEST, Reference
 from ..recipe.bundle import Bundle
 from ..recipe.steps import Feature
@@ -28,7 +28,7 @@ from .buildkit import Cli
 from .classic import Api
 from .connection import Connection
 from .endpoint import Endpoint, candidates
-from .explain import meaning
+from .explain import LOST, meaning
 from .faults import explanation, mapped
 from .inhabited import Inhabited, Kind
 from .place import Place
@@ -142,13 +142,24 @@ class DockerEngine:
         wanted: dict[str, bytes] = {key: data for key, data in secrets.items() if key in bundle.secrets}
         self._sweep()
         temporary = ownership.building()
-        try:
+
+        def build() -> None:
             if isinstance(builder, Cli):
                 builder.build(connection.endpoint, self._environ, bundle, temporary,
                               secrets=wanted, report=report, cancel=cancel, pull=pull)  # fmt: skip
             else:
                 builder.build(connection, self._environ, bundle, temporary,
                               secrets=wanted, report=report, cancel=cancel, pull=pull)  # fmt: skip
+
+        try:
+            try:
+                build()
+            except BuildError as error:
+                if LOST not in error.why:
+                    raise
+                # Seen with Docker 26, once in thousands of builds; nothing of the recipe is wrong.
+                report(Log(f"{error.why}; it is built once more"))
+                build()
             image = self._present(temporary)
             cancel.check()
             self.tag(image.id, str(name))

@@ -36,6 +36,7 @@ _STATUS = re.compile(
     r"|while running runtime: exit status (\d{1,3})\b"  # Podman
 )
 
+LOST = "the builder lost its state"
 RULES: Sequence[Rule] = (
     _rule(
         r"no space left on device|disk quota exceeded",
@@ -44,7 +45,7 @@ RULES: Sequence[Rule] = (
     ),
     _rule(
         r"((?:failed to prepare \S+ as \S+: |no http response from session|[^\n]*\.tmp-committed)[^\n]*)",
-        "the builder lost its state: {0}",
+        f"{LOST}: {{0}}",
         "try again; if it stays so, restart the engine",
     ),
     _rule(

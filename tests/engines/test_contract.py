@@ -26,6 +26,7 @@ from jupyter_dockerize.contents.identity import LABEL_NOTEBOOK, LABEL_SCHEMA
 from jupyter_dockerize.engines import ownership, running
 from jupyter_dockerize.engines.base import Image, Limits
 from jupyter_dockerize.engines.docker import DockerEngine
+from jupyter_dockerize.engines.explain import meaning
 from jupyter_dockerize.errors import BuildError, CancelledError, EngineError, UsageError
 from jupyter_dockerize.events import Event, Log, Progress, Step, ignore
 from jupyter_dockerize.recipe.bundle import Bundle
@@ -405,6 +406,34 @@ def test_tag_and_remove(engine: DockerEngine, ref: str):
     assert engine.inspect(f"{ref}-2") is None
     assert engine.inspect(ref) is not None
     engine.remove(f"{ref}-2")
+
+
+def test_a_build_whose_builder_lost_its_state_is_done_once_more(
+    engine: DockerEngine, ref: str, monkeypatch: pytest.MonkeyPatch
+):
+    builder = type(engine._its_builder())
+    build_once, tries = builder.build, []
+
+    def lost(*arguments: Any, **more: Any) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise BuildError(
+                "the build failed", why=meaning("failed to prepare sha256:1a as 2b: open /x").why
+            )
+        build_once(*arguments, **more)
+
+    monkeypatch.setattr(builder, "build", lost)
+    build(engine, ref, bundle("RUN echo once more"))
+    assert (len(tries), engine.inspect(ref) is not None) == (2, True)
+
+    def never(*arguments: Any, **more: Any) -> None:
+        tries.append(1)
+        raise BuildError("the build failed", why="RUN: status 1")
+
+    monkeypatch.setattr(builder, "build", never)
+    with pytest.raises(BuildError, match="status 1"):
+        build(engine, ref, bundle("RUN echo never"))
+    assert len(tries) == 3
 
 
 # What it holds

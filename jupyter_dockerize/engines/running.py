@@ -78,7 +78,7 @@ def start(
     try:
         _begin(connection, name, port, image.platform)
         if argv is None:
-            _until_itserves(connection, name, image.platform, wait, report, cancel)
+            _until_it_serves(connection, name, image.platform, wait, report, cancel)
             return _noted(connection, image, find(connection, name), seen)
         return find(connection, name)
     except BaseException:
@@ -245,7 +245,7 @@ def _devices(gpus: str) -> dict[str, Any]:
     raise UsageError(f"not a choice of GPUs: {gpus!r}", fix="--gpus all, --gpus 2 or --gpus device=0,2")
 
 
-def _until_itserves(
+def _until_it_serves(
     connection: Connection, name: str, platform: str, wait: float, report: Report, cancel: Cancel
 ) -> None:
     """Returns when JupyterLab answers; where it cannot be reached from here, when its log says so."""

@@ -194,7 +194,7 @@ def begin(
             began=_began(child) or 0,
             boot=_boot(),
         )
-        _until_itserves(process, run, folder / LOG, wait, report, cancel)
+        _until_it_serves(process, run, folder / LOG, wait, report, cancel)
         disk.put(folder / STATE, json.dumps(asdict(run)).encode())
         (folder / STATE).chmod(0o600)  # the token opens it
     except BaseException:
@@ -267,7 +267,7 @@ def _port(wanted: int | None) -> int:
         ) from error
 
 
-def _until_itserves(
+def _until_it_serves(
     process: subprocess.Popen[bytes], run: Run, log: Path, wait: float, report: Report, cancel: Cancel
 ) -> None:
     until, told = time.monotonic() + wait, 0

@@ -9,9 +9,11 @@ import base64
 import contextlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 from ..errors import EngineError
 from . import sandbox
@@ -81,7 +83,8 @@ def _packed(
     """
     with mapped(f"read {path}"), contextlib.closing(connection.private()) as client:
         url = f"{client.base_url}/v{client.api_version}/containers/{container}/archive"
-        with contextlib.closing(client.get(url, params={"path": path}, stream=True)) as answer:
+        named = quote_from_bytes(os.fsencode(path))  # which need not be UTF-8
+        with contextlib.closing(client.get(f"{url}?path={named}", stream=True)) as answer:
             if answer.status_code == 404:
                 yield None, iter(())
                 return

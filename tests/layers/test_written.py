@@ -51,6 +51,13 @@ def test_nor_does_one_that_runs_in_the_image_only(own: Own) -> None:
     assert [each.code for each in done.findings] == ["secret-in-file"]
 
 
+@pytest.mark.engine
+def test_files_whose_names_are_no_text_are_searched(own: Own) -> None:
+    command = f"mkdir /srv/app && echo token {TOKEN} > \"/srv/app/$(printf 'caf\\351').ini\""
+    with pytest.raises(FindingsError, match=r"/srv/app/caf.*\.ini holds .* secret"):
+        own.exec(command, image_only=True)
+
+
 def test_of_a_copy_it_is_the_same_for_commands_and_for_keep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

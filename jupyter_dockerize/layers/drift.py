@@ -9,6 +9,7 @@ from ..environment.model import Snapshot
 from ..environment.observe.ways import Where
 from ..environment.plan.planning import Plan
 from ..events import ignore
+from ..sizes import and_more
 from . import pending
 from .layered import Known, known
 from .looking import seen
@@ -42,12 +43,11 @@ def note(notebook: Path | None, ref: str | None = None) -> str:
     changes = _asked_for(between(image, environment), here)
     if not changes:
         return ""
-    named = ", ".join(map(str, changes[:_NAMED]))
-    more = f" and {len(changes) - _NAMED} more" if changes[_NAMED:] else ""
+    named = and_more(map(str, changes), _NAMED)
     count = f"{len(changes)} packages are" if changes[1:] else "1 package is"
     than = "otherwise than" if any(each.before for each in changes) else "not"
     of = f"{image.state.image}, layer {image.state.number}"
-    return f"{count} {than} in the image {of}: {named}{more} — `%dockerize keep` makes a layer of it"
+    return f"{count} {than} in the image {of}: {named} — `%dockerize keep` makes a layer of it"
 
 
 def _asked_for(changes: tuple[Change, ...], here: Snapshot) -> tuple[Change, ...]:

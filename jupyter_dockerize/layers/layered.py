@@ -28,6 +28,7 @@ from ..recipe.readme import README, of_layers
 from ..recipe.resolution import Base
 from ..recipe.steps import BUILDKIT
 from ..resolve.credentials import Login
+from ..sizes import and_more
 from . import journal, state
 from .journal import Entry, Journal, layer_folder
 from .looking import with_asked
@@ -252,16 +253,11 @@ class Layered(Known):
     def _readme(self, entries: tuple[Entry, ...], plan: Plan) -> str:
         """What the journal is now; ``plan`` is that of all layers."""
         rows = [
-            (number, entry.layer.command, _in_short([str(each) for each in entry.layer.changes]))
+            (number, entry.layer.command, and_more(map(str, entry.layer.changes), _NAMED))
             for number, entry in enumerate(entries, 2)
         ]
         first = self.files.get(README, b"").decode()
         return of_layers(first, self.state.image, rows, plan.fingerprint, secrets_of(plan))
-
-
-def _in_short(changes: Sequence[str]) -> str:
-    more = len(changes) - _NAMED
-    return ", ".join(changes[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def known(ref: str) -> Known | None:
